@@ -3,7 +3,7 @@
  * @file graph.h
  * @brief The columns of a graph, for readers that fill them and analyses that walk them.
  *
- * Invariants (plim__graph_is_valid):
+ * Invariants (plim__graph_is_valid); node_count is never 0:
  *  I1 first_edge has node_count+1 entries, ascending, first_edge[node_count] == edge_count.
  *  I2 every edge_to is below node_count; every node_name below string_count.
  *  I3 edge_name is below string_count, except for ELEMENT and HIDDEN edges, whose name is a number.
@@ -29,6 +29,7 @@ typedef struct plim__big_self {
 typedef struct plim__node_location {
     uint32_t node;
     plim_location at;
+    uint32_t script_node; /* ordinal of the script where the file says (V8 15), else PLIM_NONE */
 } plim__node_location;
 
 typedef struct plim__script {
@@ -43,13 +44,13 @@ struct plim_graph {
     /* Nodes, one entry each. */
     uint32_t node_count;
     uint8_t *node_type;     /* plim_node_type */
-    uint8_t *node_detached; /* NULL where the file's meta has no detachedness */
+    uint8_t *node_detached; /* 0 to 2; NULL where the file's meta has no detachedness */
     uint32_t *node_name;    /* string index */
     uint32_t *node_id;      /* low 32 bits; V8 ids fit (see id_high) */
     uint32_t *id_high;      /* high 32 bits; NULL while all are 0 */
     uint32_t *node_self;
     uint32_t *first_edge;   /* node_count + 1 */
-    uint32_t *node_trace;   /* trace_node_id; NULL unless the file has it */
+    uint32_t *node_trace;   /* trace_node_id; NULL while all are 0 */
 
     /* Edges, one entry each, grouped by node. */
     uint32_t edge_count;
@@ -57,7 +58,7 @@ struct plim_graph {
     uint32_t *edge_name; /* string index or number */
     uint32_t *edge_to;   /* ordinal */
 
-    /* Strings: WTF-8, unescaped, one after another. */
+    /* Strings: WTF-8, unescaped, one after another; the block has one byte more than used. */
     uint32_t string_count;
     uint64_t string_bytes;
     uint64_t *string_start; /* string_count + 1 */
