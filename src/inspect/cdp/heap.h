@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file heap.h
+ * @brief Memory work that every V8 inspector does alike, on target->cdp.session.
+ *
+ * Thread-safety: one thread at a time per target.
+ */
+#ifndef PLIM_INSPECT_CDP_HEAP_H
+#define PLIM_INSPECT_CDP_HEAP_H
+#include "inspect/target.h"
+
+/**
+ * Runtime.getHeapUsage: fills the four isolate fields; those of the process stay as they are, so a
+ * runtime fills them before or after. PLIM_UNKNOWN for what this V8 does not say.
+ */
+PLIM_NODISCARD plim_status plim__cdp_usage(plim_target *target, plim_usage *out_usage,
+                                           plim_error *err);
+
+/** As plim_target_collect(). */
+PLIM_NODISCARD plim_status plim__cdp_collect(plim_target *target, plim_error *err);
+
+/** As plim_target_snapshot(), the estimate apart. */
+PLIM_NODISCARD plim_status plim__cdp_snapshot(plim_target *target,
+                                              const plim_snapshot_options *options, plim_sink sink,
+                                              plim_snapshot_result *out_result, plim_error *err);
+
+/** As plim_target_evaluate(); in any session. out_value may be NULL, else a new reference. */
+PLIM_NODISCARD plim_status plim__cdp_evaluate(plim__cdp_session *session, const char *expression,
+                                              uint64_t timeout_ns, json_t **out_value,
+                                              plim_error *err);
+
+/** As the calls of plimsoll/target.h. */
+PLIM_NODISCARD plim_status plim__cdp_sampling_start(plim_target *target,
+                                                    const plim_sampling_options *options,
+                                                    plim_error *err);
+PLIM_NODISCARD plim_status plim__cdp_sampling_stop(plim_target *target, plim_sink sink,
+                                                   plim_error *err);
+PLIM_NODISCARD plim_status plim__cdp_tracking_start(plim_target *target, bool stacks,
+                                                    plim_error *err);
+PLIM_NODISCARD plim_status plim__cdp_tracking_poll(plim_target *target, uint64_t wait_ns,
+                                                   const plim_track_interval **out_intervals,
+                                                   uint32_t *out_count, plim_error *err);
+PLIM_NODISCARD plim_status plim__cdp_tracking_stop(plim_target *target,
+                                                   const plim_snapshot_options *options,
+                                                   plim_sink sink,
+                                                   plim_snapshot_result *out_result,
+                                                   plim_error *err);
+
+/** Stops what runs and lets V8 forget its ids, so that the target is as fast as before. */
+void plim__cdp_leave(plim_target *target);
+
+#endif

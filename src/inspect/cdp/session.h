@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file session.h
+ * @brief The Chrome DevTools Protocol: one connection, its sessions, calls and events.
+ *
+ * A connection has a main session; child sessions (a worker) send through a callback that wraps,
+ * and get what a router takes out of the parent's messages. Replies are matched by id alone, in
+ * any order; a reply is what has an id, a success what has no error (workerd's have no result).
+ * An id is never used twice, so a reply that comes after its call was given up falls on nobody.
+ * Handlers run inside a wait and must not call; they note, and the caller acts afterwards.
+ * Thread-safety: the loop's thread.
+ */
+#ifndef PLIM_INSPECT_CDP_SESSION_H
+#define PLIM_INSPECT_CDP_SESSION_H
+#include "inspect/wire/envelope.h"
+#include "inspect/wire/loop.h"
+
+typedef struct plim__cdp_connection plim__cdp_connection;
+typedef struct plim__cdp_session plim__cdp_session;
+
+enum { PLIM__CDP_HANDLERS_MAX = 8 };
+
+/** An event; params is borrowed and may be NULL. A failure ends the connection with it. */
+typedef plim_status (*plim__cdp_handler)(void *ctx, const json_t *params, plim_error *err);
+
+/**
+ * Connects to ws://host:port/path. As plim__websocket_connect().
+ */
+PLIM_NODISCARD plim_status plim__cdp_connect(plim__loop *loop, const plim_allocator *allocator,
+                                             const char *host, uint16_t port, const char *path,
+                                             uint64_t timeout_ns,
+                                             plim__cdp_connection **out_connection,
+                                             plim_error *err);
+
+/** Ends all sessions and the connection. */
+void plim__cdp_disconnect(plim__cdp_connection **connection);
+
+/** The main session, borrowed. */
+plim__cdp_session *plim__cdp_main(plim__cdp_connection *connection);
+
+/** PLIM_OK while the connection is open; else why it is not. */
+PLIM_NODISCARD plim_status plim__cdp_status(const plim__cdp_connection *connection,
+                                            plim_error *err);
+
+/** Where the bytes of HeapProfiler.addHeapSnapshotChunk go, from whatever session. */
+typedef struct plim__cdp_stream {
+    void *ctx;
+    plim_status (*write)(void *ctx, const char *data, size_t len, plim_error *err);
+    void (*chunk)(void *ctx); /**< after each whole chunk */
+} plim__cdp_stream;
+
+/** Sets the consumer of snapshot chunks; NULL: they are dropped. Borrowed. */
+void plim__cdp_set_stream(plim__cdp_connection *connection, const plim__cdp_stream *stream);
+
+/** Stops and goes on reading the socket; pause may be called inside a stream's write. */
+void plim__cdp_pause(plim__cdp_connection *connection);
+void plim__cdp_resume(plim__cdp_connection *connection);
+
+/** Bytes received on the connection since it was opened. */
+uint64_t plim__cdp_received_bytes(const plim__cdp_connection *connection);
+
+/**
+ * Finds the child session a message wrapped in an event is for; NULL drops it. params are those of
+ * the event (for Node's workers {"sessionId":…}).
+ */
+typedef plim__cdp_session *(*plim__cdp_router)(void *ctx, const json_t *params);
+
+/** Unwraps events of this method whose params.key is a message (one such rule a connection). */
+void plim__cdp_set_router(plim__cdp_connection *connection, const char *method, const char *key,
+                          plim__cdp_router router, void *ctx);
+
+/** How a child session sends: message is one JSON object as text. */
+typedef plim_status (*plim__cdp_send)(void *ctx, const char *message, size_t len, plim_error *err);
+
+/** Starts a child session. PLIM_ERR_NO_MEMORY. Ended by plim__cdp_session_end() or disconnect. */
+PLIM_NODISCARD plim_status plim__cdp_session_create(plim__cdp_connection *connection,
+                                                    plim__cdp_send send, void *ctx,
+                                                    plim__cdp_session **out_session,
+                                                    plim_error *err);
+
+/** The other side has ended the child session: calls waiting there fail with PLIM_ERR_GONE. */
+void plim__cdp_session_mark_gone(plim__cdp_session *session);
+
+/** Ends a child session. */
+void plim__cdp_session_end(plim__cdp_session **session);
+
+/** The connection a session belongs to. */
+plim__cdp_connection *plim__cdp_session_connection(plim__cdp_session *session);
+
+/** Registers a handler of an event of this session; method is borrowed. Replaces an earlier one. */
+void plim__cdp_on(plim__cdp_session *session, const char *method, plim__cdp_handler handler,
+                  void *ctx);
+
+/** Removes it. */
+void plim__cdp_off(plim__cdp_session *session, const char *method);
+
+/**
+ * Calls a method and waits for its reply. params is consumed (the reference is taken) on every way
+ * out; NULL means {}. *out_result is a new reference the caller ends with json_decref(), an object
+ * ({} where the runtime sends none); out_result may be NULL.
+ * Fails with PLIM_ERR_TIMEOUT, _INTERRUPTED, _GONE, _PROTOCOL, _NO_MEMORY, and _REFUSED for an
+ * error reply, _UNSUPPORTED where that says the method does not exist (-32601).
+ */
+PLIM_NODISCARD plim_status plim__cdp_call(plim__cdp_session *session, const char *method,
+                                          json_t *params, uint64_t timeout_ns, json_t **out_result,
+                                          plim_error *err);
+
+/** Sends without waiting for the reply, which is dropped. params is consumed. */
+PLIM_NODISCARD plim_status plim__cdp_post(plim__cdp_session *session, const char *method,
+                                          json_t *params, plim_error *err);
+
+/** A call in flight. */
+typedef struct plim__cdp_request plim__cdp_request;
+
+/** Sends and gives the request to wait for; ended by plim__cdp_finish(). params is consumed. */
+PLIM_NODISCARD plim_status plim__cdp_begin(plim__cdp_session *session, const char *method,
+                                           json_t *params, plim__cdp_request **out_request,
+                                           plim_error *err);
+
+/** True once the reply is there or will never come: what to hand to plim__loop_wait(). */
+const bool *plim__cdp_done(const plim__cdp_request *request);
+
+/** Result of a request that is done, or gives it up; the request is gone. As plim__cdp_call(). */
+PLIM_NODISCARD plim_status plim__cdp_finish(plim__cdp_request **request, json_t **out_result,
+                                            plim_error *err);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file target.h
+ * @brief Inside a target: what is common to all of them, and what a runtime plugs in.
+ *
+ * A runtime is one plim__runtime (a table of functions) listed in runtimes.c. Those that speak CDP
+ * share target->cdp and take the functions of cdp/heap.h for what V8 answers alike everywhere.
+ * A function that is NULL in the table is answered with PLIM_ERR_UNSUPPORTED.
+ * Thread-safety: one thread at a time per target.
+ */
+#ifndef PLIM_INSPECT_TARGET_H
+#define PLIM_INSPECT_TARGET_H
+#include <plimsoll/target.h>
+
+#include "inspect/cdp/session.h"
+#include "inspect/wire/loop.h"
+
+enum {
+    PLIM__TARGET_MAGIC = 0x7a96e001,
+    PLIM__HOST_BYTES = 256,
+    PLIM__PATH_BYTES = 1024,
+    PLIM__NAME_BYTES = 256
+};
+
+/** An address that was read; which fields count depends on kind. */
+typedef struct plim__address {
+    enum plim__address_kind {
+        PLIM__ADDRESS_HOST, /**< host:port, perhaps /id: asks /json/list */
+        PLIM__ADDRESS_WS,   /**< ws://host:port/path: connects there */
+        PLIM__ADDRESS_PID   /**< pid:N: a runtime finds or opens its port */
+    } kind;
+    char host[PLIM__HOST_BYTES];
+    uint16_t port;
+    char path[PLIM__PATH_BYTES]; /**< "/id"; with HOST an id to look for, or empty */
+    int64_t pid;
+    uint32_t worker_id; /**< 0: none asked for */
+} plim__address;
+
+typedef struct plim__runtime plim__runtime;
+
+/** State of what V8's inspector gives, kept by cdp/. */
+typedef struct plim__cdp_state {
+    plim__cdp_connection *connection; /**< NULL while not connected */
+    plim__cdp_session *session;       /**< whom we talk to: the main one or a worker's; borrowed */
+    bool sampling;                    /**< HeapProfiler.startSampling is on */
+    bool tracking;                    /**< startTrackingHeapObjects is on */
+    bool slowed; /**< V8 keeps its map of ids: needs enable + disable before we leave */
+    plim_track_interval *intervals;
+    uint32_t interval_count;
+    uint32_t interval_cap;
+    uint64_t last_object_id;
+    double last_seen_ms;
+} plim__cdp_state;
+
+struct plim_target {
+    uint32_t magic;
+    const plim_allocator *allocator;
+    plim_target_options options; /**< defaults filled in, but for call_timeout_ns, 0 = per call */
+    plim__loop *loop;
+    const plim__runtime *runtime;
+    void *runtime_state;   /**< the runtime's own */
+    plim__address address; /**< host and port are set, whatever the kind was */
+    plim__cdp_state cdp;
+    char version[PLIM__NAME_BYTES];
+    char title[PLIM__NAME_BYTES];
+    char shown_address[PLIM__HOST_BYTES + 64];
+    int64_t pid;           /**< -1 where unknown; open() of the runtime finds it out */
+    bool opened_inspector; /**< by resolve_pid: close() of the runtime closes it again */
+    char *text;            /**< last text lent to the caller (evaluate) */
+    size_t text_cap;
+};
+
+/** What a runtime is. Any function but recognise may be NULL. */
+struct plim__runtime {
+    const char *name; /**< "node" */
+
+    /** Whether `browser`, the Browser field of /json/version, is this runtime's. */
+    bool (*recognise)(const char *browser);
+
+    /**
+     * Finds (with options.open_inspector opens) the inspector of process address.pid: sets
+     * address.host, .port and perhaps .path, pid and opened_inspector. PLIM_ERR_UNSUPPORTED: that
+     * process is none of this runtime's; the next one is asked.
+     */
+    plim_status (*resolve_pid)(plim_target *target, plim_error *err);
+
+    /**
+     * The connection stands; cdp.session is the main one, version and title hold what HTTP said.
+     * Finds the pid where it is local, attaches to address.worker_id if that is not 0 (sets
+     * cdp.session). Also called after a reconnect, with runtime_state of the first time.
+     */
+    plim_status (*open)(plim_target *target, plim_error *err);
+
+    /** Connection is about to be closed (and may be gone): ends what open() began. */
+    void (*close)(plim_target *target);
+
+    plim_status (*usage)(plim_target *target, plim_usage *out_usage, plim_error *err);
+    plim_status (*estimate)(plim_target *target, plim_snapshot_estimate *out_estimate,
+                            plim_error *err);
+    plim_status (*gc_observe_start)(plim_target *target, plim_error *err);
+    plim_status (*gc_observe_stop)(plim_target *target, const plim_gc_event **out_events,
+                                   uint32_t *out_count, plim_error *err);
+};
+
+/** All runtimes that are compiled in; NULL ends the list. The last one recognises every V8. */
+extern const plim__runtime *const plim__runtimes[];
+
+/** Reads an address. PLIM_ERR_USAGE with what it could have meant. */
+PLIM_NODISCARD plim_status plim__address_parse(const char *text, plim__address *out_address,
+                                               plim_error *err);
+
+/** The time a call may take: what the user said, or fallback_ns. */
+static inline uint64_t plim__target_timeout(const plim_target *target, uint64_t fallback_ns)
+{
+    return target->options.call_timeout_ns != 0 ? target->options.call_timeout_ns : fallback_ns;
+}
+
+#endif

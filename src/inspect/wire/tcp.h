@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file tcp.h
+ * @brief A TCP connection on a plim__loop: bytes in by callback, bytes out by copy.
+ *
+ * The one read buffer is the connection's. A reader that cannot take more pauses; what it has not
+ * consumed yet stays in that buffer, because reading stops at once.
+ * Thread-safety: the loop's thread.
+ */
+#ifndef PLIM_INSPECT_WIRE_TCP_H
+#define PLIM_INSPECT_WIRE_TCP_H
+#include "inspect/wire/loop.h"
+
+typedef struct plim__tcp plim__tcp;
+
+/** What a connection tells its owner; no call after the end, none after destroy. */
+typedef struct plim__tcp_events {
+    void *ctx;
+    void (*on_data)(void *ctx, const char *data, size_t len); /**< data valid until the next read */
+    void (*on_end)(void *ctx, int uv_error);                  /**< UV_EOF, UV_ECONNRESET, … */
+} plim__tcp_events;
+
+/**
+ * Connects, trying each address of a name in turn, and starts reading.
+ * Fails with PLIM_ERR_UNREACHABLE, _TIMEOUT, _NO_MEMORY, _INTERRUPTED.
+ */
+PLIM_NODISCARD plim_status plim__tcp_connect(plim__loop *loop, const plim_allocator *allocator,
+                                             const char *host, uint16_t port, uint64_t deadline_ns,
+                                             plim__tcp_events events, plim__tcp **out_tcp,
+                                             plim_error *err);
+
+/** Queues a copy of the bytes. PLIM_ERR_GONE if the connection has ended, or _NO_MEMORY. */
+PLIM_NODISCARD plim_status plim__tcp_write(plim__tcp *tcp, const void *data, size_t len,
+                                           plim_error *err);
+
+/** Stops reading; on_data is not called again before resume. */
+void plim__tcp_pause(plim__tcp *tcp);
+
+/** Reads on. */
+void plim__tcp_resume(plim__tcp *tcp);
+
+/** Whether queued bytes have all gone to the system. */
+bool plim__tcp_is_flushed(const plim__tcp *tcp);
+
+/** Closes at once; turns the loop until the handle is free. */
+void plim__tcp_destroy(plim__tcp **tcp);
+
+#endif
