@@ -12,6 +12,7 @@
 #ifndef PLIM_ALLOCATOR_H
 #define PLIM_ALLOCATOR_H
 #include <plimsoll/status.h>
+
 #include <stddef.h>
 #include <stdint.h>
 PLIM_DECLS_BEGIN

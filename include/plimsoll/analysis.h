@@ -77,12 +77,12 @@ PLIM_API const plim_graph *plim_analysis_graph(const plim_analysis *analysis);
 
 /** What an analysis knows of one node; parts that were not asked for are 0 or PLIM_NONE. */
 typedef struct plim_node_facts {
-    uint64_t shallow_bytes;  /**< after the transfer to owners: DevTools' "shallow size" */
+    uint64_t shallow_bytes; /**< after the transfer to owners: DevTools' "shallow size" */
     uint64_t retained_bytes;
-    int32_t distance;        /**< 1 at a user root; PLIM_DISTANCE_NONE, PLIM_DISTANCE_SYSTEM */
-    uint32_t dominator;      /**< ordinal; the root's is itself */
-    uint32_t class_index;    /**< into the class rows of plim_analysis_class() */
-    bool detached;           /**< DevTools shows it with "Detached " before its name */
+    int32_t distance;     /**< 1 at a user root; PLIM_DISTANCE_NONE, PLIM_DISTANCE_SYSTEM */
+    uint32_t dominator;   /**< ordinal; the root's is itself */
+    uint32_t class_index; /**< into the class rows of plim_analysis_class() */
+    bool detached;        /**< DevTools shows it with "Detached " before its name */
 } plim_node_facts;
 
 /**
@@ -101,9 +101,9 @@ typedef struct plim_class {
     uint64_t self_bytes;     /**< sum of shallow sizes */
     uint64_t retained_bytes; /**< DevTools' maxRet */
     uint32_t count;
-    int32_t distance;        /**< the smallest; may be PLIM_DISTANCE_NONE */
+    int32_t distance; /**< the smallest; may be PLIM_DISTANCE_NONE */
     bool has_location;
-    plim_location location;  /**< of the class, where the file says; script_id names the script */
+    plim_location location; /**< of the class, where the file says; script_id names the script */
 } plim_class;
 
 /**

@@ -13,6 +13,7 @@
 #include <plimsoll/stream.h>
 PLIM_DECLS_BEGIN
 
+/** How bytes are packed. */
 typedef enum plim_codec { PLIM_CODEC_PLAIN, PLIM_CODEC_GZIP, PLIM_CODEC_ZSTD } plim_codec;
 
 typedef struct plim_decoder plim_decoder;

@@ -50,7 +50,7 @@ typedef enum plim_edge_type {
     PLIM_EDGE_OTHER
 } plim_edge_type;
 
-/** Bytes with a length: UTF-8, but lone surrogates as V8 writes them stay (WTF-8). Not ended by NUL. */
+/** Bytes with a length, no NUL: UTF-8, but lone surrogates as V8 writes them stay (WTF-8). */
 typedef struct plim_text {
     const char *data;
     size_t size_bytes;
@@ -59,7 +59,7 @@ typedef struct plim_text {
 /** "No such node", "no such edge", "no such string". */
 #define PLIM_NONE UINT32_MAX
 
-/** Where an object's class or a closure was made; line and column count from 0, as V8 writes them. */
+/** Where an object's class or a closure was made; line and column count from 0, as V8's do. */
 typedef struct plim_location {
     uint32_t script_id;
     uint32_t line;
@@ -74,11 +74,11 @@ typedef struct plim_graph_info {
     uint32_t edge_count;
     uint32_t string_count;
     uint32_t location_count;
-    uint64_t self_bytes;          /**< sum over nodes, as in the file */
-    uint64_t extra_native_bytes;  /**< 0 where the file has none */
-    uint64_t trace_function_count;/**< 0 unless allocations were tracked */
-    uint64_t sample_count;        /**< rows of a timeline */
-    uint64_t memory_bytes;        /**< what the graph itself takes */
+    uint64_t self_bytes;           /**< sum over nodes, as in the file */
+    uint64_t extra_native_bytes;   /**< 0 where the file has none */
+    uint64_t trace_function_count; /**< 0 unless allocations were tracked */
+    uint64_t sample_count;         /**< rows of a timeline */
+    uint64_t memory_bytes;         /**< what the graph itself takes */
 } plim_graph_info;
 
 /** All zero is the default. */
@@ -124,20 +124,20 @@ PLIM_API void plim_graph_read_info(const plim_graph *graph, plim_graph_info *out
 
 /** One node as the file gives it. */
 typedef struct plim_node {
-    uint64_t id;             /**< the engine's; stable within one series of snapshots */
+    uint64_t id; /**< the engine's; stable within one series of snapshots */
     uint64_t self_bytes;
-    plim_text name;          /**< borrowed from the graph */
+    plim_text name; /**< borrowed from the graph */
     plim_node_type type;
-    uint32_t first_edge;     /**< position of its first edge */
+    uint32_t first_edge; /**< position of its first edge */
     uint32_t edge_count;
-    uint32_t detachedness;   /**< 0 unknown, 1 attached, 2 detached */
+    uint32_t detachedness; /**< 0 unknown, 1 attached, 2 detached */
 } plim_node;
 
 /** One edge as the file gives it. */
 typedef struct plim_edge {
-    plim_text name;  /**< borrowed; empty where the name is a number */
-    uint32_t index;  /**< the number; PLIM_NONE where the name is a string */
-    uint32_t to;     /**< ordinal of the node it leads to */
+    plim_text name; /**< borrowed; empty where the name is a number */
+    uint32_t index; /**< the number; PLIM_NONE where the name is a string */
+    uint32_t to;    /**< ordinal of the node it leads to */
     plim_edge_type type;
 } plim_edge;
 

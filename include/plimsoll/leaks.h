@@ -6,8 +6,8 @@
  * One definition. Where ids are comparable (one series over one connection): objects born between
  * the first two snapshots that live in the last, in groups that grow in every round. Where they
  * are not: classes whose bytes grow in every round, the second growth at least half of the first.
- * Groups become clusters by what holds them; each has a retainer path and a sentence. docs/internals/leaks.md
- * has the method and what it was tried on.
+ * Groups become clusters by what holds them; each has a retainer path and a sentence.
+ * docs/internals/leaks.md has the method and what it was tried on.
  * Thread-safety: immutable after it was made.
  */
 #ifndef PLIM_LEAKS_H
@@ -34,7 +34,7 @@ typedef enum plim_match { PLIM_MATCH_ID, PLIM_MATCH_CLASS } plim_match;
 
 /** All zero is the default: by id, no least growth. */
 typedef struct plim_leaks_options {
-    uint32_t struct_bytes;           /**< sizeof(plim_leaks_options) */
+    uint32_t struct_bytes; /**< sizeof(plim_leaks_options) */
     plim_match match;
     uint64_t min_growth_bytes;       /**< groups that retain less growth in all are left out */
     uint32_t paths_per_leak;         /**< how many distinct paths each gets; 0 means 1 */
@@ -47,19 +47,19 @@ enum { PLIM_LEAKS_ROUNDS_MAX = 64 };
 
 /** One leak: a cluster of objects that one holder keeps. Everything is borrowed from the result. */
 typedef struct plim_leak {
-    plim_text name;             /**< the class of what grows */
+    plim_text name; /**< the class of what grows */
     plim_leak_kind kind;
-    uint32_t sample;            /**< ordinal of one leaked node in the last snapshot */
+    uint32_t sample; /**< ordinal of one leaked node in the last snapshot */
     uint64_t sample_id;
-    uint32_t holder;            /**< ordinal of the old node that keeps them; the root's where none */
-    uint64_t count;             /**< leaked objects of that class in the last snapshot */
+    uint32_t holder; /**< ordinal of the old node that keeps them; the root's where none */
+    uint64_t count;  /**< leaked objects of that class in the last snapshot */
     uint64_t self_bytes;
-    uint64_t retained_bytes;    /**< what would be freed if they all went */
-    const uint64_t *growth_bytes;  /**< one per round, retained bytes */
-    const uint64_t *growth_count;  /**< one per round, objects */
+    uint64_t retained_bytes;      /**< what would be freed if they all went */
+    const uint64_t *growth_bytes; /**< one per round, retained bytes */
+    const uint64_t *growth_count; /**< one per round, objects */
     uint32_t round_count;
-    const plim_paths *paths;    /**< from a root to the sample, in the last snapshot */
-    const char *says;           /**< one sentence: what it looks like, where in the source */
+    const plim_paths *paths; /**< from a root to the sample, in the last snapshot */
+    const char *says;        /**< one sentence: what it looks like, where in the source */
 } plim_leak;
 
 typedef struct plim_leaks plim_leaks;

@@ -13,15 +13,15 @@
 
 #ifdef __cplusplus
 #define PLIM_DECLS_BEGIN extern "C" {
-#define PLIM_DECLS_END }
+#define PLIM_DECLS_END   }
 #else
 #define PLIM_DECLS_BEGIN
 #define PLIM_DECLS_END
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
-#define PLIM_API __attribute__((visibility("default")))
-#define PLIM_NODISCARD __attribute__((warn_unused_result))
+#define PLIM_API                          __attribute__((visibility("default")))
+#define PLIM_NODISCARD                    __attribute__((warn_unused_result))
 #define PLIM_PRINTF(fmt_index, first_arg) __attribute__((format(printf, fmt_index, first_arg)))
 #else
 #define PLIM_API
@@ -36,25 +36,25 @@ PLIM_DECLS_BEGIN
  * manual, plim(1): 2 usage, 3 unreachable, 4 damaged input, 5 cannot by nature, 6 own limit,
  * 70 a fault of ours, 130 interrupted.
  */
-#define PLIM_STATUS_MAP(X)                                                                        \
-    X(ERR_USAGE, -1, 2, "the call or the command line is not usable as given")                    \
-    X(ERR_NOT_FOUND, -2, 3, "there is nothing under that name")                                   \
-    X(ERR_ACCESS, -3, 3, "the system does not allow it")                                          \
-    X(ERR_EXISTS, -4, 2, "it exists already and would be overwritten")                            \
-    X(ERR_UNREACHABLE, -5, 3, "the target cannot be reached")                                     \
-    X(ERR_REFUSED, -6, 3, "the target answered and refused")                                      \
-    X(ERR_TIMEOUT, -7, 3, "no answer within the time allowed")                                    \
-    X(ERR_GONE, -8, 3, "the target went away in the middle")                                      \
-    X(ERR_PROTOCOL, -9, 3, "the other side does not speak the expected protocol")                 \
-    X(ERR_DAMAGED, -10, 4, "the input is damaged")                                                \
-    X(ERR_TRUNCATED, -11, 4, "the input ends too early")                                          \
-    X(ERR_UNSUPPORTED, -12, 5, "this runtime or file cannot give that")                           \
-    X(ERR_NO_MEMORY, -13, 6, "not enough memory")                                                 \
-    X(ERR_LIMIT, -14, 6, "a limit of this program was reached")                                   \
-    X(ERR_NO_SPACE, -15, 6, "the output cannot take more data")                                   \
-    X(ERR_IO, -16, 3, "reading or writing failed")                                                \
-    X(ERR_UNSAFE, -17, 6, "refused because it could harm the target")                             \
-    X(ERR_INTERRUPTED, -18, 130, "interrupted")                                                   \
+#define PLIM_STATUS_MAP(X)                                                                         \
+    X(ERR_USAGE, -1, 2, "the call or the command line is not usable as given")                     \
+    X(ERR_NOT_FOUND, -2, 3, "there is nothing under that name")                                    \
+    X(ERR_ACCESS, -3, 3, "the system does not allow it")                                           \
+    X(ERR_EXISTS, -4, 2, "it exists already and would be overwritten")                             \
+    X(ERR_UNREACHABLE, -5, 3, "the target cannot be reached")                                      \
+    X(ERR_REFUSED, -6, 3, "the target answered and refused")                                       \
+    X(ERR_TIMEOUT, -7, 3, "no answer within the time allowed")                                     \
+    X(ERR_GONE, -8, 3, "the target went away in the middle")                                       \
+    X(ERR_PROTOCOL, -9, 3, "the other side does not speak the expected protocol")                  \
+    X(ERR_DAMAGED, -10, 4, "the input is damaged")                                                 \
+    X(ERR_TRUNCATED, -11, 4, "the input ends too early")                                           \
+    X(ERR_UNSUPPORTED, -12, 5, "this runtime or file cannot give that")                            \
+    X(ERR_NO_MEMORY, -13, 6, "not enough memory")                                                  \
+    X(ERR_LIMIT, -14, 6, "a limit of this program was reached")                                    \
+    X(ERR_NO_SPACE, -15, 6, "the output cannot take more data")                                    \
+    X(ERR_IO, -16, 3, "reading or writing failed")                                                 \
+    X(ERR_UNSAFE, -17, 6, "refused because it could harm the target")                              \
+    X(ERR_INTERRUPTED, -18, 130, "interrupted")                                                    \
     X(ERR_INTERNAL, -19, 70, "a fault in Plimsoll")
 
 /** Outcome of a call; the texts are plim_status_text()'s. */

@@ -10,6 +10,7 @@
 #ifndef PLIM_STREAM_H
 #define PLIM_STREAM_H
 #include <plimsoll/error.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -71,7 +71,7 @@ typedef struct plim_usage {
     uint64_t backing_store_bytes; /**< PLIM_UNKNOWN before V8 13 */
     uint64_t process_rss_bytes;   /**< PLIM_UNKNOWN where it is not local */
     uint64_t process_peak_bytes;
-    uint64_t cgroup_limit_bytes;  /**< PLIM_UNKNOWN where there is none */
+    uint64_t cgroup_limit_bytes; /**< PLIM_UNKNOWN where there is none */
     uint64_t cgroup_used_bytes;
 } plim_usage;
 
@@ -141,11 +141,11 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_estimate(plim_target *target,
 
 /** All zero is the default. */
 typedef struct plim_snapshot_options {
-    uint32_t struct_bytes;   /**< sizeof(plim_snapshot_options) */
-    bool force;              /**< take it even if the estimate says it is not safe */
-    bool numeric_values;     /**< V8's captureNumericValue */
-    bool discard;            /**< count and check the bytes only (a floor to measure against) */
-    plim_progress progress;  /**< phases "collecting" (objects) and "receiving" (bytes) */
+    uint32_t struct_bytes;  /**< sizeof(plim_snapshot_options) */
+    bool force;             /**< take it even if the estimate says it is not safe */
+    bool numeric_values;    /**< V8's captureNumericValue */
+    bool discard;           /**< count and check the bytes only (a floor to measure against) */
+    plim_progress progress; /**< phases "collecting" (objects) and "receiving" (bytes) */
 } plim_snapshot_options;
 
 /** What was taken. */
@@ -154,7 +154,7 @@ typedef struct plim_snapshot_result {
     uint64_t node_count;
     uint64_t edge_count;
     uint64_t chunk_count;
-    uint64_t pause_ns;      /**< how long the target stood still: request to reply */
+    uint64_t pause_ns; /**< how long the target stood still: request to reply */
     uint64_t queue_peak_bytes;
 } plim_snapshot_result;
 
@@ -191,10 +191,10 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_collect(plim_target *target, pli
 
 /** One collection that was observed. */
 typedef struct plim_gc_event {
-    const char *kind;       /**< "minor" or "major", static storage */
+    const char *kind; /**< "minor" or "major", static storage */
     uint64_t pause_ns;
-    uint64_t at_ns;         /**< since observation began, as far as the runtime tells */
-    uint64_t before_bytes;  /**< PLIM_UNKNOWN where it does not say */
+    uint64_t at_ns;        /**< since observation began, as far as the runtime tells */
+    uint64_t before_bytes; /**< PLIM_UNKNOWN where it does not say */
     uint64_t after_bytes;
 } plim_gc_event;
 
@@ -226,9 +226,9 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_gc_observe_stop(plim_target *tar
 
 /** All zero is the default. */
 typedef struct plim_sampling_options {
-    uint32_t struct_bytes;     /**< sizeof(plim_sampling_options) */
-    bool include_collected;    /**< count what was freed, too (bigger reply) */
-    uint64_t interval_bytes;   /**< 0: 32768 */
+    uint32_t struct_bytes;   /**< sizeof(plim_sampling_options) */
+    bool include_collected;  /**< count what was freed, too (bigger reply) */
+    uint64_t interval_bytes; /**< 0: 32768 */
 } plim_sampling_options;
 
 /**
@@ -259,7 +259,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_sampling_stop(plim_target *targe
 typedef struct plim_track_interval {
     uint64_t count;
     uint64_t bytes;
-    double at_ms;  /**< Unix time of the interval's end; 0 where the runtime does not say */
+    double at_ms; /**< Unix time of the interval's end; 0 where the runtime does not say */
     uint64_t last_object_id;
 } plim_track_interval;
 
@@ -320,8 +320,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_tracking_stop(plim_target *targe
  */
 PLIM_API PLIM_NODISCARD plim_status plim_target_evaluate(plim_target *target,
                                                          const char *expression,
-                                                         uint64_t timeout_ns,
-                                                         const char **out_json, plim_error *err);
+                                                         uint64_t timeout_ns, const char **out_json,
+                                                         plim_error *err);
 
 /**
  * @brief      Reconnects after a drop, waiting 100 ms, then twice as long each time, up to 5 s.
@@ -337,11 +337,11 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_reconnect(plim_target *target, u
 /** What plim_discover() found. Strings are borrowed from the list, never NULL. */
 typedef struct plim_found {
     const char *runtime;
-    const char *version;   /**< empty where unknown */
+    const char *version; /**< empty where unknown */
     const char *title;
-    const char *address;   /**< "127.0.0.1:9229", with #worker:N for a worker; empty if closed */
+    const char *address; /**< "127.0.0.1:9229", with #worker:N for a worker; empty if closed */
     int64_t pid;
-    bool can_open;         /**< a Node with its inspector closed that catches SIGUSR1 */
+    bool can_open; /**< a Node with its inspector closed that catches SIGUSR1 */
 } plim_found;
 
 typedef struct plim_found_list plim_found_list;

@@ -13,7 +13,7 @@
 /** Prints "file:line: check failed: text" to standard error and aborts. */
 _Noreturn void plim__check_failed(const char *file, int line, const char *text);
 
-#define PLIM_CHECK(condition)                                                                     \
+#define PLIM_CHECK(condition)                                                                      \
     ((condition) ? (void)0 : plim__check_failed(__FILE__, __LINE__, #condition))
 
 #ifdef NDEBUG
@@ -29,7 +29,7 @@ _Noreturn void plim__check_failed(const char *file, int line, const char *text);
 #endif
 
 /** The object is alive and of the type its magic names. */
-#define PLIM_CHECK_OBJ(object, magic_value)                                                       \
+#define PLIM_CHECK_OBJ(object, magic_value)                                                        \
     PLIM_CHECK((object) != NULL && (object)->magic == (uint32_t)(magic_value))
 
 #endif

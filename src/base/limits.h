@@ -7,8 +7,8 @@
 #define PLIM_BASE_LIMITS_H
 
 /* Graph: ordinals are 32 bits and PLIM_NONE is taken; a 4-billion-node heap would need 70 GB. */
-#define PLIM_NODES_MAX 4294967294u
-#define PLIM_EDGES_MAX 4294967294u
+#define PLIM_NODES_MAX   4294967294u
+#define PLIM_EDGES_MAX   4294967294u
 #define PLIM_STRINGS_MAX 4294967294u
 
 /* Snapshot text. */
@@ -23,18 +23,18 @@ enum {
 };
 
 /* Wire. */
-#define PLIM_QUEUE_BYTES_MAX (16u << 20)    /* between socket and disk: keeps plim under 48 MiB */
-#define PLIM_CONTROL_BYTES_MAX (64u << 20)  /* one control message; a sampling profile had 18 MB */
-#define PLIM_HTTP_BYTES_MAX (4u << 20)      /* an HTTP reply; Chromium's /json/protocol has 1.6 MB */
-#define PLIM_CALLS_MAX 64u                  /* requests in flight on one connection */
+#define PLIM_QUEUE_BYTES_MAX     (16u << 20) /* between socket and disk: keeps plim under 48 MiB */
+#define PLIM_CONTROL_BYTES_MAX   (64u << 20) /* one control message; a sampling profile had 18 MB */
+#define PLIM_HTTP_BYTES_MAX      (4u << 20) /* an HTTP reply; Chromium's /json/protocol: 1.6 MB */
+#define PLIM_CALLS_MAX           64u        /* requests in flight on one connection */
 #define PLIM_TRACK_INTERVALS_MAX 1000000u   /* 14 hours at 20 per second */
-#define PLIM_GC_EVENTS_MAX 1000000u         /* 48 bytes each */
-#define PLIM_WORKERS_MAX 1024u              /* worker threads of one process */
-#define PLIM_PROCESSES_MAX 65536u           /* processes looked at by discovery */
-#define PLIM_TARGETS_MAX 4096u              /* targets listed by discovery */
+#define PLIM_GC_EVENTS_MAX       1000000u   /* 48 bytes each */
+#define PLIM_WORKERS_MAX         1024u      /* worker threads of one process */
+#define PLIM_PROCESSES_MAX       65536u     /* processes looked at by discovery */
+#define PLIM_TARGETS_MAX         4096u      /* targets listed by discovery */
 
 /* Analyses. */
-#define PLIM_CLASS_NAME_BYTES_MAX 65536u    /* an inferred interface of many properties */
-#define PLIM_PATH_LENGTH_MAX 100000u        /* a linked list of this length is still shown whole */
+#define PLIM_CLASS_NAME_BYTES_MAX 65536u  /* an inferred interface of many properties */
+#define PLIM_PATH_LENGTH_MAX      100000u /* a linked list of this length is still shown whole */
 
 #endif

@@ -7,8 +7,8 @@ const char *plim_status_text(plim_status status)
     switch (status) {
     case PLIM_OK:
         return "done";
-#define PLIM_STATUS_CASE(name, value, exit_code, text)                                            \
-    case PLIM_##name:                                                                             \
+#define PLIM_STATUS_CASE(name, value, exit_code, text)                                             \
+    case PLIM_##name:                                                                              \
         return text;
         PLIM_STATUS_MAP(PLIM_STATUS_CASE)
 #undef PLIM_STATUS_CASE
@@ -21,8 +21,8 @@ const char *plim_status_name(plim_status status)
     switch (status) {
     case PLIM_OK:
         return "OK";
-#define PLIM_STATUS_CASE(name, value, exit_code, text)                                            \
-    case PLIM_##name:                                                                             \
+#define PLIM_STATUS_CASE(name, value, exit_code, text)                                             \
+    case PLIM_##name:                                                                              \
         return #name;
         PLIM_STATUS_MAP(PLIM_STATUS_CASE)
 #undef PLIM_STATUS_CASE
@@ -36,8 +36,8 @@ int plim_status_exit_code(plim_status status)
     switch (status) {
     case PLIM_OK:
         return 0;
-#define PLIM_STATUS_CASE(name, value, exit_code, text)                                            \
-    case PLIM_##name:                                                                             \
+#define PLIM_STATUS_CASE(name, value, exit_code, text)                                             \
+    case PLIM_##name:                                                                              \
         return exit_code;
         PLIM_STATUS_MAP(PLIM_STATUS_CASE)
 #undef PLIM_STATUS_CASE

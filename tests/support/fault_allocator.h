@@ -15,8 +15,8 @@
 
 typedef struct fault_allocator {
     plim_allocator allocator;
-    uint64_t fail_at;             /* 1 is the first request; 0 never fails */
-    _Atomic uint64_t requests;    /* growing requests so far */
+    uint64_t fail_at;          /* 1 is the first request; 0 never fails */
+    _Atomic uint64_t requests; /* growing requests so far */
     _Atomic uint64_t refused;
     _Atomic int64_t live_bytes;
     _Atomic int64_t peak_bytes;

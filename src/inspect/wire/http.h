@@ -21,7 +21,8 @@ typedef struct plim__http_body {
 /**
  * Gets `path`. Sends `Host: 127.0.0.1:PORT` and no Origin, which every runtime accepts. PLIM_OK
  * only for code 200.
- * Fails with PLIM_ERR_UNREACHABLE, _TIMEOUT, _INTERRUPTED, _NO_MEMORY, _LIMIT (PLIM_HTTP_BYTES_MAX),
+ * Fails with PLIM_ERR_UNREACHABLE, _TIMEOUT, _INTERRUPTED, _NO_MEMORY,
+ * _LIMIT (PLIM_HTTP_BYTES_MAX),
  * _PROTOCOL (what answers is no HTTP server, or hung up), _REFUSED (any other code).
  */
 PLIM_NODISCARD plim_status plim__http_get(plim__loop *loop, const char *host, uint16_t port,

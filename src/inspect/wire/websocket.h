@@ -27,12 +27,10 @@ typedef struct plim__websocket_events {
  * Fails with PLIM_ERR_UNREACHABLE, _TIMEOUT (silence), _INTERRUPTED, _NO_MEMORY, _PROTOCOL (no
  * WebSocket server), _REFUSED (an HTTP code other than 101).
  */
-PLIM_NODISCARD plim_status plim__websocket_connect(plim__loop *loop, const plim_allocator *allocator,
-                                                   const char *host, uint16_t port,
-                                                   const char *path, uint64_t timeout_ns,
-                                                   plim__websocket_events events,
-                                                   plim__websocket **out_websocket,
-                                                   plim_error *err);
+PLIM_NODISCARD plim_status plim__websocket_connect(
+    plim__loop *loop, const plim_allocator *allocator, const char *host, uint16_t port,
+    const char *path, uint64_t timeout_ns, plim__websocket_events events,
+    plim__websocket **out_websocket, plim_error *err);
 
 /** Queues one text message. PLIM_ERR_GONE (or what ended the connection), or _NO_MEMORY. */
 PLIM_NODISCARD plim_status plim__websocket_send(plim__websocket *websocket, const char *text,

@@ -201,9 +201,8 @@ static plim_status file_sink_open(plim_file_sink *file, plim_error *err)
     return PLIM_OK;
 }
 
-plim_status plim_file_sink_create(const char *path, bool overwrite,
-                                  const plim_allocator *allocator, plim_file_sink **out_file,
-                                  plim_error *err)
+plim_status plim_file_sink_create(const char *path, bool overwrite, const plim_allocator *allocator,
+                                  plim_file_sink **out_file, plim_error *err)
 {
     PLIM_CHECK(path != NULL && out_file != NULL);
     allocator = plim__allocator_or_system(allocator);
