@@ -84,7 +84,7 @@ static bool stack_is_object(const plim__v8_scan *scan)
 static plim_status stack_push(plim__v8_scan *scan, bool object)
 {
     if (scan->depth == PLIM_JSON_DEPTH_MAX)
-        return plim_error_set(&scan->failure, PLIM_ERR_LIMIT, "the text nests deeper than %d levels",
+        return plim_error_set(&scan->failure, PLIM_ERR_LIMIT, "the text nests over %d deep",
                               (int)PLIM_JSON_DEPTH_MAX);
     scan->depth++;
     uint8_t bit = (uint8_t)(1u << (scan->depth % 8));

@@ -146,6 +146,8 @@ def unique(tree):
                 seen[function.name].append((file, function))
     for name, places in seen.items():
         for file, function in places[1:]:
+            if file is places[0][0]:
+                continue  # two branches of one #if
             yield Finding(file.path, function.first, "unique",
                           f"{name}() is also in {places[0][0].path}")
 
