@@ -33,6 +33,15 @@ enum {
 #define PLIM_PROCESSES_MAX       65536u     /* processes looked at by discovery */
 #define PLIM_TARGETS_MAX         4096u      /* targets listed by discovery */
 
+/* Other processes. */
+enum {
+    PLIM_PROC_LINE_BYTES = 4096,        /* one line of /proc: a path is the longest that matters */
+    PLIM_COMMAND_BYTES_MAX = 1 << 16,   /* of a command line: options stand at its beginning */
+    PLIM_LISTENERS_MAX = 1 << 17,       /* listening sockets: both families, all ports */
+    PLIM_DESCRIPTORS_MAX = 1 << 20,     /* descriptors of one process: the kernel's usual bound */
+    PLIM_PORTS_PER_PROCESS_MAX = 64     /* listening ports of one process looked at */
+};
+
 /* Analyses. */
 #define PLIM_CLASS_NAME_BYTES_MAX 65536u  /* an inferred interface of many properties */
 #define PLIM_PATH_LENGTH_MAX      100000u /* a linked list of this length is still shown whole */
