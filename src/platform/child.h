@@ -14,15 +14,16 @@
 #ifndef PLIM_PLATFORM_CHILD_H
 #define PLIM_PLATFORM_CHILD_H
 #include <plimsoll/error.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /** A child; all zero is none. */
 typedef struct plim__child {
-    int64_t pid;      /**< also its group's number */
-    int output;       /**< private: the pipe its standard error goes to */
-    bool is_reaped;   /**< private: its number may be another's by now */
+    int64_t pid;    /**< also its group's number */
+    int output;     /**< private: the pipe its standard error goes to */
+    bool is_reaped; /**< private: its number may be another's by now */
 } plim__child;
 
 /** Finds a program as a shell does: a name with a slash is a path, else PATH is searched.
@@ -46,8 +47,8 @@ plim_status plim__child_start(const char *path, const char *const *argv, plim__c
 
 /** Waits up to timeout_ms for output. Post: *out_len is 0 with *out_is_end false if none came; a
     failure to read is the end. */
-void plim__child_read(plim__child *child, char *buffer, size_t cap, int timeout_ms,
-                      size_t *out_len, bool *out_is_end);
+void plim__child_read(plim__child *child, char *buffer, size_t cap, int timeout_ms, size_t *out_len,
+                      bool *out_is_end);
 
 /** Whether it has ended; *out_exit is its exit code, or 128 + the signal that killed it. */
 bool plim__child_has_ended(plim__child *child, int *out_exit);

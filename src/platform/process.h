@@ -19,6 +19,7 @@
 #ifndef PLIM_PLATFORM_PROCESS_H
 #define PLIM_PLATFORM_PROCESS_H
 #include <plimsoll/allocator.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,7 +40,7 @@ typedef struct plim__process_glance {
     uint64_t start_ticks; /**< since boot; with the id it names a process for good */
     int64_t parent_pid;
     int64_t group; /**< of processes, for signals */
-    char state; /**< 'R' runs, 'S' sleeps, 'T' is stopped, 'Z' is dead and not yet waited for */
+    char state;    /**< 'R' runs, 'S' sleeps, 'T' is stopped, 'Z' is dead and not yet waited for */
 } plim__process_glance;
 
 /** Pre: pid > 0. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs we start. Method: small shell programs, each ended by its case. */
 #define _GNU_SOURCE
-#include "platform/child.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,8 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <setjmp.h>
 #include <cmocka.h>
+
+#include "platform/child.h"
+#include "platform/process.h"
 
 static plim__child start_shell(const char *script)
 {
@@ -74,6 +75,21 @@ static void a_program_that_cannot_start_says_why(void **state)
     assert_int_equal(child.pid, 0);
 }
 
+struct group {
+    int64_t number;
+    int alive_count;
+};
+
+static bool count_group(void *ctx, int64_t pid)
+{
+    struct group *group = ctx;
+    plim__process_glance glance;
+    if (plim__process_look(pid, &glance) == PLIM_OK && glance.group == group->number &&
+        glance.state != 'Z' && glance.state != 'X')
+        group->alive_count++;
+    return true;
+}
+
 static void stopping_ends_all_of_the_group_even_what_ignores_the_first_signal(void **state)
 {
     (void)state;
@@ -82,9 +98,13 @@ static void stopping_ends_all_of_the_group_even_what_ignores_the_first_signal(vo
     int64_t pid = child.pid;
     int code = 0;
     assert_false(plim__child_has_ended(&child, &code));
+    struct group before = {pid, 0};
+    assert_int_equal(plim__process_each(count_group, &before), PLIM_OK);
+    assert_int_equal(before.alive_count, 2);
     plim__child_stop(&child, 100);
-    assert_int_equal(kill((pid_t)-pid, 0), -1);
-    assert_int_equal(errno, ESRCH);
+    struct group group = {pid, 0};
+    assert_int_equal(plim__process_each(count_group, &group), PLIM_OK);
+    assert_int_equal(group.alive_count, 0);
     plim__child_fini(&child);
 }
 

@@ -4,12 +4,11 @@
  * point the platform at it; a few look at the real one, at this test and at children of it.
  */
 #define _GNU_SOURCE
-#include "platform/process.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,8 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <setjmp.h>
 #include <cmocka.h>
+
+#include "platform/process.h"
 
 static char stage[64];
 
@@ -105,7 +105,8 @@ static void a_line_of_a_megabyte_hides_nothing_behind_it(void **state)
     (void)state;
     size_t len = 1u << 20;
     char *text = test_malloc(len + 200);
-    int head = snprintf(text, 200, "Name:\tVmRSS: 1 kB\\nSigCgt: 0\nUid:\t1000\t0\t0\t0\nGroups:\t");
+    int head =
+        snprintf(text, 200, "Name:\tVmRSS: 1 kB\\nSigCgt: 0\nUid:\t1000\t0\t0\t0\nGroups:\t");
     memset(text + head, '7', len);
     (void)snprintf(text + head + len, 100, "\nVmHWM:\t  300 kB\nVmRSS:\t  200 kB\nSigCgt:\t%016x\n",
                    1u << 9);
@@ -209,7 +210,8 @@ static void the_tightest_ancestor_bounds_a_version_2_group(void **state)
     put("/sys/fs/cg roup/a/b/memory.current", "100000\n");
     put("/sys/fs/cg roup/a/memory.max", "5000000\n");
     put("/sys/fs/cg roup/a/memory.current", "4500000\n");
-    put("/sys/fs/cg roup/a/memory.stat", "anon 1\nfile 400000\nactive_file 0\ninactive_file 10000\n");
+    put("/sys/fs/cg roup/a/memory.stat",
+        "anon 1\nfile 400000\nactive_file 0\ninactive_file 10000\n");
     plim__memory_bounds bounds = read_bounds();
     assert_int_equal(bounds.limit_bytes, 5000000);
     assert_int_equal(bounds.used_bytes, 4500000);
@@ -369,13 +371,12 @@ static void this_test_sees_itself(void **state)
     socklen_t len = sizeof address;
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
     int64_t owner = 0;
-    assert_int_equal(
-        plim__port_owner(plim_allocator_system(), ntohs(address.sin_port), &owner), PLIM_OK);
+    assert_int_equal(plim__port_owner(plim_allocator_system(), ntohs(address.sin_port), &owner),
+                     PLIM_OK);
     assert_int_equal(owner, self);
     assert_int_equal(close(listener), 0);
-    assert_int_equal(
-        plim__port_owner(plim_allocator_system(), ntohs(address.sin_port), &owner),
-        PLIM_ERR_NOT_FOUND);
+    assert_int_equal(plim__port_owner(plim_allocator_system(), ntohs(address.sin_port), &owner),
+                     PLIM_ERR_NOT_FOUND);
 }
 
 /* A child that waits for any signal. */

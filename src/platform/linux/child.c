@@ -30,7 +30,12 @@
 #include "platform/linux/procfs.h"
 #include "platform/process.h"
 
-enum { CHILD_POLL_MS = 10, CHILD_EXIT_NO_EXEC = 127, CHILD_GROUP_LOOK_MS = 50 };
+enum {
+    CHILD_POLL_MS = 10,
+    CHILD_DEATH_MS = 1000,
+    CHILD_EXIT_NO_EXEC = 127,
+    CHILD_GROUP_LOOK_MS = 50
+};
 
 static plim_status child_program_is(const char *path)
 {
@@ -199,8 +204,8 @@ plim_status plim__child_start(const char *path, const char *const *argv, plim__c
     return PLIM_OK;
 }
 
-void plim__child_read(plim__child *child, char *buffer, size_t cap, int timeout_ms,
-                      size_t *out_len, bool *out_is_end)
+void plim__child_read(plim__child *child, char *buffer, size_t cap, int timeout_ms, size_t *out_len,
+                      bool *out_is_end)
 {
     PLIM_CHECK(child != NULL && child->pid > 0 && cap > 0);
     *out_len = 0;
@@ -221,7 +226,8 @@ bool plim__child_has_ended(plim__child *child, int *out_exit)
     siginfo_t info;
     memset(&info, 0, sizeof info);
     /* WNOWAIT: it stays a zombie, and its number ours. */
-    if (child->is_reaped || waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+    const int how = WEXITED | WNOHANG | WNOWAIT;
+    if (child->is_reaped || waitid(P_PID, (id_t)child->pid, &info, how) != 0)
         return true;
     if (info.si_pid == 0)
         return false;
@@ -275,10 +281,10 @@ void plim__child_stop(plim__child *child, int grace_ms)
         waited += step;
     }
     (void)kill(-(pid_t)child->pid, SIGKILL);
-    pid_t reaped;
-    do
-        reaped = waitpid((pid_t)child->pid, NULL, 0);
-    while (reaped < 0 && errno == EINTR);
+    /* Dying takes a moment; one stuck in the kernel (a dead disk) is not waited for for long. */
+    for (waited = 0; waited < CHILD_DEATH_MS && child_group_is_alive(child); waited++)
+        child_sleep(1);
+    (void)waitpid((pid_t)child->pid, NULL, WNOHANG);
     child->is_reaped = true;
 }
 

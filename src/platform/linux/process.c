@@ -102,8 +102,8 @@ plim_status plim__process_look(int64_t pid, plim__process_glance *out_glance)
 static plim_status process_link(int64_t pid, const char *name, char *out_path, size_t cap)
 {
     char link[PATH_MAX];
-    int wanted = snprintf(link, sizeof link, "%s/proc/%" PRId64 "/%s", plim__procfs_root(), pid,
-                          name);
+    int wanted =
+        snprintf(link, sizeof link, "%s/proc/%" PRId64 "/%s", plim__procfs_root(), pid, name);
     if (wanted < 0 || wanted >= PATH_MAX)
         return PLIM_ERR_LIMIT;
     char path[PATH_MAX];

@@ -91,8 +91,8 @@ static bool bounds_read_mount(char *line, struct bounds_hierarchy *out)
     if (words[4] == NULL || type == NULL)
         return false;
     out->is_v2 = strcmp(type, "cgroup2") == 0;
-    bool is_v1_memory = strcmp(type, "cgroup") == 0 && flags != NULL &&
-                        bounds_list_has(flags, "memory");
+    bool is_v1_memory =
+        strcmp(type, "cgroup") == 0 && flags != NULL && bounds_list_has(flags, "memory");
     if (!out->is_v2 && !is_v1_memory)
         return false;
     (void)snprintf(out->shown, sizeof out->shown, "%s", words[3]);
@@ -183,8 +183,8 @@ static void bounds_visit_group(const char *folder, bool is_v2, plim__memory_boun
         cache = used;
     uint64_t left = bounds_minus(limit, used - cache);
     bool is_first = bounds->limit_bytes == UINT64_MAX;
-    if (is_first || left < bounds_minus(bounds->limit_bytes,
-                                        bounds->used_bytes - bounds->reclaimable_bytes)) {
+    if (is_first ||
+        left < bounds_minus(bounds->limit_bytes, bounds->used_bytes - bounds->reclaimable_bytes)) {
         bounds->limit_bytes = limit;
         bounds->used_bytes = used;
         bounds->reclaimable_bytes = cache;

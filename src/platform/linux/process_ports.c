@@ -68,8 +68,8 @@ static void ports_classify(plim__listener *listener)
         len = 4;
     }
     listener->is_any = memcmp(address, zero, len) == 0;
-    listener->is_loopback = listener->is_v6 ? memcmp(address, v6_loopback, 16) == 0
-                                            : address[0] == 127;
+    listener->is_loopback =
+        listener->is_v6 ? memcmp(address, v6_loopback, 16) == 0 : address[0] == 127;
 }
 
 /* "   0: 0100007F:2406 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 4711 …" */
@@ -159,8 +159,7 @@ void plim__listener_text(const plim__listener *listener, char *out_text, size_t 
     if (listener->is_any && listener->is_v6)
         (void)snprintf(host, sizeof host, "::1");
     else if (!listener->is_any)
-        (void)inet_ntop(listener->is_v6 ? AF_INET6 : AF_INET, listener->address, host,
-                        sizeof host);
+        (void)inet_ntop(listener->is_v6 ? AF_INET6 : AF_INET, listener->address, host, sizeof host);
     bool is_v6 = strchr(host, ':') != NULL;
     (void)snprintf(out_text, cap, is_v6 ? "[%s]:%u" : "%s:%u", host, (unsigned)listener->port);
 }

@@ -108,8 +108,8 @@ static void lines_fill(plim__lines *lines)
     memmove(lines->buffer, lines->buffer + lines->from, lines->to - lines->from);
     lines->to -= lines->from;
     lines->from = 0;
-    ssize_t got = procfs_pull(lines->fd, lines->buffer + lines->to,
-                              PLIM_PROC_LINE_BYTES - lines->to);
+    ssize_t got =
+        procfs_pull(lines->fd, lines->buffer + lines->to, PLIM_PROC_LINE_BYTES - lines->to);
     if (got > 0)
         lines->to += (size_t)got;
     else

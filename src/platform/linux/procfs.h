@@ -9,6 +9,7 @@
 #ifndef PLIM_PLATFORM_LINUX_PROCFS_H
 #define PLIM_PLATFORM_LINUX_PROCFS_H
 #include <plimsoll/status.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
