@@ -112,7 +112,7 @@ PLIM_NODISCARD plim_status plim__cdp_post(plim__cdp_session *session, const char
 /** A call in flight. */
 typedef struct plim__cdp_request plim__cdp_request;
 
-/** Sends and gives the request to wait for; ended by plim__cdp_finish(). params is consumed. */
+/** Sends and gives the request to wait for, ended by finish or drop. params is consumed. */
 PLIM_NODISCARD plim_status plim__cdp_begin(plim__cdp_session *session, const char *method,
                                            json_t *params, plim__cdp_request **out_request,
                                            plim_error *err);
@@ -120,8 +120,11 @@ PLIM_NODISCARD plim_status plim__cdp_begin(plim__cdp_session *session, const cha
 /** True once the reply is there or will never come: what to hand to plim__loop_wait(). */
 const bool *plim__cdp_done(const plim__cdp_request *request);
 
-/** Result of a request that is done, or gives it up; the request is gone. As plim__cdp_call(). */
+/** Result of a request that is done, as plim__cdp_call(); the request is gone. */
 PLIM_NODISCARD plim_status plim__cdp_finish(plim__cdp_request **request, json_t **out_result,
                                             plim_error *err);
+
+/** Gives the request up, done or not; a reply that comes later finds nobody. */
+void plim__cdp_drop(plim__cdp_request **request);
 
 #endif
