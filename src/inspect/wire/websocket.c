@@ -14,7 +14,6 @@
 #include <http_parser.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <uv.h>
 #include <wslay/wslay.h>
 
@@ -289,13 +288,24 @@ static int websocket_on_field(http_parser *parser, const char *data, size_t len)
     return 0;
 }
 
+/* Header names come in any case; name is in lower case. */
+static bool websocket_field_is(const plim__websocket *websocket, const char *name, size_t len)
+{
+    if (websocket->field_len != len)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (tolower((unsigned char)websocket->field[i]) != name[i])
+            return false;
+    }
+    return true;
+}
+
 static int websocket_on_value(http_parser *parser, const char *data, size_t len)
 {
     static const char name[] = "sec-websocket-accept";
     plim__websocket *websocket = parser->data;
     if (!websocket->accept_is_next) {
-        bool is_accept = websocket->field_len == sizeof name - 1 &&
-                         strncasecmp(websocket->field, name, sizeof name - 1) == 0;
+        bool is_accept = websocket_field_is(websocket, name, sizeof name - 1);
         websocket->field_len = 0;
         if (!is_accept)
             return 0;
@@ -328,7 +338,8 @@ static void websocket_not_spoken(plim__websocket *websocket)
         (void)plim_error_set(&websocket->error, PLIM_ERR_PROTOCOL,
                              "%s does not answer in HTTP; it begins \"%s\"", websocket->place,
                              websocket->banner);
-    plim_error_hint(&websocket->error, "that port is no inspector's; plim ps lists those there are");
+    plim_error_hint(&websocket->error,
+                    "that port is no inspector's; plim ps lists those there are");
     websocket_end(websocket);
 }
 
