@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files on Linux. A sink to a regular name writes to NAME.XXXXXX beside it (mkstemp(3): mode 0600)
- * and renames on commit; without overwrite the rename is link(2), which refuses an existing name
- * atomically. Devices, pipes and "-" are written to directly: there is no final name to protect.
+ * and renames on commit; without overwrite by renameat2(2), else link(2), which refuse an existing
+ * name atomically. Devices, pipes and "-" are written to directly: no final name is to protect.
  * Invariant F1: `temporary` is empty exactly when the sink writes directly.
  */
 #define _GNU_SOURCE
@@ -107,7 +107,7 @@ plim_status plim_file_source_open(const char *path, const plim_allocator *alloca
             plim_error_hint(err, "check the name; `plim ps` lists live targets");
         return status;
     }
-    struct stat info;
+    struct stat info = {0}; /* stays so if fstat() fails: then nothing is known of the size */
     if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
         if (!is_stdin)
             (void)close(fd);
@@ -245,6 +245,21 @@ static plim_status file_sink_end(plim_file_sink **file, plim_status status, plim
     return status;
 }
 
+/* Gives the temporary file its final name; false, with errno, if it cannot have it. */
+static bool file_sink_publish(plim_file_sink *sink)
+{
+    int failed = sink->overwrite
+                     ? rename(sink->temporary, sink->path)
+                     : renameat2(AT_FDCWD, sink->temporary, AT_FDCWD, sink->path, RENAME_NOREPLACE);
+    if (failed == 0) {
+        sink->temporary[0] = '\0';
+        return true;
+    }
+    /* NFS and old kernels know no RENAME_NOREPLACE; link(2) refuses an existing name as well. */
+    return !sink->overwrite && (errno == EINVAL || errno == ENOSYS) &&
+           link(sink->temporary, sink->path) == 0;
+}
+
 plim_status plim_file_sink_commit(plim_file_sink **file, plim_error *err)
 {
     PLIM_CHECK(file != NULL);
@@ -255,11 +270,11 @@ plim_status plim_file_sink_commit(plim_file_sink **file, plim_error *err)
         return file_sink_end(file, status, err);
     if (fsync(sink->fd) != 0 && errno != EINVAL && errno != EROFS)
         status = file_fail(err, "write", sink->path, errno);
-    else if (sink->overwrite ? rename(sink->temporary, sink->path) != 0
-                             : link(sink->temporary, sink->path) != 0)
+    else if (!file_sink_publish(sink))
         status = file_fail(err, "create", sink->path, errno);
-    else if (sink->overwrite)
-        sink->temporary[0] = '\0';
+    if (status == PLIM_ERR_EXISTS)
+        plim_error_hint(err,
+                        "somebody made it meanwhile; -f overwrites it, -o NAME writes elsewhere");
     return file_sink_end(file, status, err);
 }
 
