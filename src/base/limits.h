@@ -22,6 +22,9 @@ enum {
     PLIM_READ_CHUNK_BYTES = 1 << 20 /* one read(): past 1 MiB it is no faster */
 };
 
+#define PLIM_SHARED_EDGES_MAX 256u /* edges of a SharedFunctionInfo looked at for its script; V8
+                                      has about 10: many closures may share a hostile one */
+
 /* Wire. */
 #define PLIM_QUEUE_BYTES_MAX     (16u << 20) /* between socket and disk: keeps plim under 48 MiB */
 #define PLIM_CONTROL_BYTES_MAX   (64u << 20) /* one control message; a sampling profile had 18 MB */

@@ -695,8 +695,7 @@ static plim_status scan_failed(plim__v8_scan *scan, plim_status status, uint64_t
         plim_error_where(&scan->failure, "section `%s`, byte %" PRIu64,
                          SECTION_NAMES[scan->section], offset);
     if (status == PLIM_ERR_DAMAGED)
-        plim_error_hint(&scan->failure,
-                        "check that the file is a whole .heapsnapshot, or take it again");
+        plim_error_hint(&scan->failure, "%s", PLIM__V8_DAMAGED_HINT);
     return scan_report(scan, err);
 }
 

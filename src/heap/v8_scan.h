@@ -32,6 +32,9 @@ typedef enum plim__v8_section {
     PLIM__V8_SECTION_COUNT
 } plim__v8_section;
 
+/** What to do about a damaged file. */
+#define PLIM__V8_DAMAGED_HINT "check that the file is a whole .heapsnapshot, or take it again"
+
 /** Receivers; any may be NULL. A failure they return ends the scan; err is theirs to set. */
 typedef struct plim__v8_events {
     void *ctx;
