@@ -75,7 +75,7 @@ static plim_status table_add(script_table *table, uint32_t script_id, uint32_t n
     return PLIM_OK;
 }
 
-static bool text_is(plim_text text, const char *word)
+static bool script_text_is(plim_text text, const char *word)
 {
     return text.size_bytes == strlen(word) && memcmp(text.data, word, text.size_bytes) == 0;
 }
@@ -92,7 +92,7 @@ static uint32_t follow_internal(const plim_graph *graph, uint32_t node, uint32_t
         if (graph->edge_type[edge] != PLIM_EDGE_INTERNAL)
             continue;
         plim_text text = plim__graph_string(graph, graph->edge_name[edge]);
-        if (text_is(text, name) || text_is(text, other))
+        if (script_text_is(text, name) || script_text_is(text, other))
             return graph->edge_to[edge];
     }
     return PLIM_NONE;

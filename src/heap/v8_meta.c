@@ -64,7 +64,7 @@ static const char *const ROWS_KEYS[PLIM__V8_ROWS_COUNT] = {
     [PLIM__V8_FUNCTION_ROWS] = "trace_function_info_fields",
 };
 
-static bool text_is(meta_text text, const char *word)
+static bool meta_text_is(meta_text text, const char *word)
 {
     return text.len == strlen(word) && memcmp(text.data, word, text.len) == 0;
 }
@@ -78,7 +78,7 @@ static plim_status leaf_field(meta_walk *walk, meta_text name, plim__v8_rows row
                               ROWS_KEYS[rows], (int)PLIM_FIELDS_MAX);
     meta->width[rows] = (uint8_t)(place + 1);
     for (int i = 0; i < PLIM__V8_FIELD_COUNT; i++) {
-        if (FIELDS[i].rows == rows && text_is(name, FIELDS[i].name) &&
+        if (FIELDS[i].rows == rows && meta_text_is(name, FIELDS[i].name) &&
             meta->field[i] == PLIM__V8_NO_FIELD)
             meta->field[i] = (uint8_t)place;
     }
@@ -88,7 +88,7 @@ static plim_status leaf_field(meta_walk *walk, meta_text name, plim__v8_rows row
 static uint8_t node_type_by_name(meta_text name)
 {
     for (int type = PLIM_NODE_HIDDEN; type < PLIM_NODE_OTHER; type++) {
-        if (text_is(name, plim_node_type_name((plim_node_type)type)))
+        if (meta_text_is(name, plim_node_type_name((plim_node_type)type)))
             return (uint8_t)type;
     }
     return PLIM_NODE_OTHER;
@@ -97,7 +97,7 @@ static uint8_t node_type_by_name(meta_text name)
 static uint8_t edge_type_by_name(meta_text name)
 {
     for (int type = PLIM_EDGE_CONTEXT; type < PLIM_EDGE_OTHER; type++) {
-        if (text_is(name, plim_edge_type_name((plim_edge_type)type)))
+        if (meta_text_is(name, plim_edge_type_name((plim_edge_type)type)))
             return (uint8_t)type;
     }
     return PLIM_EDGE_OTHER;
@@ -127,21 +127,21 @@ static plim_status leaf_type(meta_walk *walk, meta_text name, bool of_node)
 
 static plim_status leaf_string(meta_walk *walk, meta_text text)
 {
-    if (walk->depth < 3 || walk->depth > 4 || !text_is(walk->key[1], "meta") ||
+    if (walk->depth < 3 || walk->depth > 4 || !meta_text_is(walk->key[1], "meta") ||
         walk->in_array[1] || walk->in_array[2] || !walk->in_array[3])
         return PLIM_OK;
     if (walk->depth == 3) {
         for (int rows = 0; rows < PLIM__V8_ROWS_COUNT; rows++) {
-            if (text_is(walk->key[2], ROWS_KEYS[rows]))
+            if (meta_text_is(walk->key[2], ROWS_KEYS[rows]))
                 return leaf_field(walk, text, (plim__v8_rows)rows);
         }
         return PLIM_OK;
     }
     if (!walk->in_array[4])
         return PLIM_OK;
-    if (text_is(walk->key[2], "node_types"))
+    if (meta_text_is(walk->key[2], "node_types"))
         return leaf_type(walk, text, true);
-    if (text_is(walk->key[2], "edge_types"))
+    if (meta_text_is(walk->key[2], "edge_types"))
         return leaf_type(walk, text, false);
     return PLIM_OK;
 }
@@ -169,15 +169,15 @@ static plim_status leaf_count(meta_walk *walk, meta_text text)
     if (walk->depth != 1)
         return PLIM_OK;
     uint64_t *out = NULL;
-    if (text_is(walk->key[1], "node_count")) {
+    if (meta_text_is(walk->key[1], "node_count")) {
         out = &meta->node_count;
         walk->has_node_count = true;
-    } else if (text_is(walk->key[1], "edge_count")) {
+    } else if (meta_text_is(walk->key[1], "edge_count")) {
         out = &meta->edge_count;
         walk->has_edge_count = true;
-    } else if (text_is(walk->key[1], "trace_function_count")) {
+    } else if (meta_text_is(walk->key[1], "trace_function_count")) {
         out = &meta->trace_function_count;
-    } else if (text_is(walk->key[1], "extra_native_bytes")) {
+    } else if (meta_text_is(walk->key[1], "extra_native_bytes")) {
         out = &meta->extra_native_bytes;
     }
     if (out == NULL || parse_count(text, out))
