@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Progress is taken at the file, before decompression: only there both what is done and what is
+ * to come are known for every codec.
+ */
+#include "cli/heapfile.h"
+
+#include <plimsoll/codec.h>
+#include <plimsoll/file.h>
+
+#include <string.h>
+
+/* A source that counts what passes, tells it, and stops on request. */
+typedef struct heap_meter {
+    plim__cli *cli;
+    plim_source inner;
+    uint64_t done_bytes;
+} heap_meter;
+
+static plim_status heap_meter_read(void *ctx, void *buffer, size_t cap, size_t *out_len,
+                                   plim_error *err)
+{
+    heap_meter *meter = ctx;
+    if (plim_interrupt_count(&meter->cli->interrupt) > 0)
+        return plim_error_set(err, PLIM_ERR_INTERRUPTED, "stopped on request while reading");
+    plim_status status = meter->inner.read(meter->inner.ctx, buffer, cap, out_len, err);
+    if (status == PLIM_OK) {
+        meter->done_bytes += *out_len;
+        plim__say_bytes(&meter->cli->say, meter->done_bytes, meter->inner.total_bytes);
+    }
+    return status;
+}
+
+/* The reader's own steps are of the decompressed text; only its question "go on?" is answered. */
+static bool heap_may_go_on(void *ctx, const char *phase, uint64_t done, uint64_t total)
+{
+    plim__cli *cli = ctx;
+    (void)phase;
+    (void)done;
+    (void)total;
+    return plim_interrupt_count(&cli->interrupt) == 0;
+}
+
+static bool heap_analysis_step(void *ctx, const char *phase, uint64_t done, uint64_t total)
+{
+    plim__cli *cli = ctx;
+    plim__say_share(&cli->say, phase, done, total);
+    return plim_interrupt_count(&cli->interrupt) == 0;
+}
+
+static const char *heap_short_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return strcmp(path, "-") == 0 ? "standard input" : slash != NULL ? slash + 1 : path;
+}
+
+plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, plim_error *err)
+{
+    plim_file_source *file = NULL;
+    plim_decoder *decoder = NULL;
+    plim_status status = plim_file_source_open(path, cli->allocator, &file, err);
+    if (status != PLIM_OK)
+        return status;
+    heap_meter meter = {.cli = cli, .inner = plim_file_source_view(file)};
+    plim_source metered = {&meter, heap_meter_read, meter.inner.total_bytes};
+    plim_read_options options = {
+        .struct_bytes = sizeof options,
+        .allocator = cli->allocator,
+        .progress = {cli, heap_may_go_on},
+    };
+    plim__say_begin(&cli->say, "reading %s", heap_short_name(path));
+    status = plim_decoder_create(metered, cli->allocator, &decoder, err);
+    if (status == PLIM_OK)
+        status = plim_graph_read_v8(plim_decoder_view(decoder), &options, &heap->graph, err);
+    if (status != PLIM_OK)
+        plim_error_where(err, "%s", path);
+    if (status != PLIM_OK && err->where[0] != '\0' && strstr(err->where, path) == NULL) {
+        char where[PLIM_ERROR_WHERE_BYTES];
+        memcpy(where, err->where, sizeof where);
+        err->where[0] = '\0';
+        plim_error_where(err, "%s, %s", path, where);
+    }
+    plim__say_end(&cli->say);
+    plim_decoder_destroy(&decoder);
+    plim_file_source_close(&file);
+    return status;
+}
+
+plim_status plim__heap_analyse(plim__cli *cli, plim__heap *heap, uint32_t want,
+                               const plim_analysis *classes_of, plim_error *err)
+{
+    plim_analysis_options options = {
+        .struct_bytes = sizeof options,
+        .want = want,
+        .allocator = cli->allocator,
+        .progress = {cli, heap_analysis_step},
+        .classes_of = classes_of,
+    };
+    plim__say_begin(&cli->say, "analysing");
+    plim_status status = plim_analysis_create(heap->graph, &options, &heap->analysis, err);
+    plim__say_end(&cli->say);
+    return status;
+}
+
+plim_status plim__heap_open(plim__cli *cli, const char *path, uint32_t want, plim__heap *heap,
+                            plim_error *err)
+{
+    plim_status status = plim__heap_read(cli, path, heap, err);
+    if (status == PLIM_OK)
+        status = plim__heap_analyse(cli, heap, want, NULL, err);
+    return status;
+}
+
+plim_status plim__heap_find_operand(plim__cli *cli, const plim__heap *heap, const char *path,
+                                    uint32_t *out_node, plim_error *err)
+{
+    uint64_t id;
+    plim_status status = plim__args_node_id(&cli->args, &id, err);
+    if (status != PLIM_OK)
+        return status;
+    *out_node = plim_graph_find_id(heap->graph, id);
+    if (*out_node != PLIM_NONE)
+        return PLIM_OK;
+    status = plim_error_set(err, PLIM_ERR_USAGE, "there is no object @%llu in this snapshot",
+                            (unsigned long long)id);
+    plim_error_where(err, "%s", path);
+    plim_error_hint(err, "plim dominators %s shows objects with their ids", path);
+    return status;
+}
+
+void plim__heap_close(plim__heap *heap)
+{
+    plim_analysis_destroy(&heap->analysis);
+    plim_graph_destroy(&heap->graph);
+}

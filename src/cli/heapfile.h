@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file heapfile.h
+ * @brief A snapshot file, read and analysed, with progress: what every reading verb begins with.
+ */
+#ifndef PLIM_CLI_HEAPFILE_H
+#define PLIM_CLI_HEAPFILE_H
+#include <plimsoll/analysis.h>
+
+#include "cli/cli.h"
+
+/** Zero it to start. */
+typedef struct plim__heap {
+    plim_graph *graph;
+    plim_analysis *analysis;
+} plim__heap;
+
+/** Reads a file (plain, gzip or zstd; - is standard input) into a graph. */
+plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, plim_error *err);
+
+/** Analyses it; want is PLIM_WANT_…; classes_of as in plim_analysis_options. */
+plim_status plim__heap_analyse(plim__cli *cli, plim__heap *heap, uint32_t want,
+                               const plim_analysis *classes_of, plim_error *err);
+
+/** Both. */
+plim_status plim__heap_open(plim__cli *cli, const char *path, uint32_t want, plim__heap *heap,
+                            plim_error *err);
+
+/** The ordinal of the node that the operand @ID names. */
+plim_status plim__heap_find_operand(plim__cli *cli, const plim__heap *heap, const char *path,
+                                    uint32_t *out_node, plim_error *err);
+
+/** Ends both; what was never made is accepted. */
+void plim__heap_close(plim__heap *heap);
+
+#endif
