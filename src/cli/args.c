@@ -63,8 +63,8 @@ static bool args_parse_threshold(const char *text, plim__value *value)
     memcpy(digits, text, length - 1);
     digits[length - 1] = '\0';
     value->is_share = true;
-    return plim__units_parse_count(digits, &value->number) && value->number >= 1
-           && value->number <= 100;
+    return plim__units_parse_count(digits, &value->number) && value->number >= 1 &&
+           value->number <= 100;
 }
 
 static bool args_parse(const plim__option *option, const char *text, plim__value *value)
@@ -123,15 +123,15 @@ static plim_status args_set(plim__args *args, plim__option_id id, const char *at
         return status;
     }
     value->text = attached;
-    if (attached == NULL && cursor->at < cursor->argc
-        && strcmp(cursor->argv[cursor->at], "--") != 0)
+    if (attached == NULL && cursor->at < cursor->argc &&
+        strcmp(cursor->argv[cursor->at], "--") != 0)
         value->text = cursor->argv[cursor->at++];
     if (value->text != NULL && args_parse(option, value->text, value))
         return PLIM_OK;
     plim_status status;
     if (value->text == NULL)
-        status = plim_error_set(err, PLIM_ERR_USAGE, "--%s wants %s", option->name,
-                                args_wanted(option));
+        status =
+            plim_error_set(err, PLIM_ERR_USAGE, "--%s wants %s", option->name, args_wanted(option));
     else
         status = plim_error_set(err, PLIM_ERR_USAGE, "--%s wants %s, not \"%s\"", option->name,
                                 args_wanted(option), value->text);
@@ -149,8 +149,8 @@ static plim_status args_long(plim__args *args, const char *typed, args_cursor *c
         memcpy(name, typed, length);
         name[length] = '\0';
         for (uint32_t i = 0; i < PLIM__OPTION_COUNT; i++) {
-            if (strcmp(plim__options[i].name, name + 2) == 0
-                && plim__option_is_for(&plim__options[i], args->command))
+            if (strcmp(plim__options[i].name, name + 2) == 0 &&
+                plim__option_is_for(&plim__options[i], args->command))
                 return args_set(args, (plim__option_id)i, equals != NULL ? equals + 1 : NULL,
                                 cursor, err);
         }
@@ -165,9 +165,8 @@ static plim_status args_short(plim__args *args, const char *typed, args_cursor *
 {
     for (const char *at = typed + 1; *at != '\0'; at++) {
         uint32_t i = 0;
-        while (i < PLIM__OPTION_COUNT
-               && (plim__options[i].letter != *at
-                   || !plim__option_is_for(&plim__options[i], args->command)))
+        while (i < PLIM__OPTION_COUNT && (plim__options[i].letter != *at ||
+                                          !plim__option_is_for(&plim__options[i], args->command)))
             i++;
         if (i == PLIM__OPTION_COUNT) {
             char letter[] = {'-', *at, '\0'};
@@ -208,8 +207,8 @@ static bool args_takes_next(const char *typed)
 }
 
 /* The verb is the first word that is neither an option nor an option's value. */
-static plim_status args_find_verb(int argc, const char *const *argv, plim__args *args,
-                                  int *out_at, plim_error *err)
+static plim_status args_find_verb(int argc, const char *const *argv, plim__args *args, int *out_at,
+                                  plim_error *err)
 {
     *out_at = argc;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -235,9 +234,9 @@ static plim_status args_find_verb(int argc, const char *const *argv, plim__args 
 static plim_status args_check_operands(const plim__args *args, plim_error *err)
 {
     const plim__command *command = args->command;
-    if (command == NULL || plim__args_has(args, PLIM__OPTION_help)
-        || (args->operand_count >= command->operands_min
-            && args->operand_count <= command->operands_max))
+    if (command == NULL || plim__args_has(args, PLIM__OPTION_help) ||
+        (args->operand_count >= command->operands_min &&
+         args->operand_count <= command->operands_max))
         return PLIM_OK;
     plim_status status;
     if (args->operand_count > command->operands_max)
@@ -263,8 +262,8 @@ plim_status plim__args_read(int argc, const char *const *argv, plim__args *out_a
         const char *typed = argv[here];
         if (here == verb_at)
             continue;
-        bool program = out_args->command != NULL
-                       && (out_args->command->needs & PLIM__TAKES_PROGRAM) != 0;
+        bool program =
+            out_args->command != NULL && (out_args->command->needs & PLIM__TAKES_PROGRAM) != 0;
         if (only_operands || typed[0] != '-' || typed[1] == '\0') {
             status = args_operand(out_args, typed, err);
         } else if (strcmp(typed, "--") == 0 && program) {

@@ -79,8 +79,8 @@ static bool classlist_has(plim_text text, const char *word)
     size_t length = strlen(word);
     for (size_t start = 0; start + length <= text.size_bytes; start++) {
         size_t same = 0;
-        while (same < length
-               && classlist_lower(text.data[start + same]) == classlist_lower(word[same]))
+        while (same < length &&
+               classlist_lower(text.data[start + same]) == classlist_lower(word[same]))
             same++;
         if (same == length)
             return true;

@@ -128,8 +128,8 @@ typedef struct dominators_view {
     uint64_t total_bytes; /* what shares are of */
 } dominators_view;
 
-static void dominators_row_sheet(dominators_view *view, const dominators_tree *tree,
-                                 uint32_t node, uint32_t depth)
+static void dominators_row_sheet(dominators_view *view, const dominators_tree *tree, uint32_t node,
+                                 uint32_t depth)
 {
     plim_node facts;
     plim_node_facts more;
@@ -147,8 +147,8 @@ static void dominators_row_sheet(dominators_view *view, const dominators_tree *t
     plim__sheet_unsigned(view->sheet, more.shallow_bytes);
     plim__sheet_unsigned(view->sheet, more.retained_bytes);
     uint64_t total = view->total_bytes > 0 ? view->total_bytes : 1;
-    plim__sheet_unsigned(view->sheet, (uint64_t)((double)more.retained_bytes * 1000.0
-                                                 / (double)total));
+    plim__sheet_unsigned(view->sheet,
+                         (uint64_t)((double)more.retained_bytes * 1000.0 / (double)total));
     plim__draft_fini(&name);
 }
 
@@ -263,8 +263,7 @@ plim_status plim__cmd_dominators(plim__cli *cli, plim_error *err)
         status = plim_error_set(err, PLIM_ERR_USAGE, "--depth wants a number from 1 to %d",
                                 DOMINATORS_DEPTH_MAX);
     if (status == PLIM_OK)
-        status = plim__heap_open(cli, path, PLIM_WANT_DISTANCES | PLIM_WANT_DOMINATORS, &heap,
-                                 err);
+        status = plim__heap_open(cli, path, PLIM_WANT_DISTANCES | PLIM_WANT_DOMINATORS, &heap, err);
     if (status == PLIM_OK && cli->args.operand_count == 2)
         status = plim__heap_find_operand(cli, &heap, path, &node, err);
     if (status == PLIM_OK) {

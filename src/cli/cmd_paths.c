@@ -40,9 +40,9 @@ static void paths_show(plim__cli *cli, const plim_analysis *analysis, uint32_t n
 static void paths_sheet(plim__cli *cli, const plim_analysis *analysis, const plim_paths *paths)
 {
     static const plim__column columns[] = {
-        {"path", "path", PLIM__CELL_COUNT},      {"step", "step", PLIM__CELL_COUNT},
-        {"edge", "edge", PLIM__CELL_NAME},       {"edge_type", "by", PLIM__CELL_NAME},
-        {"name", "name", PLIM__CELL_NAME},       {"id", "id", PLIM__CELL_ID},
+        {"path", "path", PLIM__CELL_COUNT}, {"step", "step", PLIM__CELL_COUNT},
+        {"edge", "edge", PLIM__CELL_NAME},  {"edge_type", "by", PLIM__CELL_NAME},
+        {"name", "name", PLIM__CELL_NAME},  {"id", "id", PLIM__CELL_ID},
     };
     const plim_graph *graph = plim_analysis_graph(analysis);
     plim__sheet sheet;
@@ -96,8 +96,8 @@ plim_status plim__cmd_paths(plim__cli *cli, plim_error *err)
     if (status == PLIM_OK)
         status = plim__heap_find_operand(cli, &heap, path, &node, err);
     if (status == PLIM_OK)
-        status = plim_paths_create(heap.analysis, node, (uint32_t)limit, cli->allocator, &paths,
-                                   err);
+        status =
+            plim_paths_create(heap.analysis, node, (uint32_t)limit, cli->allocator, &paths, err);
     if (status == PLIM_OK && plim__cli_is_json(cli))
         paths_emit(cli, heap.analysis, node, paths);
     else if (status == PLIM_OK && plim__cli_is_human(cli))

@@ -42,10 +42,9 @@ static void retainers_sheet(plim__cli *cli, const plim_analysis *analysis, uint3
         plim__sheet_unsigned(&sheet, from.id);
         plim__sheet_unsigned(&sheet, facts.shallow_bytes);
         plim__sheet_unsigned(&sheet, facts.retained_bytes);
-        plim__sheet_signed(&sheet,
-                           facts.distance >= PLIM_DISTANCE_SYSTEM && plim__cli_is_human(cli)
-                               ? PLIM_DISTANCE_NONE
-                               : facts.distance);
+        plim__sheet_signed(&sheet, facts.distance >= PLIM_DISTANCE_SYSTEM && plim__cli_is_human(cli)
+                                       ? PLIM_DISTANCE_NONE
+                                       : facts.distance);
     }
     plim__sheet_finish(&sheet);
     plim__draft_fini(&text);

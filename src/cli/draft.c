@@ -9,8 +9,7 @@ enum { PLIM__DRAFT_FIRST_BYTES = 256 };
 
 void plim__draft_init(plim__draft *draft, const plim_allocator *allocator)
 {
-    *draft = (plim__draft){.allocator =
-                               allocator != NULL ? allocator : plim_allocator_system()};
+    *draft = (plim__draft){.allocator = allocator != NULL ? allocator : plim_allocator_system()};
 }
 
 void plim__draft_fini(plim__draft *draft)
@@ -41,8 +40,8 @@ static bool draft_reserve(plim__draft *draft, size_t more_bytes)
     size_t cap_bytes = draft->cap_bytes != 0 ? draft->cap_bytes : PLIM__DRAFT_FIRST_BYTES;
     while (cap_bytes < needed)
         cap_bytes *= 2;
-    char *data = draft->allocator->resize(draft->allocator->ctx, draft->data, draft->cap_bytes,
-                                          cap_bytes);
+    char *data =
+        draft->allocator->resize(draft->allocator->ctx, draft->data, draft->cap_bytes, cap_bytes);
     if (data == NULL) {
         draft->failed = true;
         return false;

@@ -14,7 +14,7 @@ typedef struct plim__draft {
     char *data;
     size_t size_bytes; /* without the NUL */
     size_t cap_bytes;
-    bool failed;       /* the allocator refused: the text is not whole */
+    bool failed; /* the allocator refused: the text is not whole */
 } plim__draft;
 
 /** Starts empty; allocator NULL means the system's. Nothing is allocated yet. */

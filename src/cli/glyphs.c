@@ -76,10 +76,10 @@ static void glyph_add(plim__draft *draft, uint32_t value)
 /* Characters that act on a terminal or turn what stands around them. */
 static bool glyph_is_unsafe(uint32_t value)
 {
-    return value < 0x20 || (value >= 0x7F && value <= 0x9F) || value == 0x61C || value == 0xFEFF
-           || (value >= 0x200B && value <= 0x200F) || (value >= 0x2028 && value <= 0x202E)
-           || (value >= 0x2060 && value <= 0x206F) || (value >= 0xFFF9 && value <= 0xFFFB)
-           || (value >= 0xE0000 && value <= 0xE007F);
+    return value < 0x20 || (value >= 0x7F && value <= 0x9F) || value == 0x61C || value == 0xFEFF ||
+           (value >= 0x200B && value <= 0x200F) || (value >= 0x2028 && value <= 0x202E) ||
+           (value >= 0x2060 && value <= 0x206F) || (value >= 0xFFF9 && value <= 0xFFFB) ||
+           (value >= 0xE0000 && value <= 0xE007F);
 }
 
 static void glyph_escape(plim__draft *draft, uint32_t value)

@@ -10,16 +10,16 @@ void plim__help_all(plim__out *out)
 {
     plim__out_puts(out, "plim takes a heap apart while it runs.\n\n");
     plim__out_puts(out, "Usage: plim VERB TARGET|FILE [options]\n");
-    for (int group = 0; group < PLIM__GROUP_COUNT; group++) {
-        plim__out_puts(out, "\n");
-        plim__out_styled(out, PLIM__STYLE_HEAD, plim__group_name((plim__group)group));
-        plim__out_puts(out, "\n");
-        for (uint32_t i = 0; i < plim__command_count(); i++) {
-            const plim__command *command = &plim__commands[i];
-            if ((int)command->group == group)
-                plim__out_printf(out, "  %-*s%s\n", HELP_VERB_COLUMNS, command->name,
-                                 command->summary);
+    int group = -1;
+    for (uint32_t i = 0; i < plim__command_count(); i++) {
+        const plim__command *command = &plim__commands[i];
+        if ((int)command->group != group) { /* the rows stand group by group */
+            group = (int)command->group;
+            plim__out_puts(out, "\n");
+            plim__out_styled(out, PLIM__STYLE_HEAD, plim__group_name(command->group));
+            plim__out_puts(out, "\n");
         }
+        plim__out_printf(out, "  %-*s%s\n", HELP_VERB_COLUMNS, command->name, command->summary);
     }
     plim__out_puts(out, "\nA TARGET is HOST:PORT, :PORT, pid:N or ws://…, with #worker:N for a\n"
                         "worker thread. A FILE is a heap snapshot, plain, .gz or .zst; - is\n"

@@ -10,7 +10,6 @@
 #include "cli/process.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
-#include "cli/version.h"
 
 enum { MAIN_COLUMNS_DEFAULT = 100, MAIN_ROWS_FOR_PEOPLE = 20, MAIN_EXIT_BROKEN_PIPE = 128 + 13 };
 
@@ -71,8 +70,7 @@ static void main_start_output(plim__cli *cli)
     out->exact_bytes = plim__args_has(args, PLIM__OPTION_bytes);
     out->terminal = plim__terminal_is(PLIM__STDOUT);
     out->colour = out->form == PLIM__FORM_HUMAN && main_wants_colour(args, out->terminal);
-    out->paged =
-        (needs & PLIM__NEEDS_PAGER) != 0 && !plim__args_has(args, PLIM__OPTION_no_pager);
+    out->paged = (needs & PLIM__NEEDS_PAGER) != 0 && !plim__args_has(args, PLIM__OPTION_no_pager);
     plim__terminal_size(PLIM__STDOUT, &out->columns, &out->lines);
     if (out->columns == 0)
         out->columns = MAIN_COLUMNS_DEFAULT;
@@ -81,8 +79,7 @@ static void main_start_output(plim__cli *cli)
     plim__say *say = &cli->say;
     uint32_t lines;
     const char *term = plim__environment("TERM");
-    say->terminal =
-        plim__terminal_is(PLIM__STDERR) && (term == NULL || strcmp(term, "dumb") != 0);
+    say->terminal = plim__terminal_is(PLIM__STDERR) && (term == NULL || strcmp(term, "dumb") != 0);
     say->colour = main_wants_colour(args, say->terminal);
     say->quiet = plim__args_has(args, PLIM__OPTION_quiet);
     say->verbose = plim__args_has(args, PLIM__OPTION_verbose);
@@ -96,10 +93,10 @@ static plim_status main_start_cap(plim__cli *cli, plim_error *err)
         return PLIM_OK;
     uint64_t limit_bytes = plim__args_number(&cli->args, PLIM__OPTION_mem, 0);
     const char *environment = plim__environment("PLIM_MEM");
-    if (!plim__args_has(&cli->args, PLIM__OPTION_mem) && environment != NULL
-        && !plim__units_parse_bytes(environment, &limit_bytes))
-        return plim_error_set(err, PLIM_ERR_USAGE,
-                              "PLIM_MEM wants a size such as 512M, not \"%s\"", environment);
+    if (!plim__args_has(&cli->args, PLIM__OPTION_mem) && environment != NULL &&
+        !plim__units_parse_bytes(environment, &limit_bytes))
+        return plim_error_set(err, PLIM_ERR_USAGE, "PLIM_MEM wants a size such as 512M, not \"%s\"",
+                              environment);
     if (limit_bytes == 0) {
         if (!plim__args_has(&cli->args, PLIM__OPTION_mem))
             return PLIM_OK;
@@ -173,8 +170,7 @@ int main(int argc, char **argv)
     plim__terminal_start();
     plim__stops_install(&cli.interrupt);
     cli.allocator = plim_allocator_system();
-    plim_status status =
-        plim__args_read(argc, (const char *const *)argv, &cli.args, &err);
+    plim_status status = plim__args_read(argc, (const char *const *)argv, &cli.args, &err);
     if (status == PLIM_OK)
         status = main_start_cap(&cli, &err);
     main_start_output(&cli);

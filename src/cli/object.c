@@ -12,14 +12,13 @@
 #include "cli/units.h"
 
 enum {
-    OBJECT_NAME_BYTES_MAX = 200,  /* V8 keeps 1024 characters of a string: too many for a line */
-    OBJECT_PATH_HEAD = 40,        /* a longer path is shown with its middle left out */
+    OBJECT_NAME_BYTES_MAX = 200, /* V8 keeps 1024 characters of a string: too many for a line */
+    OBJECT_PATH_HEAD = 40,       /* a longer path is shown with its middle left out */
     OBJECT_PATH_TAIL = 20,
-    OBJECT_INDENT_MAX = 24        /* deeper lines stand below each other */
+    OBJECT_INDENT_MAX = 24 /* deeper lines stand below each other */
 };
 
-void plim__object_place(plim__draft *draft, const plim_graph *graph,
-                        const plim_location *location)
+void plim__object_place(plim__draft *draft, const plim_graph *graph, const plim_location *location)
 {
     plim_text name = plim_graph_script_name(graph, location->script_id);
     if (name.size_bytes > 0)
@@ -48,8 +47,8 @@ void plim__object_name(plim__draft *draft, const plim_analysis *analysis, uint32
     plim_analysis_node(analysis, node, &more);
     if (more.detached)
         plim__draft_puts(draft, "Detached ");
-    bool text = facts.type == PLIM_NODE_STRING || facts.type == PLIM_NODE_CONS_STRING
-                || facts.type == PLIM_NODE_SLICED_STRING;
+    bool text = facts.type == PLIM_NODE_STRING || facts.type == PLIM_NODE_CONS_STRING ||
+                facts.type == PLIM_NODE_SLICED_STRING;
     if (text)
         plim__draft_puts(draft, "\"");
     if (facts.name.size_bytes > 0)
@@ -231,8 +230,8 @@ static void object_show_step(plim__cli *cli, const plim_analysis *analysis, uint
     plim__draft_puts(&line, plim__style_on(out->colour, PLIM__STYLE_DIM));
     plim__draft_puts(&line, id);
     used += name_columns + (size_t)id_columns;
-    if (facts.type != PLIM_NODE_OBJECT && plim_graph_location(graph, node, &location)
-        && columns > used + 12) {
+    if (facts.type != PLIM_NODE_OBJECT && plim_graph_location(graph, node, &location) &&
+        columns > used + 12) {
         plim__draft_clear(&raw);
         plim__draft_clear(&shown);
         plim__object_place(&raw, graph, &location);

@@ -8,8 +8,7 @@
 #include "cli/heapfile.h"
 
 /** Adds "script:line:col", counted from 1; the script's name where known, else its id. */
-void plim__object_place(plim__draft *draft, const plim_graph *graph,
-                        const plim_location *location);
+void plim__object_place(plim__draft *draft, const plim_graph *graph, const plim_location *location);
 
 /** Adds a node's name as a person reads it: `Session`, `"text"`, `tick()`, `Detached Window`. */
 void plim__object_name(plim__draft *draft, const plim_analysis *analysis, uint32_t node);

@@ -128,7 +128,7 @@ static void out_page(plim__out *out)
     if (command == NULL)
         command = plim__environment("PAGER");
     int fd;
-    pid_t pid;
+    int64_t pid;
     if (!plim__process_pager(command != NULL ? command : "less -FRX", &fd, &pid)) {
         plim__out_flush(out);
         return;
@@ -152,12 +152,11 @@ plim_status plim__out_finish(plim__out *out, plim_error *err)
         return plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory to write the result");
     if (out->write_error == 0 || plim__out_is_broken(out))
         return PLIM_OK;
-    plim_status status = out->write_error == ENOSPC || out->write_error == EDQUOT
-                                 || out->write_error == EFBIG
-                             ? PLIM_ERR_NO_SPACE
-                             : PLIM_ERR_IO;
-    status = plim_error_set(err, status, "cannot write the result: %s",
-                            strerror(out->write_error));
+    plim_status status =
+        out->write_error == ENOSPC || out->write_error == EDQUOT || out->write_error == EFBIG
+            ? PLIM_ERR_NO_SPACE
+            : PLIM_ERR_IO;
+    status = plim_error_set(err, status, "cannot write the result: %s", strerror(out->write_error));
     plim_error_where(err, "standard output");
     return status;
 }

@@ -27,12 +27,12 @@ typedef struct plim__out {
     bool exact_bytes;
     bool colour;
     bool terminal;
-    bool paged;         /* may use a pager */
-    uint32_t columns;   /* to be kept to; 0: no limit */
-    uint32_t lines;     /* of the screen; 0: unknown */
-    plim__draft draft;  /* not yet written */
-    bool holding;       /* until it is known whether a pager is needed */
-    int write_error;    /* errno of the first write that failed; 0: none */
+    bool paged;        /* may use a pager */
+    uint32_t columns;  /* to be kept to; 0: no limit */
+    uint32_t lines;    /* of the screen; 0: unknown */
+    plim__draft draft; /* not yet written */
+    bool holding;      /* until it is known whether a pager is needed */
+    int write_error;   /* errno of the first write that failed; 0: none */
 } plim__out;
 
 /** "\033[1m" and the like, or "" without colour. */

@@ -9,8 +9,6 @@
 #define PLIM_CLI_PROCESS_H
 #include <plimsoll/target.h>
 
-#include <sys/types.h>
-
 /** Catches SIGINT, SIGTERM and SIGHUP into an interrupt, and turns crashes into exit 70. */
 void plim__stops_install(plim_interrupt *interrupt);
 
@@ -32,17 +30,16 @@ plim_status plim__process_run(const char *command, const char *const *environmen
                               const plim_interrupt *interrupt, int *out_exit, plim_error *err);
 
 /** Waits; PLIM_ERR_INTERRUPTED as soon as a stop is asked for. */
-plim_status plim__process_sleep(uint64_t time_ns, const plim_interrupt *interrupt,
-                                plim_error *err);
+plim_status plim__process_sleep(uint64_t time_ns, const plim_interrupt *interrupt, plim_error *err);
 
 /** Waits for a line on standard input. */
 plim_status plim__process_wait_line(const plim_interrupt *interrupt, plim_error *err);
 
 /** Starts a pager; its standard input is *out_fd. */
-bool plim__process_pager(const char *command, int *out_fd, pid_t *out_pid);
+bool plim__process_pager(const char *command, int *out_fd, int64_t *out_pid);
 
 /** Waits for a child to end. */
-void plim__process_wait(pid_t pid);
+void plim__process_wait(int64_t pid);
 
 /** write(2) until all is out; the error number, 0 for none. */
 int plim__process_write(int fd, const void *data, size_t size_bytes);

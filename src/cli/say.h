@@ -16,10 +16,10 @@ typedef struct plim__say {
     bool verbose;
     bool colour;
     uint32_t columns;
-    bool line_shown;      /* a progress line stands there */
-    uint64_t begun_ns;    /* of the work under way */
-    uint64_t shown_ns;    /* when the line was last written */
-    char work[128];       /* what the line begins with */
+    bool line_shown;   /* a progress line stands there */
+    uint64_t begun_ns; /* of the work under way */
+    uint64_t shown_ns; /* when the line was last written */
+    char work[128];    /* what the line begins with */
 } plim__say;
 
 /** Prints an error as "plim: what", "  where: …", "  try: …". */

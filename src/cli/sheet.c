@@ -25,8 +25,8 @@ static bool sheet_is_text(plim__cell kind)
     return kind == PLIM__CELL_NAME || kind == PLIM__CELL_PLACE;
 }
 
-void plim__sheet_start(plim__sheet *sheet, plim__out *out, plim__emit *emit,
-                       const char *array_key, const plim__column *columns, uint32_t column_count)
+void plim__sheet_start(plim__sheet *sheet, plim__out *out, plim__emit *emit, const char *array_key,
+                       const plim__column *columns, uint32_t column_count)
 {
     *sheet = (plim__sheet){.out = out, .emit = emit, .columns = columns};
     sheet->column_count = column_count;
@@ -199,8 +199,8 @@ static void sheet_fit(plim__sheet *sheet)
     while (sheet->out->columns > 0 && total > sheet->out->columns) {
         size_t *widest = NULL;
         for (uint32_t i = 0; i < sheet->column_count; i++) {
-            if (sheet_is_text(sheet->columns[i].kind)
-                && (widest == NULL || sheet->widths[i] > *widest))
+            if (sheet_is_text(sheet->columns[i].kind) &&
+                (widest == NULL || sheet->widths[i] > *widest))
                 widest = &sheet->widths[i];
         }
         if (widest == NULL || *widest <= SHEET_TEXT_COLUMNS_MIN)

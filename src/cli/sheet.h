@@ -38,14 +38,14 @@ typedef struct plim__sheet {
     const plim__column *columns;
     uint32_t column_count;
     uint64_t cell_count;
-    plim__draft text;        /* the shown cells, one after another */
-    plim__draft sizes;       /* size_t of each */
+    plim__draft text;  /* the shown cells, one after another */
+    plim__draft sizes; /* size_t of each */
     size_t widths[PLIM__SHEET_COLUMNS_MAX];
 } plim__sheet;
 
 /** Begins; array_key is the JSON member; emit is used for JSON only. columns outlive the sheet. */
-void plim__sheet_start(plim__sheet *sheet, plim__out *out, plim__emit *emit,
-                       const char *array_key, const plim__column *columns, uint32_t column_count);
+void plim__sheet_start(plim__sheet *sheet, plim__out *out, plim__emit *emit, const char *array_key,
+                       const plim__column *columns, uint32_t column_count);
 
 /** Adds one cell of a kind that is text. */
 void plim__sheet_text(plim__sheet *sheet, plim_text text);

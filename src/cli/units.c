@@ -157,8 +157,8 @@ bool plim__units_parse_bytes(const char *text, uint64_t *out_bytes)
         const char short_form[] = {letters[i], '\0'};
         const char middle_form[] = {letters[i], 'b', '\0'};
         const char long_form[] = {letters[i], 'i', 'b', '\0'};
-        if (units_same(number.rest, short_form) || units_same(number.rest, middle_form)
-            || units_same(number.rest, long_form))
+        if (units_same(number.rest, short_form) || units_same(number.rest, middle_form) ||
+            units_same(number.rest, long_form))
             return units_scale(&number, scale, out_bytes);
     }
     return false;
@@ -169,9 +169,9 @@ bool plim__units_parse_time(const char *text, uint64_t *out_ns)
     static const struct {
         const char *name;
         uint64_t scale_ns;
-    } units[] = {{"", 1000000000u},          {"s", 1000000000u},     {"ms", 1000000u},
-                 {"us", 1000u},              {"ns", 1u},             {"m", 60000000000u},
-                 {"min", 60000000000u},      {"h", 3600000000000u}};
+    } units[] = {{"", 1000000000u},     {"s", 1000000000u},   {"ms", 1000000u},
+                 {"us", 1000u},         {"ns", 1u},           {"m", 60000000000u},
+                 {"min", 60000000000u}, {"h", 3600000000000u}};
     units_number number;
     if (!units_scan(text, &number))
         return false;

@@ -116,13 +116,29 @@ int plim__pages_size(void);
 """
 MAIN_C = SPDX + """#include <plimsoll/graph.h>
 
+#include "cli/posix/screen.h"
 #include "cli/verbs.h"
 
 int main(void)
 {
-    unsigned count = 0;
+    unsigned count = (unsigned)plim__screen_is_there();
     return plim_graph_count(PLIM_CLI_VERBS, 0, &count) == PLIM_OK ? 0 : 70;
 }
+"""
+SCREEN_C = SPDX + """#include "cli/posix/screen.h"
+
+#include <unistd.h>
+
+int plim__screen_is_there(void)
+{
+    return isatty(1);
+}
+"""
+SCREEN_H = SPDX + """#ifndef PLIM_CLI_SCREEN_H
+#define PLIM_CLI_SCREEN_H
+/** Whether standard output is a terminal. */
+int plim__screen_is_there(void);
+#endif
 """
 VERBS_H = SPDX + """#ifndef PLIM_CLI_VERBS_H
 #define PLIM_CLI_VERBS_H
@@ -153,6 +169,7 @@ public = ["graph.h"]
 may_use = ["base", "platform", "heap"]
 public = []
 only_public = true
+os_folder = "src/cli/posix"
 
 [third_party]
 "zlib.h" = ["heap"]
@@ -173,7 +190,9 @@ HOUSE = {
     "src/platform/pages.h": PAGES_H,
     "src/heap/meson.build": HASH + "sources = ['graph.c']\n",
     "src/heap/graph.c": GRAPH_C,
-    "src/cli/meson.build": HASH + "sources = ['main.c']\n",
+    "src/cli/meson.build": HASH + "sources = ['main.c', 'posix/screen.c']\n",
+    "src/cli/posix/screen.c": SCREEN_C,
+    "src/cli/posix/screen.h": SCREEN_H,
     "src/cli/main.c": MAIN_C,
     "src/cli/verbs.h": VERBS_H,
     "tests/base/meson.build": HASH + "foreach n : ['pages']\n  'test_' + n + '.c'\nendforeach\n",
@@ -206,6 +225,11 @@ FAULTS = {
           '#include <plimsoll/status.h>\n#include "base/words.h"')),
     "a system header stays in platform":
         ("layers", "src/heap/graph.c", ("src/heap/graph.c", None, "#include <unistd.h>\n")),
+    "a system header of the command stays in its folder":
+        ("layers", "src/cli/main.c", ("src/cli/main.c", None, "#include <unistd.h>\n")),
+    "and not in a header there":
+        ("layers", "src/cli/posix/screen.h",
+         ("src/cli/posix/screen.h", "/** Whether", "#include <unistd.h>\n/** Whether")),
     "a third-party header is for whom the table says":
         ("layers", "src/base/words.c", ("src/base/words.c", None, "#include <zlib.h>\n")),
     "the command uses installed headers only":

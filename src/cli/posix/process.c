@@ -114,8 +114,7 @@ _Noreturn static void process_become_shell(const char *command, const char *cons
     for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
         const char *equals = strchr(environment[i], '=');
         char name[64];
-        (void)snprintf(name, sizeof name, "%.*s", (int)(equals - environment[i]),
-                       environment[i]);
+        (void)snprintf(name, sizeof name, "%.*s", (int)(equals - environment[i]), environment[i]);
         (void)setenv(name, equals + 1, 1);
     }
     (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
@@ -154,8 +153,7 @@ plim_status plim__process_run(const char *command, const char *const *environmen
     return PLIM_OK;
 }
 
-plim_status plim__process_sleep(uint64_t time_ns, const plim_interrupt *interrupt,
-                                plim_error *err)
+plim_status plim__process_sleep(uint64_t time_ns, const plim_interrupt *interrupt, plim_error *err)
 {
     uint64_t end_ns = plim__clock_ns() + time_ns;
     for (uint64_t now_ns = plim__clock_ns(); now_ns < end_ns; now_ns = plim__clock_ns()) {
@@ -184,7 +182,7 @@ plim_status plim__process_wait_line(const plim_interrupt *interrupt, plim_error 
     }
 }
 
-bool plim__process_pager(const char *command, int *out_fd, pid_t *out_pid)
+bool plim__process_pager(const char *command, int *out_fd, int64_t *out_pid)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
@@ -208,10 +206,10 @@ bool plim__process_pager(const char *command, int *out_fd, pid_t *out_pid)
     return true;
 }
 
-void plim__process_wait(pid_t pid)
+void plim__process_wait(int64_t pid)
 {
     int wait_status;
-    while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
+    while (waitpid((pid_t)pid, &wait_status, 0) < 0 && errno == EINTR)
         ;
 }
 

@@ -26,8 +26,8 @@ bool plim__terminal_is_utf8(void)
         locale_name = plim__environment("LC_CTYPE");
     if (locale_name == NULL)
         locale_name = plim__environment("LANG");
-    return locale_name != NULL
-           && (strstr(locale_name, "UTF-8") != NULL || strstr(locale_name, "utf8") != NULL);
+    return locale_name != NULL &&
+           (strstr(locale_name, "UTF-8") != NULL || strstr(locale_name, "utf8") != NULL);
 }
 
 void plim__terminal_start(void)

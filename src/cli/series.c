@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/series.h"
+
+#include <plimsoll/file.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/glyphs.h"
+#include "cli/terminal.h"
+
+enum { SERIES_BYTES_MAX = 4096 }; /* ours have less than 300 */
+
+plim_status plim__series_start(plim__series *series, const plim_target_info *info, plim_error *err)
+{
+    *series = (plim__series){.runtime = info->runtime, .version = info->version, .pid = info->pid};
+    return plim__random_uuid(series->uuid, err);
+}
+
+static plim_status series_path(char out[PLIM__SERIES_PATH_BYTES], const char *path, plim_error *err)
+{
+    int wanted = snprintf(out, PLIM__SERIES_PATH_BYTES, "%s.series", path);
+    if (wanted > 0 && wanted < PLIM__SERIES_PATH_BYTES)
+        return PLIM_OK;
+    return plim_error_set(err, PLIM_ERR_USAGE, "the file name is too long: %s", path);
+}
+
+plim_status plim__series_write(const plim__cli *cli, const plim__series *series, const char *path,
+                               uint32_t index, plim_error *err)
+{
+    char side_path[PLIM__SERIES_PATH_BYTES];
+    char now[PLIM__STAMP_BYTES];
+    plim_file_sink *file = NULL;
+    plim_status status = series_path(side_path, path, err);
+    if (status == PLIM_OK)
+        status = plim_file_sink_create(side_path, true, cli->allocator, &file, err);
+    if (status != PLIM_OK)
+        return status;
+    plim__clock_iso(now);
+    plim__draft text;
+    plim__draft_init(&text, cli->allocator);
+    plim__draft_printf(&text, "{\"schema\":\"plim.series/1\",\"series\":\"%s\",\"index\":%u,",
+                       series->uuid, index);
+    plim__draft_puts(&text, "\"runtime\":\"");
+    plim__glyphs_json(&text, plim__text_of(series->runtime));
+    plim__draft_puts(&text, "\",\"version\":\"");
+    plim__glyphs_json(&text, plim__text_of(series->version));
+    plim__draft_puts(&text, "\",\"pid\":");
+    if (series->pid >= 0)
+        plim__draft_printf(&text, "%lld", (long long)series->pid);
+    else
+        plim__draft_puts(&text, "null");
+    plim__draft_printf(&text, ",\"time\":\"%s\"}\n", now);
+    if (text.failed) {
+        status = plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for %s", side_path);
+    } else {
+        plim_sink sink = plim_file_sink_view(file);
+        status = sink.write(sink.ctx, text.data, text.size_bytes, err);
+    }
+    if (status == PLIM_OK)
+        status = plim_file_sink_commit(&file, err);
+    plim_file_sink_abandon(&file);
+    plim__draft_fini(&text);
+    return status;
+}
+
+/* The uuid that PATH.series names; false if there is none that can be read. */
+static bool series_read(const char *path, char out_uuid[PLIM__UUID_BYTES])
+{
+    char side_path[PLIM__SERIES_PATH_BYTES];
+    char text[SERIES_BYTES_MAX];
+    size_t size_bytes = 0, piece = 1;
+    plim_file_source *file = NULL;
+    if (strcmp(path, "-") == 0 || series_path(side_path, path, NULL) != PLIM_OK ||
+        plim_file_source_open(side_path, NULL, &file, NULL) != PLIM_OK)
+        return false;
+    plim_source source = plim_file_source_view(file);
+    while (piece > 0 && size_bytes < sizeof text &&
+           source.read(source.ctx, text + size_bytes, sizeof text - size_bytes, &piece, NULL) ==
+               PLIM_OK)
+        size_bytes += piece;
+    plim_file_source_close(&file);
+    json_t *root = json_loadb(text, size_bytes, 0, NULL);
+    const char *schema = json_string_value(json_object_get(root, "schema"));
+    const char *uuid = json_string_value(json_object_get(root, "series"));
+    bool found = schema != NULL && strcmp(schema, "plim.series/1") == 0 && uuid != NULL &&
+                 strlen(uuid) == PLIM__UUID_BYTES - 1;
+    if (found)
+        memcpy(out_uuid, uuid, PLIM__UUID_BYTES);
+    json_decref(root);
+    return found;
+}
+
+bool plim__series_is_one(const char *const *paths, uint32_t count)
+{
+    char first[PLIM__UUID_BYTES], other[PLIM__UUID_BYTES];
+    if (count == 0 || !series_read(paths[0], first))
+        return false;
+    for (uint32_t i = 1; i < count; i++) {
+        if (!series_read(paths[i], other) || strcmp(first, other) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool plim__series_differs(const char *const *paths, uint32_t count)
+{
+    char first[PLIM__UUID_BYTES], other[PLIM__UUID_BYTES];
+    if (count == 0 || !series_read(paths[0], first))
+        return false;
+    for (uint32_t i = 1; i < count; i++) {
+        if (series_read(paths[i], other) && strcmp(first, other) != 0)
+            return true;
+    }
+    return false;
+}
