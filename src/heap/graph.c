@@ -3,13 +3,14 @@
  * The graph seen from outside: copies of single rows out of the columns, and the walk that proves
  * the invariants of graph.h. Readers fill the columns, this file only looks at them.
  */
+#include "heap/graph.h"
+
 #include <plimsoll/graph.h>
 
 #include <string.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
-#include "heap/graph.h"
 
 static const char *const NODE_TYPE_NAMES[] = {
     [PLIM_NODE_HIDDEN] = "hidden",
@@ -172,8 +173,8 @@ static uint64_t graph_memory_bytes(const plim_graph *graph)
     uint64_t per_edge =
         sizeof *graph->edge_type + sizeof *graph->edge_name + sizeof *graph->edge_to;
     return sizeof *graph + nodes * per_node + sizeof *graph->first_edge + edges * per_edge +
-           ((uint64_t)graph->string_count + 1) * sizeof *graph->string_start +
-           graph->string_bytes + 1 + graph->big_self_count * sizeof *graph->big_self +
+           ((uint64_t)graph->string_count + 1) * sizeof *graph->string_start + graph->string_bytes +
+           1 + graph->big_self_count * sizeof *graph->big_self +
            graph->location_count * sizeof *graph->locations +
            graph->script_count * sizeof *graph->scripts;
 }
@@ -237,8 +238,7 @@ uint32_t plim_graph_find_id(const plim_graph *graph, uint64_t id)
     uint32_t low = (uint32_t)id;
     uint32_t high = (uint32_t)(id >> 32);
     for (uint32_t node = 0; node < graph->node_count; node++) {
-        if (graph->node_id[node] == low &&
-            (graph->id_high == NULL || graph->id_high[node] == high))
+        if (graph->node_id[node] == low && (graph->id_high == NULL || graph->id_high[node] == high))
             return node;
     }
     return PLIM_NONE;

@@ -49,8 +49,8 @@ struct plim_graph {
     uint32_t *node_id;      /* low 32 bits; V8 ids fit (see id_high) */
     uint32_t *id_high;      /* high 32 bits; NULL while all are 0 */
     uint32_t *node_self;
-    uint32_t *first_edge;   /* node_count + 1 */
-    uint32_t *node_trace;   /* trace_node_id; NULL while all are 0 */
+    uint32_t *first_edge; /* node_count + 1 */
+    uint32_t *node_trace; /* trace_node_id; NULL while all are 0 */
 
     /* Edges, one entry each, grouped by node. */
     uint32_t edge_count;
@@ -93,8 +93,7 @@ static inline uint64_t plim__graph_self(const plim_graph *graph, uint32_t node)
 static inline plim_text plim__graph_string(const plim_graph *graph, uint32_t string)
 {
     uint64_t start = graph->string_start[string];
-    plim_text text = {graph->strings + start,
-                      (size_t)(graph->string_start[string + 1] - start)};
+    plim_text text = {graph->strings + start, (size_t)(graph->string_start[string + 1] - start)};
     return text;
 }
 

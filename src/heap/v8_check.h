@@ -13,6 +13,7 @@
 #define PLIM_HEAP_V8_CHECK_H
 #include <plimsoll/allocator.h>
 #include <plimsoll/error.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,8 +37,8 @@ PLIM_NODISCARD plim_status plim__v8_check_create(const plim_allocator *allocator
  * @retval PLIM_ERR_LIMIT deeper or longer than src/base/limits.h allows.
  * @retval PLIM_ERR_NO_MEMORY the allocator refused.
  */
-PLIM_NODISCARD plim_status plim__v8_check_feed(plim__v8_check *check, const void *bytes,
-                                               size_t len, plim_error *err);
+PLIM_NODISCARD plim_status plim__v8_check_feed(plim__v8_check *check, const void *bytes, size_t len,
+                                               plim_error *err);
 
 /**
  * The stream has ended. out_result may be NULL and is set in every case; err is set to the kept

@@ -15,8 +15,8 @@ plim_status plim__v8_column_reserve(plim__v8_column *column, const plim_allocato
     size_t wanted = column->capacity + column->capacity / 2;
     wanted = wanted < needed ? needed : wanted;
     wanted = wanted > limit ? limit : wanted;
-    void *grown = plim__array_resize(allocator, column->data, column->capacity, wanted,
-                                     column->item_bytes);
+    void *grown =
+        plim__array_resize(allocator, column->data, column->capacity, wanted, column->item_bytes);
     if (grown == NULL)
         return plim__no_memory(err, "the graph of the snapshot");
     column->data = grown;

@@ -11,6 +11,7 @@
 #define PLIM_HEAP_V8_COLUMNS_H
 #include <plimsoll/allocator.h>
 #include <plimsoll/error.h>
+
 #include <stddef.h>
 
 typedef struct plim__v8_column {

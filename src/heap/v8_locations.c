@@ -162,9 +162,8 @@ static void drop_doubles(plim__v8_locations *locations)
     locations->count = kept;
 }
 
-plim_status plim__v8_locations_detach(plim__v8_locations *locations,
-                                      plim__node_location **out_rows, uint32_t *out_count,
-                                      plim_error *err)
+plim_status plim__v8_locations_detach(plim__v8_locations *locations, plim__node_location **out_rows,
+                                      uint32_t *out_count, plim_error *err)
 {
     *out_rows = NULL;
     *out_count = 0;

@@ -25,11 +25,11 @@ typedef struct meta_text {
 typedef struct meta_walk {
     plim__v8_meta *meta;
     plim_error *err;
-    size_t depth;                      /* containers open; 1 inside the snapshot object */
+    size_t depth; /* containers open; 1 inside the snapshot object */
     bool in_array[PLIM_JSON_DEPTH_MAX + 1];
-    meta_text key[META_PATH_DEPTH + 1];   /* last key at this depth, empty in arrays */
-    uint64_t index[META_PATH_DEPTH + 1];  /* place in the array at this depth */
-    uint64_t types_column[2];             /* where the list of node, edge types stands */
+    meta_text key[META_PATH_DEPTH + 1];  /* last key at this depth, empty in arrays */
+    uint64_t index[META_PATH_DEPTH + 1]; /* place in the array at this depth */
+    uint64_t types_column[2];            /* where the list of node, edge types stands */
     bool has_node_count;
     bool has_edge_count;
 } meta_walk;
@@ -197,8 +197,7 @@ static plim_status walk_check(const meta_walk *walk)
                                   ROWS_KEYS[FIELDS[i].rows]);
     }
     if (meta->node_type_count == 0 || meta->edge_type_count == 0)
-        return plim_error_set(walk->err, PLIM_ERR_DAMAGED,
-                              "the snapshot's meta names no %s types",
+        return plim_error_set(walk->err, PLIM_ERR_DAMAGED, "the snapshot's meta names no %s types",
                               meta->node_type_count == 0 ? "node" : "edge");
     if (!walk->has_node_count || !walk->has_edge_count)
         return plim_error_set(walk->err, PLIM_ERR_DAMAGED, "the snapshot does not say its `%s`",
@@ -246,8 +245,7 @@ static plim_status walk_token(meta_walk *walk, const char *p, const char *end, c
     } else if (*p == '"') {
         meta_text text = walk_string(p, end);
         const char *after = text.data + text.len + 1;
-        while (after < end && (*after == ' ' || *after == '\n' || *after == '\r' ||
-                               *after == '\t'))
+        while (after < end && (*after == ' ' || *after == '\n' || *after == '\r' || *after == '\t'))
             after++;
         *next = after;
         if (!walk->in_array[walk->depth] && after < end && *after == ':') {

@@ -11,6 +11,7 @@
 #define PLIM_HEAP_V8_META_H
 #include <plimsoll/error.h>
 #include <plimsoll/graph.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,12 +56,12 @@ typedef struct plim__v8_meta {
     uint64_t edge_count;
     uint64_t trace_function_count;
     uint64_t extra_native_bytes;
-    uint8_t width[PLIM__V8_ROWS_COUNT];    /* fields of a row; 0 where the meta has none */
-    uint8_t field[PLIM__V8_FIELD_COUNT];   /* place in the row, or PLIM__V8_NO_FIELD */
+    uint8_t width[PLIM__V8_ROWS_COUNT];  /* fields of a row; 0 where the meta has none */
+    uint8_t field[PLIM__V8_FIELD_COUNT]; /* place in the row, or PLIM__V8_NO_FIELD */
     uint32_t node_type_count;
     uint32_t edge_type_count;
-    uint8_t node_types[PLIM_TYPES_MAX];    /* the file's number -> plim_node_type */
-    uint8_t edge_types[PLIM_TYPES_MAX];    /* the file's number -> plim_edge_type */
+    uint8_t node_types[PLIM_TYPES_MAX]; /* the file's number -> plim_node_type */
+    uint8_t edge_types[PLIM_TYPES_MAX]; /* the file's number -> plim_edge_type */
 } plim__v8_meta;
 
 /**

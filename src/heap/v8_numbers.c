@@ -137,8 +137,7 @@ static const char *run_fast(plim__v8_numbers *numbers, const char *p, const char
 static bool add_digit(plim__v8_numbers *numbers, char c)
 {
     uint64_t digit = (uint64_t)(c - '0');
-    if (numbers->digits == PLIM_NUMBER_DIGITS_MAX ||
-        numbers->value > (UINT64_MAX - digit) / 10) {
+    if (numbers->digits == PLIM_NUMBER_DIGITS_MAX || numbers->value > (UINT64_MAX - digit) / 10) {
         numbers->fault = "a number does not fit 64 bits";
         return false;
     }
@@ -150,8 +149,7 @@ static bool add_digit(plim__v8_numbers *numbers, char c)
 static void end_number(plim__v8_numbers *numbers)
 {
     if (!numbers->count_only)
-        numbers->values[numbers->count] =
-            numbers->negative ? 0 - numbers->value : numbers->value;
+        numbers->values[numbers->count] = numbers->negative ? 0 - numbers->value : numbers->value;
     numbers->count++;
     numbers->state = PLIM__V8_NUMBERS_AFTER;
 }

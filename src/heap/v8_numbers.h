@@ -36,12 +36,12 @@ typedef struct plim__v8_numbers {
     plim__v8_numbers_state state;
     bool negative;
     bool may_be_negative;
-    bool count_only;     /* values are not needed, and not written */
-    uint32_t digits;     /* of the number that is being read */
-    uint64_t value;      /* so far */
-    size_t count;        /* values in the batch */
-    size_t capacity;     /* of the batch: a multiple of the row width */
-    const char *fault;   /* set with BAD; static storage */
+    bool count_only;   /* values are not needed, and not written */
+    uint32_t digits;   /* of the number that is being read */
+    uint64_t value;    /* so far */
+    size_t count;      /* values in the batch */
+    size_t capacity;   /* of the batch: a multiple of the row width */
+    const char *fault; /* set with BAD; static storage */
     uint64_t values[PLIM__V8_BATCH];
 } plim__v8_numbers;
 

@@ -46,13 +46,13 @@ typedef enum read_column {
 } read_column;
 
 static const uint8_t COLUMN_ITEM_BYTES[READ_COLUMN_COUNT] = {
-    [READ_NODE_TYPE] = 1,    [READ_NODE_DETACHED] = 1,
-    [READ_NODE_NAME] = 4,    [READ_NODE_ID] = 4,
-    [READ_ID_HIGH] = 4,      [READ_NODE_SELF] = 4,
-    [READ_FIRST_EDGE] = 4,   [READ_NODE_TRACE] = 4,
-    [READ_EDGE_TYPE] = 1,    [READ_EDGE_NAME] = 4,
-    [READ_EDGE_TO] = 4,      [READ_STRING_START] = 8,
-    [READ_STRINGS] = 1,      [READ_BIG_SELF] = sizeof(plim__big_self),
+    [READ_NODE_TYPE] = 1,  [READ_NODE_DETACHED] = 1,
+    [READ_NODE_NAME] = 4,  [READ_NODE_ID] = 4,
+    [READ_ID_HIGH] = 4,    [READ_NODE_SELF] = 4,
+    [READ_FIRST_EDGE] = 4, [READ_NODE_TRACE] = 4,
+    [READ_EDGE_TYPE] = 1,  [READ_EDGE_NAME] = 4,
+    [READ_EDGE_TO] = 4,    [READ_STRING_START] = 8,
+    [READ_STRINGS] = 1,    [READ_BIG_SELF] = sizeof(plim__big_self),
 };
 
 typedef struct v8_reader {
@@ -104,11 +104,10 @@ static plim_status row_fault(plim__v8_section section, uint64_t first_row, const
     size_t row = 0;
     while (row + 1 < row_count && values[row * width] <= most)
         row++;
-    return plim_error_set(err, PLIM_ERR_DAMAGED,
-                          "row %" PRIu64 " of %s has %" PRIu64 " as `%s`, more than the %" PRIu64
-                          " there can be",
-                          first_row + row, plim__v8_section_name(section), values[row * width],
-                          field, most);
+    return plim_error_set(
+        err, PLIM_ERR_DAMAGED,
+        "row %" PRIu64 " of %s has %" PRIu64 " as `%s`, more than the %" PRIu64 " there can be",
+        first_row + row, plim__v8_section_name(section), values[row * width], field, most);
 }
 
 static plim_status take_meta(void *ctx, const plim__v8_meta *meta, plim_error *err)
@@ -158,8 +157,7 @@ static plim_status scatter_types(v8_reader *reader, plim__v8_section section,
     const uint8_t *map = nodes ? meta->node_types : meta->edge_types;
     uint32_t known = nodes ? meta->node_type_count : meta->edge_type_count;
     uint32_t first = nodes ? reader->node_count : reader->edge_count;
-    uint8_t *out =
-        (uint8_t *)reader->columns[nodes ? READ_NODE_TYPE : READ_EDGE_TYPE].data + first;
+    uint8_t *out = (uint8_t *)reader->columns[nodes ? READ_NODE_TYPE : READ_EDGE_TYPE].data + first;
     values += meta->field[nodes ? PLIM__V8_NODE_TYPE : PLIM__V8_EDGE_TYPE];
     uint64_t most = 0;
     for (size_t row = 0; row < row_count; row++) {
@@ -213,13 +211,11 @@ static plim_status scatter_ids(v8_reader *reader, const uint64_t *values, size_t
     size_t limit = reader->columns[READ_NODE_ID].capacity;
     plim_status status = plim__v8_column_reserve_zero(high, reader->allocator, limit, limit, err);
     for (size_t row = 0; status == PLIM_OK && row < row_count; row++)
-        ((uint32_t *)high->data)[reader->node_count + row] =
-            (uint32_t)(values[row * width] >> 32);
+        ((uint32_t *)high->data)[reader->node_count + row] = (uint32_t)(values[row * width] >> 32);
     return status;
 }
 
-static plim_status keep_big_self(v8_reader *reader, uint32_t node, uint64_t bytes,
-                                 plim_error *err)
+static plim_status keep_big_self(v8_reader *reader, uint32_t node, uint64_t bytes, plim_error *err)
 {
     plim__v8_column *big = &reader->columns[READ_BIG_SELF];
     size_t needed = (size_t)reader->big_self_count + 1;
@@ -260,8 +256,8 @@ static plim_status scatter_selves(v8_reader *reader, const uint64_t *values, siz
     return status;
 }
 
-static plim_status scatter_edge_counts(v8_reader *reader, const uint64_t *values,
-                                       size_t row_count, size_t width, plim_error *err)
+static plim_status scatter_edge_counts(v8_reader *reader, const uint64_t *values, size_t row_count,
+                                       size_t width, plim_error *err)
 {
     uint32_t *first_edge = (uint32_t *)reader->columns[READ_FIRST_EDGE].data;
     uint32_t *out = first_edge + reader->node_count;
@@ -276,11 +272,10 @@ static plim_status scatter_edge_counts(v8_reader *reader, const uint64_t *values
     }
     /* With every count below 2^32 the sum of a batch cannot wrap. */
     if (any > UINT32_MAX || sum > reader->meta->edge_count)
-        return plim_error_set(err, PLIM_ERR_DAMAGED,
-                              "nodes up to row %" PRIu64 " claim more edges than the %" PRIu64
-                              " announced",
-                              (uint64_t)reader->node_count + row_count - 1,
-                              reader->meta->edge_count);
+        return plim_error_set(
+            err, PLIM_ERR_DAMAGED,
+            "nodes up to row %" PRIu64 " claim more edges than the %" PRIu64 " announced",
+            (uint64_t)reader->node_count + row_count - 1, reader->meta->edge_count);
     out[row_count] = (uint32_t)sum;
     reader->edge_sum = sum;
     return PLIM_OK;
@@ -368,8 +363,8 @@ static inline bool scatter_targets(uint32_t *out, const uint64_t *values, size_t
     return bad == 0;
 }
 
-static plim_status scatter_edge_targets(v8_reader *reader, const uint64_t *values,
-                                        size_t row_count, size_t width, plim_error *err)
+static plim_status scatter_edge_targets(v8_reader *reader, const uint64_t *values, size_t row_count,
+                                        size_t width, plim_error *err)
 {
     const plim__v8_meta *meta = reader->meta;
     uint32_t *out = (uint32_t *)reader->columns[READ_EDGE_TO].data + reader->edge_count;
@@ -389,8 +384,8 @@ static plim_status scatter_edge_targets(v8_reader *reader, const uint64_t *value
         uint64_t value = values[row * width];
         if (value % node_width != 0)
             return plim_error_set(err, PLIM_ERR_DAMAGED,
-                                  "edge %" PRIu64 " leads to %" PRIu64 ", no multiple of the %"
-                                  PRIu64 " fields of a node",
+                                  "edge %" PRIu64 " leads to %" PRIu64
+                                  ", no multiple of the %" PRIu64 " fields of a node",
                                   reader->edge_count + (uint64_t)row, value, node_width);
         if (value / node_width >= node_count)
             break;
@@ -496,9 +491,9 @@ static plim_status take_text_end(void *ctx, plim_error *err)
     if (reader->string_count == PLIM_STRINGS_MAX)
         return plim_error_set(err, PLIM_ERR_LIMIT, "more than %u strings", PLIM_STRINGS_MAX);
     plim__v8_column *start = &reader->columns[READ_STRING_START];
-    plim_status status = plim__v8_column_reserve(start, reader->allocator,
-                                                 (size_t)reader->string_count + 1,
-                                                 (size_t)PLIM_STRINGS_MAX + 1, err);
+    plim_status status =
+        plim__v8_column_reserve(start, reader->allocator, (size_t)reader->string_count + 1,
+                                (size_t)PLIM_STRINGS_MAX + 1, err);
     if (status != PLIM_OK)
         return status;
     /* The end of each for now: finish_strings() makes starts of them. */
@@ -532,8 +527,7 @@ static plim_status name_fault(const v8_reader *reader, bool of_node, plim_error 
     uint64_t row = 0;
     const uint32_t *names = reader->columns[of_node ? READ_NODE_NAME : READ_EDGE_NAME].data;
     const uint8_t *types = reader->columns[READ_EDGE_TYPE].data;
-    while (names[row] < reader->string_count ||
-           (!of_node && plim__edge_has_index(types[row])))
+    while (names[row] < reader->string_count || (!of_node && plim__edge_has_index(types[row])))
         row++; /* ends: the caller saw such a row */
     plim_status status = plim_error_set(
         err, PLIM_ERR_DAMAGED, "the name of %s %" PRIu64 " is string %" PRIu32 " of %" PRIu32,

@@ -98,13 +98,12 @@ static plim_status stack_push(plim__v8_scan *scan, bool object)
 
 static plim_status section_check_count(plim__v8_scan *scan, plim__v8_section section, bool ended)
 {
-    uint64_t announced =
-        section == PLIM__V8_NODES ? scan->meta.node_count : scan->meta.edge_count;
+    uint64_t announced = section == PLIM__V8_NODES ? scan->meta.node_count : scan->meta.edge_count;
     uint64_t seen = scan->row_count[section];
     if (seen > announced || (ended && seen < announced))
         return plim_error_set(&scan->failure, PLIM_ERR_DAMAGED,
-                              "the snapshot announces %" PRIu64 " %s but has %s%" PRIu64,
-                              announced, SECTION_NAMES[section], ended ? "" : "at least ", seen);
+                              "the snapshot announces %" PRIu64 " %s but has %s%" PRIu64, announced,
+                              SECTION_NAMES[section], ended ? "" : "at least ", seen);
     return PLIM_OK;
 }
 
@@ -120,8 +119,8 @@ static plim_status section_begin(plim__v8_scan *scan)
     if (section != PLIM__V8_SECTION_OTHER && (scan->sections_seen & bit) != 0)
         return plim_error_set(&scan->failure, PLIM_ERR_DAMAGED, "the section `%s` is there twice",
                               SECTION_NAMES[section]);
-    bool needs_meta = section == PLIM__V8_NODES || section == PLIM__V8_EDGES ||
-                      section == PLIM__V8_LOCATIONS;
+    bool needs_meta =
+        section == PLIM__V8_NODES || section == PLIM__V8_EDGES || section == PLIM__V8_LOCATIONS;
     if (needs_meta && (scan->sections_seen & 1u << PLIM__V8_SNAPSHOT) == 0)
         return plim_error_set(&scan->failure, PLIM_ERR_DAMAGED,
                               "the section `%s` stands before `snapshot`, which explains it",
@@ -160,8 +159,7 @@ static plim_status integers_flush(plim__v8_scan *scan)
     size_t rows = numbers->count / width;
     if (numbers->count % width != 0)
         return plim_error_set(&scan->failure, PLIM_ERR_DAMAGED,
-                              "the last row has %zu of %zu fields", numbers->count % width,
-                              width);
+                              "the last row has %zu of %zu fields", numbers->count % width, width);
     numbers->count = 0;
     if (rows == 0)
         return PLIM_OK;
@@ -286,8 +284,8 @@ static const char *text_skip_plain(const char *p, const char *end)
     const __m128i space = _mm_set1_epi8(' ');
     while (end - p >= 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote),
-                                     _mm_cmpeq_epi8(bytes, backslash));
+        __m128i marks =
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
         /* Signed: bytes beyond ASCII are below the space as well. */
         marks = _mm_or_si128(marks, _mm_cmplt_epi8(bytes, space));
         if (_mm_movemask_epi8(marks) != 0)
@@ -482,10 +480,10 @@ static plim_status unexpected(plim__v8_scan *scan, char c, const char *wanted)
 {
     unsigned char byte = (unsigned char)c;
     if (byte > 0x20 && byte < 0x7f)
-        return plim_error_set(&scan->failure, PLIM_ERR_DAMAGED, "there is `%c` where %s must be",
-                              c, wanted);
-    return plim_error_set(&scan->failure, PLIM_ERR_DAMAGED,
-                          "there is byte 0x%02x where %s must be", (unsigned)byte, wanted);
+        return plim_error_set(&scan->failure, PLIM_ERR_DAMAGED, "there is `%c` where %s must be", c,
+                              wanted);
+    return plim_error_set(&scan->failure, PLIM_ERR_DAMAGED, "there is byte 0x%02x where %s must be",
+                          (unsigned)byte, wanted);
 }
 
 static plim_status begin_root(plim__v8_scan *scan, char c)
@@ -630,12 +628,12 @@ static plim_status capture_append(plim__v8_scan *scan, const char *bytes, size_t
                               "the `snapshot` object is longer than %d bytes",
                               (int)PLIM_META_BYTES_MAX);
     if (needed > scan->captured_capacity) {
-        size_t capacity = scan->captured_capacity == 0 ? SCAN_CAPTURE_BYTES
-                                                       : scan->captured_capacity;
+        size_t capacity =
+            scan->captured_capacity == 0 ? SCAN_CAPTURE_BYTES : scan->captured_capacity;
         while (capacity < needed)
             capacity *= 2;
-        char *grown = plim__array_resize(scan->allocator, scan->captured,
-                                         scan->captured_capacity, capacity, 1);
+        char *grown = plim__array_resize(scan->allocator, scan->captured, scan->captured_capacity,
+                                         capacity, 1);
         if (grown == NULL)
             return plim__no_memory(&scan->failure, "the head of the snapshot");
         scan->captured = grown;
@@ -648,8 +646,8 @@ static plim_status capture_append(plim__v8_scan *scan, const char *bytes, size_t
 
 static plim_status capture_end(plim__v8_scan *scan)
 {
-    plim_status status = plim__v8_meta_parse(scan->captured, scan->captured_len, &scan->meta,
-                                             &scan->failure);
+    plim_status status =
+        plim__v8_meta_parse(scan->captured, scan->captured_len, &scan->meta, &scan->failure);
     plim__array_free(scan->allocator, scan->captured, scan->captured_capacity, 1);
     scan->captured = NULL;
     scan->captured_capacity = 0;
@@ -699,8 +697,7 @@ static plim_status scan_failed(plim__v8_scan *scan, plim_status status, uint64_t
     return scan_report(scan, err);
 }
 
-plim_status plim__v8_scan_feed(plim__v8_scan *scan, const char *bytes, size_t len,
-                               plim_error *err)
+plim_status plim__v8_scan_feed(plim__v8_scan *scan, const char *bytes, size_t len, plim_error *err)
 {
     PLIM_CHECK(scan != NULL && (bytes != NULL || len == 0));
     if (scan->failure.status != PLIM_OK)
