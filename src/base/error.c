@@ -16,6 +16,7 @@ static void error_cut(char *out, size_t at)
     memcpy(out + at, "...", 4);
 }
 
+PLIM_PRINTF(3, 0)
 static void error_format(char *out, size_t out_bytes, const char *format, va_list arguments)
 {
     int wanted = vsnprintf(out, out_bytes, format, arguments);

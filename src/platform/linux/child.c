@@ -39,7 +39,7 @@ enum {
 
 static plim_status child_program_is(const char *path)
 {
-    struct stat info;
+    struct stat info = {0};
     if (stat(path, &info) != 0)
         return plim__procfs_status(errno);
     if (!S_ISREG(info.st_mode) || access(path, X_OK) != 0)

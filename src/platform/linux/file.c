@@ -177,7 +177,7 @@ static plim_status file_sink_open(plim_file_sink *file, plim_error *err)
         file->fd = STDOUT_FILENO;
         return PLIM_OK;
     }
-    struct stat info;
+    struct stat info = {0};
     bool exists = stat(file->path, &info) == 0;
     if (exists && S_ISDIR(info.st_mode))
         return file_fail(err, "write", file->path, EISDIR);
