@@ -4,7 +4,7 @@
  *
  *   first, alone   strings, DOM state                        what both lanes read
  *   caller's lane  essential edges, dominators               write dominator, order, essential
- *   other lane     shallow, distances, names, classes, retainers    write the columns of these names
+ *   other lane     shallow, distances, names, classes, retainers   write the columns of these names
  *   last, alone    retained sizes, aggregates, rows          need both lanes
  *
  * With one thread the lanes run one after the other, and so they do if the system gives no thread.

@@ -4,8 +4,8 @@
  * where the name would become longer than 120 units; proposals of one name count together. Those
  * that at least two objects and one in a thousand make are kept, the most frequent first, among
  * equals the one proposed first.
- * Invariant: at most a thousand are kept, for each stands for a thousandth of the objects, or, where
- * there are fewer than two thousand objects, for two of them.
+ * Invariant: at most a thousand are kept, for each stands for a thousandth of the objects, or,
+ * where there are fewer than two thousand objects, for two of them.
  */
 #include "base/assert.h"
 #include "heap/interfaces.h"

@@ -26,7 +26,8 @@ typedef struct distance_walk {
 static bool distance_follows_text(plim_text text)
 {
     size_t at = 0;
-    while (at < text.size_bytes && (text.data[at] == ' ' || (text.data[at] >= '\t' && text.data[at] <= '\r')))
+    while (at < text.size_bytes &&
+           (text.data[at] == ' ' || (text.data[at] >= '\t' && text.data[at] <= '\r')))
         at++;
     bool negative = at < text.size_bytes && text.data[at] == '-';
     if (at < text.size_bytes && (text.data[at] == '-' || text.data[at] == '+'))

@@ -13,7 +13,8 @@ plim_status plim__retainers_find(plim__analysis_work *work, plim_error *err)
     plim_analysis *analysis = work->analysis;
     size_t count = graph->node_count;
     uint32_t *first = plim__array_new_zero(work->allocator, count + 1, sizeof *first);
-    uint32_t *edges = plim__array_new(work->allocator, (size_t)graph->edge_count + 1, sizeof *edges);
+    uint32_t *edges =
+        plim__array_new(work->allocator, (size_t)graph->edge_count + 1, sizeof *edges);
     analysis->first_retainer = first;
     analysis->retainer_edge = edges;
     if (first == NULL || edges == NULL)

@@ -93,7 +93,8 @@ class Sanitized(unittest.TestCase):
                     "AddressSanitizer"),
         "undefined": ("gcc", "volatile int big = 2147483647; big = big + 1;", "signed integer"),
         "memory": ("clang-14", "volatile int x[2]; if (x[1]) puts(\"x\");", "MemorySanitizer"),
-        "thread": ("gcc", "pthread_t t; pthread_create(&t, 0, add, 0); shared++; pthread_join(t, 0);",
+        "thread": ("gcc", "pthread_t t; pthread_create(&t, 0, add, 0); shared++; "
+                   "pthread_join(t, 0);",
                    "ThreadSanitizer"),
     }
     OPTIONS = ("ASAN_OPTIONS=allow_user_segv_handler=0:abort_on_error=1",
