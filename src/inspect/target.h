@@ -37,6 +37,7 @@ typedef struct plim__address {
 } plim__address;
 
 typedef struct plim__runtime plim__runtime;
+typedef struct plim__protocol plim__protocol;
 
 /** State of what V8's inspector gives, kept by cdp/. */
 typedef struct plim__cdp_state {
@@ -44,12 +45,12 @@ typedef struct plim__cdp_state {
     plim__cdp_session *session;       /**< whom we talk to: the main one or a worker's; borrowed */
     bool sampling;                    /**< HeapProfiler.startSampling is on */
     bool tracking;                    /**< startTrackingHeapObjects is on */
+    bool busy;   /**< a snapshot was given up that the target goes on with */
     bool slowed; /**< V8 keeps its map of ids: needs enable + disable before we leave */
     plim_track_interval *intervals;
     uint32_t interval_count;
     uint32_t interval_cap;
-    uint64_t last_object_id;
-    double last_seen_ms;
+    bool too_many_intervals;
 } plim__cdp_state;
 
 struct plim_target {
@@ -61,6 +62,7 @@ struct plim_target {
     void *runtime_state;   /**< the runtime's own */
     plim__address address; /**< host and port are set, whatever the kind was */
     plim__cdp_state cdp;
+    char path[PLIM__PATH_BYTES]; /**< what was connected to; address.path is what was asked for */
     char version[PLIM__NAME_BYTES];
     char title[PLIM__NAME_BYTES];
     char shown_address[PLIM__HOST_BYTES + 64];
@@ -70,9 +72,35 @@ struct plim_target {
     size_t text_cap;
 };
 
+/** What a family of inspectors answers alike, as the calls of plimsoll/target.h. */
+struct plim__protocol {
+    /** Finds the target at address.host and .port, sets runtime, version and title, connects. */
+    plim_status (*connect)(plim_target *target, plim_error *err);
+    /** Ends what the target does for us, so that it is as fast as before; may fail silently. */
+    void (*leave)(plim_target *target);
+    void (*disconnect)(plim_target *target);
+    plim_status (*usage)(plim_target *target, plim_usage *out_usage, plim_error *err);
+    plim_status (*collect)(plim_target *target, plim_error *err);
+    plim_status (*snapshot)(plim_target *target, const plim_snapshot_options *options,
+                            plim_sink sink, plim_snapshot_result *out_result, plim_error *err);
+    plim_status (*sampling_start)(plim_target *target, const plim_sampling_options *options,
+                                  plim_error *err);
+    plim_status (*sampling_stop)(plim_target *target, plim_sink sink, plim_error *err);
+    plim_status (*tracking_start)(plim_target *target, bool stacks, plim_error *err);
+    plim_status (*tracking_poll)(plim_target *target, uint64_t wait_ns,
+                                 const plim_track_interval **out_intervals, uint32_t *out_count,
+                                 plim_error *err);
+    plim_status (*tracking_stop)(plim_target *target, const plim_snapshot_options *options,
+                                 plim_sink sink, plim_snapshot_result *out_result,
+                                 plim_error *err);
+    plim_status (*evaluate)(plim_target *target, const char *expression, uint64_t timeout_ns,
+                            const char **out_json, plim_error *err);
+};
+
 /** What a runtime is. Any function but recognise may be NULL. */
 struct plim__runtime {
-    const char *name; /**< "node" */
+    const char *name;               /**< "node" */
+    const plim__protocol *protocol; /**< &plim__cdp_protocol */
 
     /** Whether `browser`, the Browser field of /json/version, is this runtime's. */
     bool (*recognise)(const char *browser);
@@ -94,7 +122,9 @@ struct plim__runtime {
     /** Connection is about to be closed (and may be gone): ends what open() began. */
     void (*close)(plim_target *target);
 
+    /** NULL: the protocol's alone. Else calls that one too, and adds the process's part. */
     plim_status (*usage)(plim_target *target, plim_usage *out_usage, plim_error *err);
+    /** NULL: nothing is known against a snapshot. */
     plim_status (*estimate)(plim_target *target, plim_snapshot_estimate *out_estimate,
                             plim_error *err);
     plim_status (*gc_observe_start)(plim_target *target, plim_error *err);

@@ -9,6 +9,12 @@
 #define PLIM_INSPECT_CDP_HEAP_H
 #include "inspect/target.h"
 
+/** The table of all that is below. */
+extern const plim__protocol plim__cdp_protocol;
+
+/** cdp/find.c: as plim__protocol.connect. */
+PLIM_NODISCARD plim_status plim__cdp_find(plim_target *target, plim_error *err);
+
 /**
  * Runtime.getHeapUsage: fills the four isolate fields; those of the process stay as they are, so a
  * runtime fills them before or after. PLIM_UNKNOWN for what this V8 does not say.
@@ -19,10 +25,17 @@ PLIM_NODISCARD plim_status plim__cdp_usage(plim_target *target, plim_usage *out_
 /** As plim_target_collect(). */
 PLIM_NODISCARD plim_status plim__cdp_collect(plim_target *target, plim_error *err);
 
-/** As plim_target_snapshot(), the estimate apart. */
+/** As plim_target_snapshot(), the estimate apart. options may be NULL. */
 PLIM_NODISCARD plim_status plim__cdp_snapshot(plim_target *target,
                                               const plim_snapshot_options *options, plim_sink sink,
                                               plim_snapshot_result *out_result, plim_error *err);
+
+/** The same for a method that ends with a snapshot: takeHeapSnapshot, stopTrackingHeapObjects. */
+PLIM_NODISCARD plim_status plim__cdp_stream_snapshot(plim_target *target, const char *method,
+                                                     const plim_snapshot_options *options,
+                                                     plim_sink sink,
+                                                     plim_snapshot_result *out_result,
+                                                     plim_error *err);
 
 /** As plim_target_evaluate(); in any session. out_value may be NULL, else a new reference. */
 PLIM_NODISCARD plim_status plim__cdp_evaluate(plim__cdp_session *session, const char *expression,
@@ -45,8 +58,5 @@ PLIM_NODISCARD plim_status plim__cdp_tracking_stop(plim_target *target,
                                                    plim_sink sink,
                                                    plim_snapshot_result *out_result,
                                                    plim_error *err);
-
-/** Stops what runs and lets V8 forget its ids, so that the target is as fast as before. */
-void plim__cdp_leave(plim_target *target);
 
 #endif

@@ -20,6 +20,8 @@ struct plim__loop {
     const plim_interrupt *interrupt;
     int acknowledged;
     bool waiting;
+    void (*woken)(void *ctx);
+    void *woken_ctx;
     uv_loop_t uv;
     uv_timer_t tick;
     uv_async_t wake;
@@ -32,7 +34,9 @@ static void loop_on_tick(uv_timer_t *timer)
 
 static void loop_on_wake(uv_async_t *async)
 {
-    (void)async; /* likewise */
+    plim__loop *loop = async->data;
+    if (loop->woken != NULL)
+        loop->woken(loop->woken_ctx);
 }
 
 /* Both handles or none; what was begun is closed by running the loop out. */
@@ -41,6 +45,7 @@ static int loop_open_handles(plim__loop *loop)
     int code = uv_timer_init(&loop->uv, &loop->tick);
     if (code != 0)
         return code;
+    loop->wake.data = loop;
     code = uv_async_init(&loop->uv, &loop->wake, loop_on_wake);
     if (code != 0) {
         uv_close((uv_handle_t *)&loop->tick, NULL);
@@ -114,14 +119,15 @@ static uint64_t loop_next_tick_ms(uint64_t now_ns, uint64_t deadline_ns)
     return left_ms < PLIM__LOOP_TICK_MS ? left_ms : PLIM__LOOP_TICK_MS;
 }
 
-plim_status plim__loop_wait(plim__loop *loop, const bool *done, uint64_t deadline_ns)
+plim_status plim__loop_wait_either(plim__loop *loop, const bool *done, const bool *other,
+                                   uint64_t deadline_ns)
 {
     PLIM_CHECK_OBJ(loop, PLIM__LOOP_MAGIC);
-    PLIM_CHECK(done != NULL);
+    PLIM_CHECK(done != NULL && other != NULL);
     PLIM_CHECK(!loop->waiting); /* a callback must not wait */
     plim_status status = PLIM_OK;
     loop->waiting = true;
-    while (!*done) {
+    while (!*done && !*other) {
         int raised = plim_interrupt_count(loop->interrupt);
         if (raised > loop->acknowledged) {
             loop->acknowledged = raised;
@@ -142,6 +148,11 @@ plim_status plim__loop_wait(plim__loop *loop, const bool *done, uint64_t deadlin
     return status;
 }
 
+plim_status plim__loop_wait(plim__loop *loop, const bool *done, uint64_t deadline_ns)
+{
+    return plim__loop_wait_either(loop, done, done, deadline_ns);
+}
+
 plim_status plim__loop_sleep(plim__loop *loop, uint64_t duration_ns)
 {
     static const bool never = false;
@@ -153,6 +164,13 @@ void plim__loop_acknowledge(plim__loop *loop)
 {
     PLIM_CHECK_OBJ(loop, PLIM__LOOP_MAGIC);
     loop->acknowledged = plim_interrupt_count(loop->interrupt);
+}
+
+void plim__loop_on_wake(plim__loop *loop, void (*woken)(void *ctx), void *ctx)
+{
+    PLIM_CHECK_OBJ(loop, PLIM__LOOP_MAGIC);
+    loop->woken = woken;
+    loop->woken_ctx = ctx;
 }
 
 void plim__loop_wake(plim__loop *loop)

@@ -42,13 +42,20 @@ uint64_t plim__loop_deadline(uint64_t timeout_ns);
 PLIM_NODISCARD plim_status plim__loop_wait(plim__loop *loop, const bool *done,
                                            uint64_t deadline_ns);
 
+/** As plim__loop_wait(), until *done or *other. */
+PLIM_NODISCARD plim_status plim__loop_wait_either(plim__loop *loop, const bool *done,
+                                                  const bool *other, uint64_t deadline_ns);
+
 /** Sleeps while the loop turns. PLIM_OK or PLIM_ERR_INTERRUPTED. */
 PLIM_NODISCARD plim_status plim__loop_sleep(plim__loop *loop, uint64_t duration_ns);
 
 /** A stop asked for before now ends nothing any more (what close begins with). */
 void plim__loop_acknowledge(plim__loop *loop);
 
-/** Makes a wait that is under way look at its condition again. Threads: any. */
+/** What plim__loop_wake() has the loop call, inside a wait; NULL: nothing. */
+void plim__loop_on_wake(plim__loop *loop, void (*woken)(void *ctx), void *ctx);
+
+/** Ends the sleep of a wait that is under way, so that it looks at its condition. Threads: any. */
 void plim__loop_wake(plim__loop *loop);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "inspect/error_repeat.h"
 #include "inspect/wire/sha1.h"
 #include "inspect/wire/tcp.h"
 
@@ -496,13 +497,7 @@ plim_status plim__websocket_status(const plim__websocket *websocket, plim_error 
     PLIM_CHECK_OBJ(websocket, PLIM__WEBSOCKET_MAGIC);
     if (!websocket->ended)
         return PLIM_OK;
-    const plim_error *why = &websocket->error;
-    (void)plim_error_set(err, why->status, "%s", why->what);
-    if (why->where[0] != '\0')
-        plim_error_where(err, "%s", why->where);
-    if (why->hint[0] != '\0')
-        plim_error_hint(err, "%s", why->hint);
-    return why->status;
+    return plim__error_repeat(err, &websocket->error);
 }
 
 void plim__websocket_pause(plim__websocket *websocket)

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A snapshot on its way from socket to sink, over two threads: the caller's drives the socket,
+ * takes the text out of its envelope and puts it into a queue; the writer's checks that it is one
+ * whole document and gives it to the sink. Nothing else holds any of it.
+ *
+ * Where the sink is slower than the target, the queue fills and the socket is not read: Node keeps
+ * what it has not sent, without loss, so the target stands still no longer than it must. The
+ * writer wakes the loop when it has made room.
+ *
+ * States: RUNNING -> PAUSED snapshot_on_text() -> RUNNING snapshot_on_woken() -> ENDED
+ * Invariants: S1 the queue has room for all that one call of snapshot_on_text() can bring, because
+ * reading stops while there are two blocks left. S2 the writer's fields are its own until it has
+ * been joined, but for writer_failed. S3 the sink is called by the writer alone.
+ */
+#include "inspect/cdp/heap.h"
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "heap/v8_check.h"
+#include "inspect/error_repeat.h"
+#include "inspect/queue.h"
+
+static const uint64_t snapshot_tick_ns = 100000000u; /* ten looks a second at time and progress */
+
+typedef struct snapshot_job {
+    plim_target *target;
+    plim_progress progress;
+    bool discard;
+    plim_sink sink;
+    plim__queue *queue;
+    plim__v8_check *check;
+    plim_snapshot_result result;
+
+    /* The loop's thread. */
+    bool stop; /* the writer failed: nothing more is wanted */
+    _Atomic bool paused;
+    uint64_t objects_done;
+    uint64_t objects_total;
+    uint64_t heard_bytes; /* on the socket, when last looked at */
+    uint64_t heard_ns;
+
+    /* The writer's thread. */
+    uv_thread_t writer;
+    _Atomic bool writer_failed;
+    plim_status writer_status;
+    plim_error writer_error;
+} snapshot_job;
+
+/* ---- the writer ---------------------------------------------------------------------------- */
+
+static plim_status snapshot_write(snapshot_job *job, const char *data, size_t len)
+{
+    plim_status status = plim__v8_check_feed(job->check, data, len, &job->writer_error);
+    if (job->discard)
+        return status;
+    /* Damaged text is written, too: it is all there is to look at. */
+    plim_error sink_error = {0};
+    plim_status sunk = job->sink.write(job->sink.ctx, data, len, &sink_error);
+    if (status != PLIM_OK || sunk == PLIM_OK)
+        return status;
+    job->writer_error = sink_error;
+    (void)plim_error_set(&job->writer_error, sunk, "the output: %s", plim_status_text(sunk));
+    return sunk;
+}
+
+static void snapshot_writer(void *arg)
+{
+    snapshot_job *job = arg;
+    const char *data;
+    size_t len;
+    while (plim__queue_peek(job->queue, &data, &len)) {
+        if (job->writer_status == PLIM_OK)
+            job->writer_status = snapshot_write(job, data, len);
+        plim__queue_pop(job->queue);
+        bool failed = job->writer_status != PLIM_OK;
+        if (failed)
+            atomic_store(&job->writer_failed, true);
+        if (failed || atomic_load(&job->paused))
+            plim__loop_wake(job->target->loop);
+    }
+}
+
+/* ---- the loop's side ----------------------------------------------------------------------- */
+
+static plim_status snapshot_on_text(void *ctx, const char *data, size_t len, plim_error *err)
+{
+    snapshot_job *job = ctx;
+    if (atomic_load(&job->writer_failed))
+        return PLIM_OK;
+    job->result.byte_count += len;
+    plim_status status = plim__queue_add(job->queue, data, len, err);
+    if (status == PLIM_OK && plim__queue_room(job->queue) < 2 * PLIM__QUEUE_BLOCK_BYTES) {
+        atomic_store(&job->paused, true);
+        plim__cdp_pause(job->target->cdp.connection);
+        /* The writer may have emptied the queue before it could see that we wait. */
+        plim__loop_wake(job->target->loop);
+    }
+    return status;
+}
+
+static void snapshot_on_chunk(void *ctx)
+{
+    snapshot_job *job = ctx;
+    job->result.chunk_count++;
+}
+
+static void snapshot_resume(snapshot_job *job)
+{
+    if (!atomic_load(&job->paused))
+        return;
+    atomic_store(&job->paused, false);
+    plim__cdp_resume(job->target->cdp.connection);
+}
+
+static void snapshot_on_woken(void *ctx)
+{
+    snapshot_job *job = ctx;
+    job->stop = atomic_load(&job->writer_failed);
+    /* A quarter free: enough to read for a while, early enough for the writer not to run dry. */
+    if (plim__queue_room(job->queue) >= PLIM_QUEUE_BYTES_MAX / 4)
+        snapshot_resume(job);
+}
+
+static plim_status snapshot_on_progress(void *ctx, const json_t *params, plim_error *err)
+{
+    (void)err;
+    snapshot_job *job = ctx;
+    json_int_t done = json_integer_value(json_object_get(params, "done"));
+    json_int_t total = json_integer_value(json_object_get(params, "total"));
+    job->objects_done = done > 0 ? (uint64_t)done : 0;
+    job->objects_total = total > 0 ? (uint64_t)total : 0;
+    return PLIM_OK;
+}
+
+static bool snapshot_show_progress(const snapshot_job *job)
+{
+    const plim_progress *progress = &job->progress;
+    if (progress->step == NULL)
+        return true;
+    if (job->result.byte_count == 0)
+        return progress->step(progress->ctx, "collecting", job->objects_done, job->objects_total);
+    return progress->step(progress->ctx, "receiving", job->result.byte_count, 0);
+}
+
+/* Ten times a second: has it stalled, does the caller still want it? */
+static plim_status snapshot_tick(snapshot_job *job, plim_error *err)
+{
+    const plim_target *target = job->target;
+    uint64_t now_ns = plim__loop_now_ns();
+    uint64_t heard_bytes = plim__cdp_received_bytes(target->cdp.connection);
+    if (heard_bytes != job->heard_bytes || atomic_load(&job->paused)) {
+        job->heard_bytes = heard_bytes;
+        job->heard_ns = now_ns;
+    }
+    if (now_ns - job->heard_ns >= target->options.stall_timeout_ns) {
+        plim_status status =
+            plim_error_set(err, PLIM_ERR_TIMEOUT, "the target has sent nothing for %g s",
+                           (double)target->options.stall_timeout_ns / 1e9);
+        plim_error_hint(err, "it may be paused by a debugger, or waiting for one; it takes the "
+                             "snapshot when its event loop turns");
+        return status;
+    }
+    if (snapshot_show_progress(job))
+        return PLIM_OK;
+    return plim_error_set(err, PLIM_ERR_INTERRUPTED, "the snapshot was called off");
+}
+
+static plim_status snapshot_await(snapshot_job *job, plim__cdp_request *request, plim_error *err)
+{
+    for (;;) {
+        plim_status status = plim__loop_wait_either(job->target->loop, plim__cdp_done(request),
+                                                    &job->stop,
+                                                    plim__loop_deadline(snapshot_tick_ns));
+        if (status == PLIM_ERR_INTERRUPTED)
+            return plim_error_set(err, status, "the snapshot was interrupted");
+        if (status == PLIM_OK)
+            return PLIM_OK;
+        status = snapshot_tick(job, err);
+        if (status != PLIM_OK)
+            return status;
+    }
+}
+
+/* From request to reply; what came is in the queue, whatever is returned. */
+static plim_status snapshot_receive(snapshot_job *job, const char *method, json_t *params,
+                                    plim_error *err)
+{
+    plim__cdp_state *cdp = &job->target->cdp;
+    const plim__cdp_stream stream = {job, snapshot_on_text, snapshot_on_chunk};
+    plim__cdp_request *request = NULL;
+    uint64_t begin_ns = plim__loop_now_ns();
+    job->heard_bytes = plim__cdp_received_bytes(cdp->connection);
+    job->heard_ns = begin_ns;
+    plim__cdp_set_stream(cdp->connection, &stream);
+    plim__cdp_on(cdp->session, "HeapProfiler.reportHeapSnapshotProgress", snapshot_on_progress,
+                 job);
+    plim__loop_on_wake(job->target->loop, snapshot_on_woken, job);
+    plim_status status = plim__cdp_begin(cdp->session, method, params, &request, err);
+    if (status == PLIM_OK) {
+        cdp->slowed = true;
+        status = snapshot_await(job, request, err);
+        job->result.pause_ns = plim__loop_now_ns() - begin_ns;
+        cdp->busy = !*plim__cdp_done(request);
+        if (*plim__cdp_done(request) && status == PLIM_OK)
+            status = plim__cdp_finish(&request, NULL, err);
+        else
+            plim__cdp_drop(&request);
+    }
+    plim__loop_on_wake(job->target->loop, NULL, NULL);
+    plim__cdp_off(cdp->session, "HeapProfiler.reportHeapSnapshotProgress");
+    plim__cdp_set_stream(cdp->connection, NULL);
+    snapshot_resume(job); /* what still comes falls on nobody, and must not stay in the way */
+    return status;
+}
+
+/* What counts of three verdicts. A stop that was asked for is no fault of anybody; then the writer,
+ * whose failure ends the rest; then the connection; and the document must be whole where the reply
+ * said that it is. */
+static plim_status snapshot_judge(snapshot_job *job, plim_status received,
+                                  const plim_error *receive_error, plim_error *err)
+{
+    plim__v8_check_result counts = {0};
+    plim_error check_error = {0};
+    plim_status whole = plim__v8_check_finish(job->check, &counts, &check_error);
+    job->result.node_count = counts.node_count;
+    job->result.edge_count = counts.edge_count;
+    if (received == PLIM_ERR_INTERRUPTED)
+        return plim__error_repeat(err, receive_error);
+    if (job->writer_status != PLIM_OK)
+        return plim__error_repeat(err, &job->writer_error);
+    if (received != PLIM_OK)
+        return plim__error_repeat(err, receive_error);
+    return whole == PLIM_OK ? PLIM_OK : plim__error_repeat(err, &check_error);
+}
+
+static plim_status snapshot_run(snapshot_job *job, const char *method, json_t *params,
+                                plim_error *err)
+{
+    int code = uv_thread_create(&job->writer, snapshot_writer, job);
+    if (code != 0) {
+        json_decref(params);
+        return plim_error_set(err, PLIM_ERR_NO_MEMORY, "no thread to be had: %s",
+                              uv_strerror(code));
+    }
+    plim_error receive_error = {0};
+    plim_status received = snapshot_receive(job, method, params, &receive_error);
+    plim__queue_finish(job->queue);
+    code = uv_thread_join(&job->writer);
+    PLIM_CHECK(code == 0);
+    job->result.queue_peak_bytes = plim__queue_peak_bytes(job->queue);
+    return snapshot_judge(job, received, &receive_error, err);
+}
+
+plim_status plim__cdp_stream_snapshot(plim_target *target, const char *method,
+                                      const plim_snapshot_options *options, plim_sink sink,
+                                      plim_snapshot_result *out_result, plim_error *err)
+{
+    static const plim_snapshot_options defaults = {0};
+    if (options == NULL)
+        options = &defaults;
+    PLIM_CHECK(options->discard || sink.write != NULL);
+    json_t *params = json_pack("{s:b,s:b}", "reportProgress", 1, "captureNumericValue",
+                               options->numeric_values);
+    snapshot_job *job = plim__array_new_zero(target->allocator, 1, sizeof *job);
+    plim_status status = PLIM_OK;
+    if (params == NULL || job == NULL)
+        status = plim__no_memory(err, "a snapshot");
+    if (status == PLIM_OK) {
+        job->target = target;
+        job->progress = options->progress;
+        job->discard = options->discard;
+        job->sink = sink;
+        status = plim__queue_create(target->allocator, PLIM_QUEUE_BYTES_MAX, &job->queue, err);
+    }
+    if (status == PLIM_OK)
+        status = plim__v8_check_create(target->allocator, &job->check, err);
+    if (status == PLIM_OK)
+        status = snapshot_run(job, method, params, err);
+    else
+        json_decref(params);
+    if (job != NULL) {
+        if (out_result != NULL)
+            *out_result = job->result;
+        plim__v8_check_destroy(&job->check);
+        plim__queue_destroy(&job->queue);
+        plim__array_free(target->allocator, job, 1, sizeof *job);
+    }
+    return status;
+}
+
+plim_status plim__cdp_snapshot(plim_target *target, const plim_snapshot_options *options,
+                               plim_sink sink, plim_snapshot_result *out_result, plim_error *err)
+{
+    return plim__cdp_stream_snapshot(target, "HeapProfiler.takeHeapSnapshot", options, sink,
+                                     out_result, err);
+}
