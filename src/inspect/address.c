@@ -4,11 +4,10 @@
  * #worker:N behind. A bare number could be a port or a process, so it is refused with both.
  * What is read here goes into HTTP requests: nothing but visible ASCII passes.
  */
-#include "inspect/target.h"
-
 #include <string.h>
 
 #include "base/assert.h"
+#include "inspect/target.h"
 
 static plim_status address_unreadable(plim_error *err, const char *text, const char *why)
 {
@@ -125,9 +124,10 @@ plim_status plim__address_parse(const char *text, plim__address *out_address, pl
     PLIM_CHECK(text != NULL && out_address != NULL);
     plim__address address = {.kind = PLIM__ADDRESS_HOST, .pid = -1};
     if (!address_is_visible(text))
-        return address_unreadable(err, text, text[0] == '\0' ? "it is empty"
-                                                             : "it has spaces or other signs that "
-                                                               "no address has");
+        return address_unreadable(err, text,
+                                  text[0] == '\0' ? "it is empty"
+                                                  : "it has spaces or other signs that "
+                                                    "no address has");
     size_t len = strlen(text);
     uint64_t number;
     plim_status status = address_worker(text, &len, &address, err);

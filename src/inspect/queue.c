@@ -26,10 +26,10 @@ struct plim__queue {
     uint32_t magic;
     const plim_allocator *allocator;
     uint32_t block_max;
-    uint32_t block_count;   /* that exist; the producer's */
-    queue_block *filling;   /* the producer's */
-    uint64_t peak_bytes;    /* the producer's */
-    uv_mutex_t lock;        /* over all below */
+    uint32_t block_count; /* that exist; the producer's */
+    queue_block *filling; /* the producer's */
+    uint64_t peak_bytes;  /* the producer's */
+    uv_mutex_t lock;      /* over all below */
     uv_cond_t changed;
     queue_block *ready;
     queue_block **ready_end;

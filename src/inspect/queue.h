@@ -11,6 +11,7 @@
 #define PLIM_INSPECT_QUEUE_H
 #include <plimsoll/allocator.h>
 #include <plimsoll/error.h>
+
 #include <stdbool.h>
 
 typedef struct plim__queue plim__queue;

@@ -103,8 +103,8 @@ static plim_status target_start(plim_target *target, const char *address, plim_e
 {
     plim_status status = plim__address_parse(address, &target->address, err);
     if (status == PLIM_OK)
-        status = plim__loop_create(target->allocator, target->options.interrupt, &target->loop,
-                                   err);
+        status =
+            plim__loop_create(target->allocator, target->options.interrupt, &target->loop, err);
     if (status == PLIM_OK && target->address.kind == PLIM__ADDRESS_PID)
         status = target_resolve_pid(target, err);
     if (status == PLIM_OK)
@@ -194,8 +194,8 @@ plim_status plim_target_reconnect(plim_target *target, uint64_t timeout_ns, plim
             return plim_error_set(err, status, "interrupted while reconnecting");
         uint64_t now_ns = plim__loop_now_ns();
         if (now_ns >= deadline_ns) {
-            status = plim_error_set(err, PLIM_ERR_UNREACHABLE, "it did not come back: %s",
-                                    why.what);
+            status =
+                plim_error_set(err, PLIM_ERR_UNREACHABLE, "it did not come back: %s", why.what);
             plim_error_where(err, "%s", target->shown_address);
             return status;
         }

@@ -45,7 +45,7 @@ typedef struct plim__cdp_state {
     plim__cdp_session *session;       /**< whom we talk to: the main one or a worker's; borrowed */
     bool sampling;                    /**< HeapProfiler.startSampling is on */
     bool tracking;                    /**< startTrackingHeapObjects is on */
-    bool busy;   /**< a snapshot was given up that the target goes on with */
+    bool busy;                        /**< a snapshot was given up that the target goes on with */
     bool slowed; /**< V8 keeps its map of ids: needs enable + disable before we leave */
     plim_track_interval *intervals;
     uint32_t interval_count;
@@ -91,8 +91,7 @@ struct plim__protocol {
                                  const plim_track_interval **out_intervals, uint32_t *out_count,
                                  plim_error *err);
     plim_status (*tracking_stop)(plim_target *target, const plim_snapshot_options *options,
-                                 plim_sink sink, plim_snapshot_result *out_result,
-                                 plim_error *err);
+                                 plim_sink sink, plim_snapshot_result *out_result, plim_error *err);
     plim_status (*evaluate)(plim_target *target, const char *expression, uint64_t timeout_ns,
                             const char **out_json, plim_error *err);
 };
@@ -119,7 +118,10 @@ struct plim__runtime {
      */
     plim_status (*open)(plim_target *target, plim_error *err);
 
-    /** Connection is about to be closed (and may be gone): ends what open() began. */
+    /**
+     * The connection is about to be closed (and may be gone, or never have been): ends what
+     * resolve_pid() and open() began, also where they failed half-way.
+     */
     void (*close)(plim_target *target);
 
     /** NULL: the protocol's alone. Else calls that one too, and adds the process's part. */

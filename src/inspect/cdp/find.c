@@ -115,7 +115,8 @@ static plim_status find_several(const plim_target *target, const json_t *list, p
     size_t len = 0;
     size_t index;
     const json_t *entry;
-    json_array_foreach(list, index, entry) {
+    json_array_foreach(list, index, entry)
+    {
         const char *id = json_string_value(json_object_get(entry, "id"));
         const char *title = json_string_value(json_object_get(entry, "title"));
         if (!find_matches(target, entry) || id == NULL)
@@ -143,7 +144,8 @@ static void find_choose(plim_target *target, const json_t *list, size_t *out_fou
     const json_t *entry;
     const json_t *chosen = NULL;
     *out_found = 0;
-    json_array_foreach(list, index, entry) {
+    json_array_foreach(list, index, entry)
+    {
         if (!find_matches(target, entry))
             continue;
         chosen = entry;

@@ -31,9 +31,9 @@ static uint64_t heap_bytes(const json_t *result, const char *key)
 plim_status plim__cdp_usage(plim_target *target, plim_usage *out_usage, plim_error *err)
 {
     json_t *result = NULL;
-    plim_status status = plim__cdp_call(target->cdp.session, "Runtime.getHeapUsage", NULL,
-                                        plim__target_timeout(target, heap_usage_timeout_ns),
-                                        &result, err);
+    plim_status status =
+        plim__cdp_call(target->cdp.session, "Runtime.getHeapUsage", NULL,
+                       plim__target_timeout(target, heap_usage_timeout_ns), &result, err);
     if (status != PLIM_OK)
         return status;
     uint64_t used = heap_bytes(result, "usedSize");
@@ -88,14 +88,14 @@ plim_status plim__cdp_evaluate(plim__cdp_session *session, const char *expressio
     json_t *text = json_string(expression);
     if (text == NULL)
         return plim_error_set(err, PLIM_ERR_USAGE, "the expression is not UTF-8");
-    json_t *params = json_pack("{s:o,s:b,s:b}", "expression", text, "returnByValue", 1,
-                               "awaitPromise", 1);
+    json_t *params =
+        json_pack("{s:o,s:b,s:b}", "expression", text, "returnByValue", 1, "awaitPromise", 1);
     if (params == NULL)
         return plim__no_memory(err, "a request");
     json_t *result = NULL;
-    plim_status status = plim__cdp_call(session, "Runtime.evaluate", params,
-                                        timeout_ns != 0 ? timeout_ns : heap_evaluate_timeout_ns,
-                                        &result, err);
+    plim_status status =
+        plim__cdp_call(session, "Runtime.evaluate", params,
+                       timeout_ns != 0 ? timeout_ns : heap_evaluate_timeout_ns, &result, err);
     if (status != PLIM_OK)
         return status;
     const json_t *details = json_object_get(result, "exceptionDetails");
@@ -153,8 +153,7 @@ static void heap_disconnect(plim_target *target)
 {
     plim__cdp_state *cdp = &target->cdp;
     plim__cdp_disconnect(&cdp->connection);
-    plim__array_free(target->allocator, cdp->intervals, cdp->interval_cap,
-                     sizeof *cdp->intervals);
+    plim__array_free(target->allocator, cdp->intervals, cdp->interval_cap, sizeof *cdp->intervals);
     *cdp = (plim__cdp_state){0};
 }
 

@@ -55,8 +55,7 @@ PLIM_NODISCARD plim_status plim__cdp_tracking_poll(plim_target *target, uint64_t
                                                    uint32_t *out_count, plim_error *err);
 PLIM_NODISCARD plim_status plim__cdp_tracking_stop(plim_target *target,
                                                    const plim_snapshot_options *options,
-                                                   plim_sink sink,
-                                                   plim_snapshot_result *out_result,
+                                                   plim_sink sink, plim_snapshot_result *out_result,
                                                    plim_error *err);
 
 #endif

@@ -3,11 +3,10 @@
  * Sampling: nothing comes while it runs, and at the end one reply whose `profile` is a
  * .heapprofile word for word. Its numbers and strings are jansson's again, in the same order.
  */
-#include "inspect/cdp/heap.h"
-
 #include <string.h>
 
 #include "base/allocator.h"
+#include "inspect/cdp/heap.h"
 
 enum { PLIM__SAMPLING_BUFFER_BYTES = 64 << 10 };
 
@@ -41,9 +40,9 @@ plim_status plim__cdp_sampling_start(plim_target *target, const plim_sampling_op
                                "includeObjectsCollectedByMinorGC", collected);
     if (params == NULL)
         return plim__no_memory(err, "a request");
-    plim_status status = plim__cdp_call(target->cdp.session, "HeapProfiler.startSampling", params,
-                                        plim__target_timeout(target, sampling_timeout_ns), NULL,
-                                        err);
+    plim_status status =
+        plim__cdp_call(target->cdp.session, "HeapProfiler.startSampling", params,
+                       plim__target_timeout(target, sampling_timeout_ns), NULL, err);
     /* After a timeout it may start all the same; then closing stops it. */
     target->cdp.sampling = status == PLIM_OK || status == PLIM_ERR_TIMEOUT;
     return status;
@@ -97,9 +96,9 @@ plim_status plim__cdp_sampling_stop(plim_target *target, plim_sink sink, plim_er
     if (!target->cdp.sampling)
         return plim_error_set(err, PLIM_ERR_USAGE, "sampling has not been started");
     json_t *result = NULL;
-    plim_status status = plim__cdp_call(target->cdp.session, "HeapProfiler.stopSampling", NULL,
-                                        plim__target_timeout(target, sampling_timeout_ns), &result,
-                                        err);
+    plim_status status =
+        plim__cdp_call(target->cdp.session, "HeapProfiler.stopSampling", NULL,
+                       plim__target_timeout(target, sampling_timeout_ns), &result, err);
     if (status != PLIM_OK)
         return status;
     target->cdp.sampling = false;

@@ -269,8 +269,7 @@ static plim_status cdp_error_reply(const plim__cdp_request *request, const json_
     json_int_t code = json_integer_value(json_object_get(error, "code"));
     const char *message = json_string_value(json_object_get(error, "message"));
     const char *data = json_string_value(json_object_get(error, "data"));
-    plim_status status =
-        code == PLIM__CDP_NO_SUCH_METHOD ? PLIM_ERR_UNSUPPORTED : PLIM_ERR_REFUSED;
+    plim_status status = code == PLIM__CDP_NO_SUCH_METHOD ? PLIM_ERR_UNSUPPORTED : PLIM_ERR_REFUSED;
     (void)plim_error_set(err, status, "%s: the target says: %s%s%s (%d)", request->method,
                          message != NULL ? message : "no reason", data != NULL ? ": " : "",
                          data != NULL ? data : "", (int)code);
@@ -278,8 +277,7 @@ static plim_status cdp_error_reply(const plim__cdp_request *request, const json_
     return status;
 }
 
-static plim_status cdp_judge(const plim__cdp_request *request, json_t **out_result,
-                             plim_error *err)
+static plim_status cdp_judge(const plim__cdp_request *request, json_t **out_result, plim_error *err)
 {
     PLIM_CHECK(request->done);
     if (request->reply == NULL)

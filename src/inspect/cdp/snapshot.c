@@ -13,8 +13,6 @@
  * reading stops while there are two blocks left. S2 the writer's fields are its own until it has
  * been joined, but for writer_failed. S3 the sink is called by the writer alone.
  */
-#include "inspect/cdp/heap.h"
-
 #include <stdatomic.h>
 #include <uv.h>
 
@@ -22,6 +20,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "heap/v8_check.h"
+#include "inspect/cdp/heap.h"
 #include "inspect/error_repeat.h"
 #include "inspect/queue.h"
 
@@ -173,9 +172,9 @@ static plim_status snapshot_tick(snapshot_job *job, plim_error *err)
 static plim_status snapshot_await(snapshot_job *job, plim__cdp_request *request, plim_error *err)
 {
     for (;;) {
-        plim_status status = plim__loop_wait_either(job->target->loop, plim__cdp_done(request),
-                                                    &job->stop,
-                                                    plim__loop_deadline(snapshot_tick_ns));
+        plim_status status =
+            plim__loop_wait_either(job->target->loop, plim__cdp_done(request), &job->stop,
+                                   plim__loop_deadline(snapshot_tick_ns));
         if (status == PLIM_ERR_INTERRUPTED)
             return plim_error_set(err, status, "the snapshot was interrupted");
         if (status == PLIM_OK)
@@ -264,8 +263,8 @@ plim_status plim__cdp_stream_snapshot(plim_target *target, const char *method,
     if (options == NULL)
         options = &defaults;
     PLIM_CHECK(options->discard || sink.write != NULL);
-    json_t *params = json_pack("{s:b,s:b}", "reportProgress", 1, "captureNumericValue",
-                               options->numeric_values);
+    json_t *params =
+        json_pack("{s:b,s:b}", "reportProgress", 1, "captureNumericValue", options->numeric_values);
     snapshot_job *job = plim__array_new_zero(target->allocator, 1, sizeof *job);
     plim_status status = PLIM_OK;
     if (params == NULL || job == NULL)

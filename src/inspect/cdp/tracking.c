@@ -5,10 +5,9 @@
  * bytes); then at what moment it looked (lastSeenObjectId). So an interval's end is the first such
  * moment after its first triplet. Deno and workerd tell nothing before the end, and then at 0.
  */
-#include "inspect/cdp/heap.h"
-
 #include "base/allocator.h"
 #include "base/limits.h"
+#include "inspect/cdp/heap.h"
 
 static const uint64_t tracking_timeout_ns = 10000000000u;
 
@@ -101,9 +100,9 @@ plim_status plim__cdp_tracking_start(plim_target *target, bool stacks, plim_erro
     cdp->interval_count = 0;
     cdp->too_many_intervals = false;
     tracking_listen(target);
-    plim_status status = plim__cdp_call(cdp->session, "HeapProfiler.startTrackingHeapObjects",
-                                        params, plim__target_timeout(target, tracking_timeout_ns),
-                                        NULL, err);
+    plim_status status =
+        plim__cdp_call(cdp->session, "HeapProfiler.startTrackingHeapObjects", params,
+                       plim__target_timeout(target, tracking_timeout_ns), NULL, err);
     cdp->tracking = status == PLIM_OK || status == PLIM_ERR_TIMEOUT;
     if (!cdp->tracking)
         tracking_forget(target);
@@ -141,8 +140,8 @@ plim_status plim__cdp_tracking_stop(plim_target *target, const plim_snapshot_opt
 {
     if (!target->cdp.tracking)
         return tracking_not_begun(err);
-    plim_status status = plim__cdp_stream_snapshot(
-        target, "HeapProfiler.stopTrackingHeapObjects", options, sink, out_result, err);
+    plim_status status = plim__cdp_stream_snapshot(target, "HeapProfiler.stopTrackingHeapObjects",
+                                                   options, sink, out_result, err);
     target->cdp.tracking = false; /* the target has been told, whatever became of the text */
     tracking_forget(target);
     return status;

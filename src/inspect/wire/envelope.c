@@ -83,8 +83,8 @@ struct plim__envelope {
 
 /* ---- control text and out ------------------------------------------------------------------ */
 
-static plim_status envelope_control(plim__envelope *envelope, envelope_scan *scan,
-                                    const char *data, size_t len, plim_error *err)
+static plim_status envelope_control(plim__envelope *envelope, envelope_scan *scan, const char *data,
+                                    size_t len, plim_error *err)
 {
     if (len > PLIM_CONTROL_BYTES_MAX - scan->control_len) {
         plim_status status =
@@ -98,8 +98,8 @@ static plim_status envelope_control(plim__envelope *envelope, envelope_scan *sca
         size_t cap = scan->control_cap == 0 ? 4096 : scan->control_cap;
         while (cap < needed)
             cap *= 2;
-        char *text = plim__array_resize(envelope->allocator, scan->control, scan->control_cap, cap,
-                                        1);
+        char *text =
+            plim__array_resize(envelope->allocator, scan->control, scan->control_cap, cap, 1);
         if (text == NULL)
             return plim__no_memory(err, "a message of the target");
         scan->control = text;
@@ -271,8 +271,10 @@ static plim_status envelope_token(plim__envelope *envelope, envelope_scan *scan,
     case '{':
     case '[':
         if (scan->depth == PLIM_JSON_DEPTH_MAX)
-            return plim_error_set(err, PLIM_ERR_LIMIT, "the target sent JSON nested more than %d "
-                                  "deep", PLIM_JSON_DEPTH_MAX);
+            return plim_error_set(err, PLIM_ERR_LIMIT,
+                                  "the target sent JSON nested more than %d "
+                                  "deep",
+                                  PLIM_JSON_DEPTH_MAX);
         scan->depth++;
         if (scan->depth <= 2)
             scan->is_object[scan->depth] = byte == '{';
@@ -346,8 +348,8 @@ static size_t envelope_run(const char *data, size_t len)
         memcpy(&word, data + at, sizeof word);
         uint64_t quote = word ^ ones * '"';
         uint64_t slash = word ^ ones * '\\';
-        uint64_t hit = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) |
-                       ((word - ones * 0x20) & ~word);
+        uint64_t hit =
+            ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((word - ones * 0x20) & ~word);
         if ((hit & ones * 0x80) != 0)
             break;
         at += 8;
@@ -432,9 +434,8 @@ static plim_status envelope_scan_piece(plim__envelope *envelope, envelope_scan *
             break;
         }
         at += used;
-        if (scan->out_len > 0 &&
-            (scan->state == ENVELOPE_OUTSIDE ||
-             sizeof scan->out - scan->out_len <= 2 * PLIM__ENVELOPE_OUT_SPARE))
+        if (scan->out_len > 0 && (scan->state == ENVELOPE_OUTSIDE ||
+                                  sizeof scan->out - scan->out_len <= 2 * PLIM__ENVELOPE_OUT_SPARE))
             break;
     }
     *out_used = at;
@@ -450,8 +451,8 @@ static plim_status envelope_feed_inner(plim__envelope *envelope, const char *dat
     for (size_t at = 0, used = 0; at < len && status == PLIM_OK; at += used) {
         status = envelope_scan_piece(envelope, scan, data + at, len - at, &used, err);
         if (status == PLIM_OK && scan->out_len > 0)
-            status = envelope->events.on_stream(envelope->events.ctx, scan->out, scan->out_len,
-                                                err);
+            status =
+                envelope->events.on_stream(envelope->events.ctx, scan->out, scan->out_len, err);
     }
     return status;
 }
@@ -466,10 +467,10 @@ plim_status plim__envelope_feed(plim__envelope *envelope, const char *data, size
         status = envelope_scan_piece(envelope, scan, data + at, len - at, &used, err);
         if (status != PLIM_OK || scan->out_len == 0)
             continue;
-        status = scan->role == ENVELOPE_MESSAGE
-                     ? envelope_feed_inner(envelope, scan->out, scan->out_len, err)
-                     : envelope->events.on_stream(envelope->events.ctx, scan->out, scan->out_len,
-                                                  err);
+        status =
+            scan->role == ENVELOPE_MESSAGE
+                ? envelope_feed_inner(envelope, scan->out, scan->out_len, err)
+                : envelope->events.on_stream(envelope->events.ctx, scan->out, scan->out_len, err);
     }
     return status;
 }

@@ -16,6 +16,7 @@
 #define PLIM_INSPECT_WIRE_ENVELOPE_H
 #include <plimsoll/allocator.h>
 #include <plimsoll/error.h>
+
 #include <jansson.h>
 #include <stdbool.h>
 

@@ -89,9 +89,9 @@ static plim_status http_not_spoken(http_get *get)
         status = plim_error_set(get->err, PLIM_ERR_PROTOCOL, "%s hangs up on an HTTP request",
                                 get->place);
     else
-        status = plim_error_set(get->err, PLIM_ERR_PROTOCOL,
-                                "%s does not answer in HTTP; it begins \"%s\"", get->place,
-                                get->banner);
+        status =
+            plim_error_set(get->err, PLIM_ERR_PROTOCOL,
+                           "%s does not answer in HTTP; it begins \"%s\"", get->place, get->banner);
     plim_error_hint(get->err, "that port is no inspector's; plim ps lists those there are");
     return status;
 }
@@ -165,8 +165,8 @@ plim_status plim__http_get(plim__loop *loop, const char *host, uint16_t port, co
     get.body.cap = 1;
     get.body.text[0] = '\0';
     plim__tcp_events events = {&get, http_on_data, http_on_end};
-    plim_status status = plim__tcp_connect(loop, allocator, host, port, deadline_ns, events, &tcp,
-                                           get.err);
+    plim_status status =
+        plim__tcp_connect(loop, allocator, host, port, deadline_ns, events, &tcp, get.err);
     if (status == PLIM_OK)
         status = http_ask(&get, tcp, port, path);
     if (status == PLIM_OK)

@@ -32,7 +32,6 @@ struct plim__tcp {
     int connect_error;
     bool paused;
     bool ended;
-    size_t unsent_bytes;
     bool resolved;
     int resolve_error;
     struct addrinfo *found;
@@ -46,7 +45,6 @@ typedef struct tcp_write {
     uv_write_t request;
     plim__tcp *tcp;
     size_t bytes; /* of the whole block */
-    size_t len;
     char data[];
 } tcp_write;
 
@@ -146,8 +144,8 @@ static plim_status tcp_resolve(plim__tcp *tcp, const char *host, uint16_t port,
     (void)snprintf(service, sizeof service, "%u", (unsigned)port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
     uv_getaddrinfo_t request = {.data = tcp};
-    int code = uv_getaddrinfo(plim__loop_uv(tcp->loop), &request, tcp_on_resolved, host, service,
-                              &hints);
+    int code =
+        uv_getaddrinfo(plim__loop_uv(tcp->loop), &request, tcp_on_resolved, host, service, &hints);
     if (code != 0)
         return tcp_resolve_failed(err, PLIM_ERR_UNREACHABLE, host, uv_strerror(code));
     plim_status status = plim__loop_wait(tcp->loop, &tcp->resolved, deadline_ns);
@@ -181,8 +179,8 @@ static plim_status tcp_try(plim__tcp *tcp, const struct sockaddr_storage *addres
     tcp->handle.data = tcp;
     tcp->handle_open = true;
     tcp->connected = false;
-    *out_code = uv_tcp_connect(&request, &tcp->handle, (const struct sockaddr *)address,
-                               tcp_on_connect);
+    *out_code =
+        uv_tcp_connect(&request, &tcp->handle, (const struct sockaddr *)address, tcp_on_connect);
     if (*out_code == 0) {
         plim_status status = plim__loop_wait(tcp->loop, &tcp->connected, deadline_ns);
         if (status != PLIM_OK) {
@@ -259,7 +257,6 @@ static void tcp_on_written(uv_write_t *request, int code)
 {
     tcp_write *write = request->data;
     plim__tcp *tcp = write->tcp;
-    tcp->unsent_bytes -= write->len;
     plim__array_free(tcp->allocator, write, 1, write->bytes);
     if (code != 0 && code != UV_ECANCELED)
         tcp_end(tcp, code);
@@ -276,7 +273,7 @@ plim_status plim__tcp_write(plim__tcp *tcp, const void *data, size_t len, plim_e
     tcp_write *write = plim__array_new(tcp->allocator, 1, bytes);
     if (write == NULL)
         return plim__no_memory(err, "a message");
-    *write = (tcp_write){.tcp = tcp, .bytes = bytes, .len = len};
+    *write = (tcp_write){.tcp = tcp, .bytes = bytes};
     write->request.data = write;
     memcpy(write->data, data, len);
     uv_buf_t buf = uv_buf_init(write->data, (unsigned)len);
@@ -285,7 +282,6 @@ plim_status plim__tcp_write(plim__tcp *tcp, const void *data, size_t len, plim_e
         plim__array_free(tcp->allocator, write, 1, bytes);
         return plim_error_set(err, PLIM_ERR_GONE, "cannot send: %s", uv_strerror(code));
     }
-    tcp->unsent_bytes += len;
     return PLIM_OK;
 }
 
@@ -305,12 +301,6 @@ void plim__tcp_resume(plim__tcp *tcp)
     int code = uv_read_start((uv_stream_t *)&tcp->handle, tcp_on_alloc, tcp_on_read);
     if (code != 0)
         tcp_end(tcp, code);
-}
-
-bool plim__tcp_is_flushed(const plim__tcp *tcp)
-{
-    PLIM_CHECK_OBJ(tcp, PLIM__TCP_MAGIC);
-    return tcp->unsent_bytes == 0;
 }
 
 void plim__tcp_destroy(plim__tcp **tcp_ptr)

@@ -39,9 +39,6 @@ void plim__tcp_pause(plim__tcp *tcp);
 /** Reads on. */
 void plim__tcp_resume(plim__tcp *tcp);
 
-/** Whether queued bytes have all gone to the system. */
-bool plim__tcp_is_flushed(const plim__tcp *tcp);
-
 /** Closes at once; turns the loop until the handle is free. */
 void plim__tcp_destroy(plim__tcp **tcp);
 

@@ -25,8 +25,8 @@
 
 enum {
     PLIM__WEBSOCKET_MAGIC = 0x3eb50001,
-    PLIM__WEBSOCKET_KEY_BYTES = 24,     /* base64 of 16 bytes */
-    PLIM__WEBSOCKET_ACCEPT_BYTES = 28,  /* base64 of 20 bytes */
+    PLIM__WEBSOCKET_KEY_BYTES = 24,      /* base64 of 16 bytes */
+    PLIM__WEBSOCKET_ACCEPT_BYTES = 28,   /* base64 of 20 bytes */
     PLIM__WEBSOCKET_CONTROL_BYTES = 125, /* RFC 6455 section 5.5 */
     PLIM__WEBSOCKET_REQUEST_BYTES = 2048,
     PLIM__WEBSOCKET_HEADER_BYTES = 14,
@@ -43,7 +43,7 @@ struct plim__websocket {
 
     /* The upgrade. */
     http_parser parser;
-    bool upgraded; /* or failed to: error says */
+    bool upgraded;       /* or failed to: error says */
     bool accept_is_next; /* the header being read is Sec-WebSocket-Accept */
     char field[24];
     size_t field_len;
@@ -111,8 +111,8 @@ static int websocket_on_mask(uint8_t *mask, size_t len, void *ctx)
     return uv_random(NULL, NULL, mask, len, 0, NULL) == 0 ? 0 : -1;
 }
 
-static plim_status websocket_frame_out(plim__websocket *websocket, uint8_t opcode,
-                                       const void *data, size_t len, plim_error *err)
+static plim_status websocket_frame_out(plim__websocket *websocket, uint8_t opcode, const void *data,
+                                       size_t len, plim_error *err)
 {
     size_t cap;
     if (!plim__add_size(len, PLIM__WEBSOCKET_HEADER_BYTES, &cap))
@@ -122,8 +122,7 @@ static plim_status websocket_frame_out(plim__websocket *websocket, uint8_t opcod
         return plim__no_memory(err, "a message");
     websocket->out_cap = cap;
     websocket->out_len = 0;
-    struct wslay_frame_iocb frame = {
-        .fin = 1, .opcode = opcode, .mask = 1, .payload_length = len};
+    struct wslay_frame_iocb frame = {.fin = 1, .opcode = opcode, .mask = 1, .payload_length = len};
     ssize_t sent = 0;
     size_t done = 0;
     do { /* once, even for an empty payload */
@@ -482,8 +481,8 @@ plim_status plim__websocket_connect(plim__loop *loop, const plim_allocator *allo
     (void)snprintf(websocket->place, sizeof websocket->place, "%s:%u", host, (unsigned)port);
     http_parser_init(&websocket->parser, HTTP_RESPONSE);
     websocket->parser.data = websocket;
-    plim_status status = websocket_start(websocket, loop, host, port, path,
-                                         plim__loop_deadline(timeout_ns), err);
+    plim_status status =
+        websocket_start(websocket, loop, host, port, path, plim__loop_deadline(timeout_ns), err);
     if (status != PLIM_OK) {
         plim__websocket_destroy(&websocket);
         return status;
