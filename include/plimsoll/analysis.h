@@ -151,8 +151,9 @@ PLIM_API plim_retainer plim_analysis_retainer(const plim_analysis *analysis, uin
                                               uint32_t index);
 
 /**
- * One way from a root to a node: nodes[0] is the root's child or the root, nodes[length-1] the
- * node; edges[i] leads to nodes[i] (edges[0] is PLIM_NONE).
+ * One way from the root to a node: nodes[0] is the root of the graph (ordinal 0), nodes[1] one of
+ * its children (a user root, where there is one), nodes[length-1] the node; edges[i] leads to
+ * nodes[i] (edges[0] is PLIM_NONE). No node is on it twice.
  */
 typedef struct plim_path {
     uint32_t *nodes;
@@ -164,14 +165,16 @@ typedef struct plim_path {
 typedef struct plim_paths plim_paths;
 
 /**
- * @brief      The shortest way from the roots to a node, and further ones that differ from it and
- *             from each other in the holder nearest the node, then in the next, shortest first.
+ * @brief      The shortest way from the root to a node, as long as its distance says, and further
+ *             ones that differ from it and from each other in the holder nearest the node, then in
+ *             the next, shortest first. Of equals, the lowest id. The work of one call is bounded:
+ *             where a node has very many holders, far ones may be missing.
  * @param[in]  analysis   made with PLIM_WANT_RETAINERS and PLIM_WANT_DISTANCES.
  * @param[in]  node       0 to node_count-1.
  * @param[in]  limit      how many at the most, 1 to PLIM_PATHS_MAX.
  * @param[in]  allocator  borrowed until destroy; NULL means the system's.
  * @param[out] out_paths  set only on PLIM_OK; ended by plim_paths_destroy(). Zero paths where
- *                        nothing holds the node but weak edges.
+ *                        nothing holds the node but weak edges, or what does is not held itself.
  * @param[out] err        may be NULL.
  * @retval PLIM_ERR_NO_MEMORY the allocator refused; nothing is left behind.
  * @note       Threads: any.

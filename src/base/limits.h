@@ -46,7 +46,7 @@ enum {
 };
 
 /* Analyses. */
-#define PLIM_CLASS_NAME_BYTES_MAX 65536u  /* an inferred interface of many properties */
-#define PLIM_PATH_LENGTH_MAX      100000u /* a linked list of this length is still shown whole */
+#define PLIM_PATH_LENGTH_MAX 100000u    /* of paths beyond the shortest, which is always whole */
+#define PLIM_PATHS_WORK_MAX  (1u << 21) /* retainers one search looks at: a tenth of a second */
 
 #endif

@@ -35,8 +35,8 @@ static void aggregate_count(plim__analysis_work *work)
 }
 
 /* Nodes in a preorder of the dominator tree, and how many each interval holds. */
-static void aggregate_preorder(const plim__analysis_work *work, uint32_t *in_order,
-                               uint32_t *size, uint32_t *next)
+static void aggregate_preorder(const plim__analysis_work *work, uint32_t *in_order, uint32_t *size,
+                               uint32_t *next)
 {
     const uint32_t *dominator = work->analysis->dominator;
     uint32_t count = work->graph->node_count;

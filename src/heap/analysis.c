@@ -4,7 +4,7 @@
  *
  *   first, alone   strings, DOM state                        what both lanes read
  *   caller's lane  essential edges, dominators               write dominator, order, essential
- *   other lane     shallow, distances, names, classes, retainers   write the columns of these names
+ *   other lane     shallow, distances, classes, retainers    write the columns of these names
  *   last, alone    retained sizes, aggregates, rows          need both lanes
  *
  * With one thread the lanes run one after the other, and so they do if the system gives no thread.
@@ -12,10 +12,11 @@
  * only. A3 whatever fails, everything taken is given back, and the other lane ends after the part
  * it is at.
  */
+#include "heap/analysis.h"
+
 #include <plimsoll/analysis.h>
 
 #include "base/assert.h"
-#include "heap/analysis.h"
 #include "platform/thread.h"
 
 uint32_t plim__analysis_add_name(plim_analysis *analysis, plim_text text)
@@ -132,10 +133,10 @@ static plim_status analysis_report(const analysis_lane *lane, plim_error *err)
     return status;
 }
 
-#define ANALYSIS_LANE(parts_, tells_)                                                             \
-    {                                                                                             \
-        .work = work, .parts = (parts_), .part_count = sizeof(parts_) / sizeof((parts_)[0]),      \
-        .tells = (tells_)                                                                         \
+#define ANALYSIS_LANE(parts_, tells_)                                                              \
+    {                                                                                              \
+        .work = work, .parts = (parts_), .part_count = sizeof(parts_) / sizeof((parts_)[0]),       \
+        .tells = (tells_)                                                                          \
     }
 
 static plim_status analysis_run(plim__analysis_work *work, uint32_t thread_count, plim_error *err)
@@ -289,8 +290,7 @@ uint32_t plim_analysis_class_count(const plim_analysis *analysis)
     return analysis->row_count;
 }
 
-void plim_analysis_class(const plim_analysis *analysis, uint32_t class_index,
-                         plim_class *out_class)
+void plim_analysis_class(const plim_analysis *analysis, uint32_t class_index, plim_class *out_class)
 {
     PLIM_CHECK_OBJ(analysis, PLIM__ANALYSIS_MAGIC);
     PLIM_CHECK(class_index < analysis->row_count && out_class != NULL);

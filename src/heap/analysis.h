@@ -21,16 +21,16 @@ enum { PLIM__ANALYSIS_MAGIC = 0x6ab1e002, PLIM__PATHS_MAGIC = 0x6ab1e003 };
 /** What a string is to the rules; one byte each, found once in plim__strings_classify(). */
 typedef enum plim__string_kind {
     PLIM__STRING_PLAIN,
-    PLIM__STRING_WEAK_PAIR,     /* the name of one of the two edges to a WeakMap's value */
-    PLIM__STRING_OBJECT,        /* Object */
-    PLIM__STRING_PROTO,         /* __proto__ */
-    PLIM__STRING_SLOPPY_MAP,    /* sloppy_function_map */
-    PLIM__STRING_NATIVE_CONTEXT,/* system / NativeContext */
-    PLIM__STRING_DESCRIPTORS,   /* (map descriptors) */
-    PLIM__STRING_EXTERNAL_DATA, /* system / ExternalStringData */
-    PLIM__STRING_DOM_TREES,     /* (Document DOM trees) */
-    PLIM__STRING_TAG,           /* begins with < */
-    PLIM__STRING_DETACHED       /* begins with "Detached " */
+    PLIM__STRING_WEAK_PAIR,      /* the name of one of the two edges to a WeakMap's value */
+    PLIM__STRING_OBJECT,         /* Object */
+    PLIM__STRING_PROTO,          /* __proto__ */
+    PLIM__STRING_SLOPPY_MAP,     /* sloppy_function_map */
+    PLIM__STRING_NATIVE_CONTEXT, /* system / NativeContext */
+    PLIM__STRING_DESCRIPTORS,    /* (map descriptors) */
+    PLIM__STRING_EXTERNAL_DATA,  /* system / ExternalStringData */
+    PLIM__STRING_DOM_TREES,      /* (Document DOM trees) */
+    PLIM__STRING_TAG,            /* begins with < */
+    PLIM__STRING_DETACHED        /* begins with "Detached " */
 } plim__string_kind;
 
 /** A class as DevTools' aggregates see it: by string index, or by place and name. */
@@ -60,8 +60,8 @@ struct plim_analysis {
     const plim_graph *graph;
 
     /* Nodes, one entry each; NULL where the part was not asked for. */
-    uint8_t *detached;   /* NULL where no node is */
-    uint32_t *shallow;   /* PLIM__SELF_OVERFLOW: see big_shallow; NULL: as in the graph */
+    uint8_t *detached; /* NULL where no node is */
+    uint32_t *shallow; /* PLIM__SELF_OVERFLOW: see big_shallow; NULL: as in the graph */
     int32_t *distance;
     uint32_t *dominator;
     uint64_t *retained;
@@ -102,20 +102,20 @@ typedef struct plim__analysis_work {
     const plim_allocator *allocator;
     const plim_analysis *classes_of;
 
-    uint8_t *string_kind;        /* one per string */
-    uint32_t *weak_pair;         /* per string: number of its pair; NULL where there are none */
-    uint64_t *weak_table;        /* per pair: id of the WeakMap's table */
+    uint8_t *string_kind; /* one per string */
+    uint32_t *weak_pair;  /* per string: number of its pair; NULL where there are none */
+    uint64_t *weak_table; /* per pair: id of the WeakMap's table */
     uint32_t weak_pair_count;
     uint32_t weak_pair_capacity;
-    uint32_t *detached_name;     /* per string: the name with "Detached "; NULL if no node is */
+    uint32_t *detached_name; /* per string: the name with "Detached "; NULL if no node is */
     bool has_user_roots;
 
-    uint64_t *sizes;             /* per node: shallow sizes; they become the retained ones */
-    uint64_t *essential;         /* one bit per edge */
-    uint32_t *order;             /* all nodes, each after its dominator */
+    uint64_t *sizes;     /* per node: shallow sizes; they become the retained ones */
+    uint64_t *essential; /* one bit per edge */
+    uint32_t *order;     /* all nodes, each after its dominator */
 
-    plim_progress progress;      /* called by the caller's thread only */
-    atomic_bool stop;            /* some lane failed, or progress said so */
+    plim_progress progress; /* called by the caller's thread only */
+    atomic_bool stop;       /* some lane failed, or progress said so */
 } plim__analysis_work;
 
 /** Whether a child of the root is a root of the user's (rule 1). */

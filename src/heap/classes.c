@@ -12,11 +12,11 @@ enum { PLACE_SLOTS_MIN = 256 };
 
 typedef struct class_finder {
     plim__analysis_work *work;
-    uint32_t *by_name;     /* per name: its class, or PLIM_NONE */
-    uint32_t *places;      /* located classes by hash: class + 1; a power of two */
+    uint32_t *by_name; /* per name: its class, or PLIM_NONE */
+    uint32_t *places;  /* located classes by hash: class + 1; a power of two */
     uint32_t place_slots;
     uint32_t place_count;
-    uint32_t location;     /* the next one in the graph's list */
+    uint32_t location; /* the next one in the graph's list */
 } class_finder;
 
 /* Appends a class; PLIM_NONE: no memory. */

@@ -89,9 +89,8 @@ static bool definition_count_shape(definition_inference *inference, uint32_t sha
             return false;
         if (number >= inference->capacity) {
             uint32_t wanted = inference->capacity == 0 ? 256 : inference->capacity * 2;
-            definition_candidate *grown =
-                plim__array_resize(work->allocator, inference->candidates, inference->capacity,
-                                   wanted, sizeof *grown);
+            definition_candidate *grown = plim__array_resize(
+                work->allocator, inference->candidates, inference->capacity, wanted, sizeof *grown);
             if (grown == NULL)
                 return false;
             inference->candidates = grown;

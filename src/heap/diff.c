@@ -25,15 +25,15 @@ struct plim_diff {
 /* One of the two heaps. */
 typedef struct diff_side {
     const plim_analysis *analysis;
-    uint32_t *slot;      /* per class; PLIM_NONE: not shown */
-    uint32_t *node;      /* nodes that take part, by slot and id */
-    uint32_t *first;     /* per slot, + 1 */
+    uint32_t *slot;  /* per class; PLIM_NONE: not shown */
+    uint32_t *node;  /* nodes that take part, by slot and id */
+    uint32_t *first; /* per slot, + 1 */
     uint32_t node_count;
 } diff_side;
 
 typedef struct diff_work {
     const plim_allocator *allocator;
-    diff_side side[2];   /* base, target */
+    diff_side side[2];     /* base, target */
     plim__text_table keys; /* number of a key = slot */
     plim__text_arena arena;
 } diff_work;
@@ -64,11 +64,11 @@ static uint32_t diff_slot_of(diff_work *work, const plim_analysis *analysis,
 static bool diff_give_slots(diff_work *work, diff_side *side)
 {
     const plim_analysis *analysis = side->analysis;
-    side->slot = plim__array_new(work->allocator, (size_t)analysis->class_count + 1,
-                                 sizeof *side->slot);
+    side->slot =
+        plim__array_new(work->allocator, (size_t)analysis->class_count + 1, sizeof *side->slot);
     if (side->slot == NULL)
         return false;
-    for (uint32_t class = 0; class < analysis->class_count; class++) {
+    for (uint32_t class = 0; class < analysis->class_count; class ++) {
         side->slot[class] = PLIM_NONE;
         if (analysis->rows[analysis->classes[class].row] != class)
             continue;
@@ -227,8 +227,8 @@ static bool diff_sort_rows(plim_diff *diff)
             size_t a = low;
             size_t b = middle;
             for (size_t to = low; to < end; to++) {
-                bool first = b == end ||
-                             (a < middle && diff_row_before(&diff->rows[a], &diff->rows[b]));
+                bool first =
+                    b == end || (a < middle && diff_row_before(&diff->rows[a], &diff->rows[b]));
                 spare[to] = first ? diff->rows[a++] : diff->rows[b++];
             }
         }
@@ -245,7 +245,7 @@ static void diff_find_names(const diff_work *work, plim_text *names)
 {
     for (unsigned i = 0; i < 2; i++) {
         const diff_side *side = &work->side[i];
-        for (uint32_t class = 0; class < side->analysis->class_count; class++)
+        for (uint32_t class = 0; class < side->analysis->class_count; class ++)
             if (side->slot[class] != PLIM_NONE)
                 names[side->slot[class]] =
                     plim__analysis_name(side->analysis, side->analysis->classes[class].name);
@@ -290,8 +290,7 @@ static void diff_work_fini(diff_work *work)
 }
 
 plim_status plim_diff_create(const plim_analysis *base, const plim_analysis *target,
-                             const plim_allocator *allocator, plim_diff **out_diff,
-                             plim_error *err)
+                             const plim_allocator *allocator, plim_diff **out_diff, plim_error *err)
 {
     PLIM_CHECK_OBJ(base, PLIM__ANALYSIS_MAGIC);
     PLIM_CHECK_OBJ(target, PLIM__ANALYSIS_MAGIC);

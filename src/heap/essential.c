@@ -28,8 +28,7 @@ static bool essential_is(const plim__analysis_work *work, const uint64_t *owned,
     uint32_t to = graph->edge_to[edge];
     if (type == PLIM_EDGE_WEAK || to == node)
         return false;
-    if (type == PLIM_EDGE_INTERNAL &&
-        essential_is_from_table(work, node, graph->edge_name[edge]))
+    if (type == PLIM_EDGE_INTERNAL && essential_is_from_table(work, node, graph->edge_name[edge]))
         return false;
     if (node == 0)
         return true;

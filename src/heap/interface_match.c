@@ -44,8 +44,7 @@ static bool match_number_properties(match_tables *tables)
 {
     const plim_analysis *analysis = tables->work->analysis;
     for (uint32_t i = 0; i < analysis->property_count; i++) {
-        uint32_t id =
-            plim__text_table_add(&tables->properties, analysis->definition_properties[i]);
+        uint32_t id = plim__text_table_add(&tables->properties, analysis->definition_properties[i]);
         if (id == PLIM_NONE)
             return false;
         tables->property_ids[i] = id;
@@ -147,15 +146,12 @@ static bool match_prepare(match_tables *tables)
     const plim_allocator *allocator = tables->work->allocator;
     const plim_analysis *analysis = tables->work->analysis;
     size_t property_count = analysis->property_count;
-    tables->property_ids =
-        plim__array_new(allocator, property_count, sizeof *tables->property_ids);
+    tables->property_ids = plim__array_new(allocator, property_count, sizeof *tables->property_ids);
     tables->filed = plim__array_new_zero(allocator, property_count, sizeof *tables->filed);
     tables->have = plim__array_new_zero(allocator, property_count, sizeof *tables->have);
     tables->touched = plim__array_new(allocator, property_count, sizeof *tables->touched);
-    tables->next =
-        plim__array_new(allocator, analysis->definition_count, sizeof *tables->next);
-    tables->names =
-        plim__array_new(allocator, analysis->definition_count, sizeof *tables->names);
+    tables->next = plim__array_new(allocator, analysis->definition_count, sizeof *tables->next);
+    tables->names = plim__array_new(allocator, analysis->definition_count, sizeof *tables->names);
     tables->string_property = plim__array_new_zero(allocator, tables->work->graph->string_count,
                                                    sizeof *tables->string_property);
     if (tables->property_ids == NULL || tables->filed == NULL || tables->have == NULL ||
@@ -183,8 +179,7 @@ static void match_fini(match_tables *tables)
     plim__text_table_fini(&tables->properties);
 }
 
-plim_status plim__interfaces_match(plim__analysis_work *work, plim__shapes *shapes,
-                                   plim_error *err)
+plim_status plim__interfaces_match(plim__analysis_work *work, plim__shapes *shapes, plim_error *err)
 {
     if (work->analysis->definition_count == 0)
         return PLIM_OK;

@@ -52,8 +52,8 @@ static bool interface_grow(const plim_allocator *allocator, plim__shapes *shapes
 {
     if (shapes->count == shapes->capacity) {
         uint32_t wanted = shapes->capacity == 0 ? SHAPE_SLOTS_MIN / 2 : shapes->capacity * 2;
-        plim__shape *list = plim__array_resize(allocator, shapes->list, shapes->capacity, wanted,
-                                               sizeof *list);
+        plim__shape *list =
+            plim__array_resize(allocator, shapes->list, shapes->capacity, wanted, sizeof *list);
         if (list == NULL)
             return false;
         shapes->list = list;

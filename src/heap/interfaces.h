@@ -12,14 +12,14 @@ typedef struct plim__shape {
     uint32_t hash;
     uint32_t sample; /* the first such node */
     uint32_t count;
-    uint32_t name;   /* of its class */
+    uint32_t name; /* of its class */
 } plim__shape;
 
 typedef struct plim__shapes {
     plim__shape *list; /* in the order of first sight */
     uint32_t count;
     uint32_t capacity;
-    uint32_t *slots;   /* number + 1; 0 is empty; a power of two */
+    uint32_t *slots; /* number + 1; 0 is empty; a power of two */
     uint32_t slot_count;
     uint64_t object_count;
 } plim__shapes;

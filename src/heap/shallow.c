@@ -13,7 +13,7 @@
 #include "base/assert.h"
 #include "heap/analysis.h"
 
-#define SHALLOW_NOBODY UINT32_MAX
+#define SHALLOW_NOBODY  UINT32_MAX
 #define SHALLOW_SEVERAL (UINT32_MAX - 1)
 
 typedef struct shallow_walk {

@@ -12,9 +12,9 @@
 #include "base/assert.h"
 #include "heap/analysis.h"
 
-#define WEAK_HEAD " / part of key ("
+#define WEAK_HEAD   " / part of key ("
 #define WEAK_MIDDLE ") -> value ("
-#define WEAK_TABLE ") pair in WeakMap (table @"
+#define WEAK_TABLE  ") pair in WeakMap (table @"
 
 /* The shortest such name: one digit each, no names. Most strings fail this test first. */
 enum { WEAK_NAME_BYTES_MIN = 63 };
@@ -129,8 +129,7 @@ static plim__string_kind strings_kind_of(plim_text text)
     case '<':
         return PLIM__STRING_TAG;
     case 'D':
-        return plim__text_starts(text, "Detached ", 9) ? PLIM__STRING_DETACHED
-                                                       : PLIM__STRING_PLAIN;
+        return plim__text_starts(text, "Detached ", 9) ? PLIM__STRING_DETACHED : PLIM__STRING_PLAIN;
     case 'O':
     case '_':
     case 's':

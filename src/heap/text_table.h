@@ -25,7 +25,7 @@ typedef struct plim__text_table {
     plim__text_entry *entries;
     uint32_t count;
     uint32_t capacity;
-    uint32_t *slots; /* number + 1; 0 is empty */
+    uint32_t *slots;     /* number + 1; 0 is empty */
     uint32_t slot_count; /* a power of two, at least twice the count */
 } plim__text_table;
 
