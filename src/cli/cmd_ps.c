@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/session.h"
+#include "cli/sheet.h"
+
+static void ps_emit(plim__cli *cli, const plim_found_list *list)
+{
+    plim__emit_start(&cli->emit, &cli->out, "ps");
+    plim__emit_array(&cli->emit, "targets");
+    for (uint32_t i = 0; i < plim_found_list_count(list); i++) {
+        const plim_found *found = plim_found_list_get(list, i);
+        plim__emit_object(&cli->emit, NULL);
+        plim__emit_string(&cli->emit, "runtime", found->runtime);
+        if (found->version[0] != '\0')
+            plim__emit_string(&cli->emit, "version", found->version);
+        else
+            plim__emit_null(&cli->emit, "version");
+        plim__emit_signed(&cli->emit, "pid", found->pid);
+        plim__emit_string(&cli->emit, "title", found->title);
+        if (found->address[0] != '\0')
+            plim__emit_string(&cli->emit, "address", found->address);
+        else
+            plim__emit_null(&cli->emit, "address");
+        plim__emit_bool(&cli->emit, "can_open", found->can_open);
+        plim__emit_object_end(&cli->emit);
+    }
+    plim__emit_array_end(&cli->emit);
+    plim__emit_finish(&cli->emit);
+}
+
+static void ps_sheet(plim__cli *cli, const plim_found_list *list)
+{
+    static const plim__column columns[] = {
+        {"pid", "pid", PLIM__CELL_PLAIN_NUMBER}, {"runtime", "runtime", PLIM__CELL_NAME},
+        {"version", "version", PLIM__CELL_NAME}, {"address", "target", PLIM__CELL_NAME},
+        {"title", "title", PLIM__CELL_NAME},
+    };
+    plim__sheet sheet;
+    plim__sheet_start(&sheet, &cli->out, &cli->emit, "targets", columns, 5);
+    for (uint32_t i = 0; i < plim_found_list_count(list); i++) {
+        const plim_found *found = plim_found_list_get(list, i);
+        const char *address = found->address;
+        if (address[0] == '\0' && plim__cli_is_human(cli))
+            address = found->can_open ? "closed, can be opened" : "closed";
+        plim__sheet_unsigned(&sheet, found->pid >= 0 ? (uint64_t)found->pid : PLIM_UNKNOWN);
+        plim__sheet_text(&sheet, plim__text_of(found->runtime));
+        plim__sheet_text(&sheet, plim__text_of(found->version));
+        plim__sheet_text(&sheet, plim__text_of(address));
+        plim__sheet_text(&sheet, plim__text_of(found->title));
+    }
+    plim__sheet_finish(&sheet);
+}
+
+static void ps_hint(plim__cli *cli, const plim_found_list *list)
+{
+    for (uint32_t i = 0; i < plim_found_list_count(list); i++) {
+        const plim_found *found = plim_found_list_get(list, i);
+        if (found->can_open && found->address[0] == '\0') {
+            plim__say_note(&cli->say, "to open a closed one: plim usage pid:%lld --open-inspector",
+                           (long long)found->pid);
+            return;
+        }
+    }
+}
+
+plim_status plim__cmd_ps(plim__cli *cli, plim_error *err)
+{
+    plim_target_options options = plim__session_options(cli);
+    plim_found_list *list = NULL;
+    plim__say_begin(&cli->say, "looking for targets");
+    plim_status status = plim_discover(&options, &list, err);
+    plim__say_end(&cli->say);
+    if (status != PLIM_OK)
+        return status;
+    if (plim__cli_is_json(cli))
+        ps_emit(cli, list);
+    else
+        ps_sheet(cli, list);
+    if (plim_found_list_count(list) == 0 && plim__cli_is_human(cli))
+        plim__out_puts(&cli->out, "nothing to inspect is running on this machine\n");
+    ps_hint(cli, list);
+    plim_found_list_destroy(&list);
+    return PLIM_OK;
+}
