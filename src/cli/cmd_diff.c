@@ -150,6 +150,10 @@ plim_status plim__cmd_diff(plim__cli *cli, plim_error *err)
         status = plim_diff_create(base.analysis, target.analysis, cli->allocator, &diff, err);
     if (status == PLIM_OK)
         diff_show(cli, diff, by_class);
+    if (status == PLIM_OK && !by_class && !plim__args_has(&cli->args, PLIM__OPTION_match) &&
+        !plim__series_is_one(cli->args.operands, 2))
+        plim__say_note(&cli->say, "objects were matched by id: right if both snapshots are of one "
+                                  "connection; otherwise --match class");
     plim_diff_destroy(&diff);
     plim__heap_close(&base);
     plim__heap_close(&target);

@@ -78,9 +78,9 @@ static plim_status sample_show(plim__cli *cli, plim_target *target, plim__draft 
     if (plim__cli_is_json(cli)) {
         plim__emit_start(&cli->emit, &cli->out, "sample");
         plim__session_emit(cli, target);
-        plim__emit_unsigned(&cli->emit, "interval_bytes",
-                            plim__args_number(&cli->args, PLIM__OPTION_interval,
-                                              SAMPLE_INTERVAL_DEFAULT));
+        plim__emit_unsigned(
+            &cli->emit, "interval_bytes",
+            plim__args_number(&cli->args, PLIM__OPTION_interval, SAMPLE_INTERVAL_DEFAULT));
         if (path != NULL)
             plim__emit_string(&cli->emit, "path", path);
         else
@@ -99,11 +99,11 @@ plim_status plim__cmd_sample(plim__cli *cli, plim_error *err)
     plim_target *target = NULL;
     plim__draft profile;
     const char *path = cli->args.values[PLIM__OPTION_output].text;
-    if (plim__args_has(&cli->args, PLIM__OPTION_interval)
-        && cli->args.values[PLIM__OPTION_interval].number == 0)
+    if (plim__args_has(&cli->args, PLIM__OPTION_interval) &&
+        cli->args.values[PLIM__OPTION_interval].number == 0)
         return plim_error_set(err, PLIM_ERR_USAGE, "--interval wants at least 1 byte");
-    if (path != NULL && !plim__record_is_stdout(path) && plim__path_exists(path)
-        && !plim__args_has(&cli->args, PLIM__OPTION_overwrite)) {
+    if (path != NULL && !plim__record_is_stdout(path) && plim__path_exists(path) &&
+        !plim__args_has(&cli->args, PLIM__OPTION_overwrite)) {
         plim_status refused = plim_error_set(err, PLIM_ERR_EXISTS, "%s exists already", path);
         plim_error_hint(err, "-f replaces it; -o FILE writes elsewhere");
         return refused;

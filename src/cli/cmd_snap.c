@@ -71,15 +71,14 @@ static void snap_tell(snap_job *job, const char *path, const plim_snapshot_resul
         plim__out_puts(&cli->out, plim__style_on(cli->out.colour, PLIM__STYLE_NAME));
         plim__out_show(&cli->out, plim__text_of(path));
         plim__out_puts(&cli->out, plim__style_off(cli->out.colour));
-        plim__out_printf(&cli->out, "  %s, %s nodes; the target stood still for %s\n", size,
-                         nodes, pause);
+        plim__out_printf(&cli->out, "  %s, %s nodes; the target stood still for %s\n", size, nodes,
+                         pause);
     } else {
         plim__out_show(&cli->out, plim__text_of(path));
-        plim__out_printf(&cli->out, "\t%llu\t%llu\t%llu\t%llu\n",
-                         (unsigned long long)result->byte_count,
-                         (unsigned long long)result->node_count,
-                         (unsigned long long)result->edge_count,
-                         (unsigned long long)result->pause_ns);
+        plim__out_printf(
+            &cli->out, "\t%llu\t%llu\t%llu\t%llu\n", (unsigned long long)result->byte_count,
+            (unsigned long long)result->node_count, (unsigned long long)result->edge_count,
+            (unsigned long long)result->pause_ns);
     }
     if (!job->to_stdout && !plim__cli_is_json(cli))
         plim__out_flush(&cli->out);
@@ -95,11 +94,12 @@ static plim_status snap_one(snap_job *job, uint32_t index, plim_error *err)
     if (name.failed)
         status = plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for a file name");
     if (status == PLIM_OK)
-        status = plim__record_snapshot(job->cli, job->target, plim__draft_peek(&name), &result,
-                                       err);
+        status =
+            plim__record_snapshot(job->cli, job->target, plim__draft_peek(&name), &result, err);
     if (status == PLIM_OK)
         snap_tell(job, plim__draft_peek(&name), &result);
-    if (status == PLIM_OK && job->count > 1)
+    /* A single one is a series of one: its ids compare with no other file's. */
+    if (status == PLIM_OK && !job->to_stdout)
         status = plim__series_write(job->cli, &job->series, plim__draft_peek(&name), index, err);
     plim__draft_fini(&name);
     return status;

@@ -91,9 +91,9 @@ static plim_status track_watch(track_job *job, plim_error *err)
         const plim_track_interval *intervals = NULL;
         uint32_t count = 0;
         plim_error cause = {0};
-        status = plim_target_tracking_poll(
-            job->target, left_ns < track_poll_ns ? left_ns : track_poll_ns, &intervals, &count,
-            &cause);
+        status = plim_target_tracking_poll(job->target,
+                                           left_ns < track_poll_ns ? left_ns : track_poll_ns,
+                                           &intervals, &count, &cause);
         if (status == PLIM_OK)
             track_show_live(job, intervals, count, begun_ns);
         else if (status != PLIM_ERR_INTERRUPTED)
@@ -142,8 +142,7 @@ static void track_tell(track_job *job, const char *path)
         plim__out_show(&cli->out, plim__text_of(path));
         plim__out_printf(&cli->out, "\t%llu\t%llu\t%llu\n",
                          (unsigned long long)job->result.byte_count,
-                         (unsigned long long)job->live_bytes,
-                         (unsigned long long)job->live_count);
+                         (unsigned long long)job->live_bytes, (unsigned long long)job->live_count);
         return;
     }
     plim__units_bytes(size, job->result.byte_count, cli->out.exact_bytes);
@@ -180,8 +179,8 @@ plim_status plim__cmd_track(plim__cli *cli, plim_error *err)
         status = plim__record(cli, path, track_save, &job, &bytes, err);
     if (status == PLIM_OK && !plim__record_is_stdout(path))
         track_tell(&job, path);
-    if (status == PLIM_OK && plim__stops_count() > 0
-        && plim__args_has(&cli->args, PLIM__OPTION_duration))
+    if (status == PLIM_OK && plim__stops_count() > 0 &&
+        plim__args_has(&cli->args, PLIM__OPTION_duration))
         status = plim_error_set(err, PLIM_ERR_INTERRUPTED,
                                 "stopped early: the timeline covers the time until then");
     plim_target_close(&job.target);

@@ -37,8 +37,8 @@ static bool watch_is_above(const plim__cli *cli, const plim_usage *usage)
         return false;
     if (!alert->is_share)
         return usage->used_bytes >= alert->number;
-    return (double)usage->used_bytes * 100.0
-           >= (double)watch_base(cli, usage) * (double)alert->number;
+    return (double)usage->used_bytes * 100.0 >=
+           (double)watch_base(cli, usage) * (double)alert->number;
 }
 
 static void watch_emit(watch_state *watch, const char *event, const plim_usage *usage)
@@ -96,8 +96,7 @@ static void watch_plain(watch_state *watch, const plim_usage *usage)
     if (watch->row_count == 0)
         plim__out_puts(&watch->cli->out, "time\tused_bytes\ttotal_bytes\tprocess_rss_bytes\n");
     plim__out_printf(&watch->cli->out, "%s\t%llu\t%llu\t", now,
-                     (unsigned long long)usage->used_bytes,
-                     (unsigned long long)usage->total_bytes);
+                     (unsigned long long)usage->used_bytes, (unsigned long long)usage->total_bytes);
     if (usage->process_rss_bytes != PLIM_UNKNOWN)
         plim__out_printf(&watch->cli->out, "%llu", (unsigned long long)usage->process_rss_bytes);
     plim__out_puts(&watch->cli->out, "\n");
@@ -161,8 +160,7 @@ static plim_status watch_look(watch_state *watch, plim_error *err)
 
 static bool watch_is_lost(plim_status status)
 {
-    return status == PLIM_ERR_GONE || status == PLIM_ERR_UNREACHABLE
-           || status == PLIM_ERR_PROTOCOL;
+    return status == PLIM_ERR_GONE || status == PLIM_ERR_UNREACHABLE || status == PLIM_ERR_PROTOCOL;
 }
 
 static plim_status watch_reconnect(watch_state *watch, const plim_error *cause, plim_error *err)
@@ -200,11 +198,10 @@ static plim_status watch_turn(watch_state *watch, plim_error *err)
 plim_status plim__cmd_watch(plim__cli *cli, plim_error *err)
 {
     watch_state watch = {.cli = cli};
-    uint64_t every_ns =
-        plim__args_number(&cli->args, PLIM__OPTION_every, watch_every_default_ns);
+    uint64_t every_ns = plim__args_number(&cli->args, PLIM__OPTION_every, watch_every_default_ns);
     uint64_t count = plim__args_number(&cli->args, PLIM__OPTION_count, 0);
-    if (plim__args_has(&cli->args, PLIM__OPTION_then)
-        && !plim__args_has(&cli->args, PLIM__OPTION_alert))
+    if (plim__args_has(&cli->args, PLIM__OPTION_then) &&
+        !plim__args_has(&cli->args, PLIM__OPTION_alert))
         return plim_error_set(err, PLIM_ERR_USAGE, "--then wants --alert: at what should it run?");
     plim_status status = plim__session_open(cli, cli->args.operands[0], &watch.target, err);
     if (status == PLIM_OK && plim__cli_is_human(cli)) {

@@ -129,8 +129,7 @@ static void profile_sheet(plim__cli *cli, const profile_frame *frames, uint64_t 
     plim__sheet_start(&sheet, &cli->out, &cli->emit, "functions", columns, 4);
     for (uint64_t i = 0; i < count; i++) {
         const profile_frame *frame = &frames[i];
-        uint64_t share =
-            (uint64_t)((double)frame->self_bytes * 1000.0 / (double)total_bytes + 0.5);
+        uint64_t share = (uint64_t)((double)frame->self_bytes * 1000.0 / (double)total_bytes + 0.5);
         plim__sheet_unsigned(&sheet, frame->self_bytes);
         plim__sheet_unsigned(&sheet, share);
         plim__sheet_text(&sheet,
@@ -172,8 +171,9 @@ plim_status plim__profile_show(plim__cli *cli, plim_text text, plim_error *err)
             char total[PLIM__UNITS_BYTES];
             plim__units_bytes(total, walk.total_bytes, cli->out.exact_bytes);
             plim__out_styled(&cli->out, PLIM__STYLE_HEAD, total);
-            plim__out_printf(&cli->out, " allocated in this time and still alive, by %u "
-                                        "functions\n\n",
+            plim__out_printf(&cli->out,
+                             " allocated in this time and still alive, by %u "
+                             "functions\n\n",
                              count);
         }
         profile_sheet(cli, frames, top, walk.total_bytes);

@@ -31,8 +31,7 @@ bool plim__record_is_stdout(const char *path)
 
 static bool record_is_worth_keeping(plim_status status)
 {
-    return status == PLIM_ERR_INTERRUPTED || status == PLIM_ERR_GONE
-           || status == PLIM_ERR_TIMEOUT;
+    return status == PLIM_ERR_INTERRUPTED || status == PLIM_ERR_GONE || status == PLIM_ERR_TIMEOUT;
 }
 
 /* Ends the file as its fate demands. The first error stays the one that is told. */

@@ -106,12 +106,9 @@ bool plim__series_is_one(const char *const *paths, uint32_t count)
 
 bool plim__series_differs(const char *const *paths, uint32_t count)
 {
-    char first[PLIM__UUID_BYTES], other[PLIM__UUID_BYTES];
-    if (count == 0 || !series_read(paths[0], first))
-        return false;
-    for (uint32_t i = 1; i < count; i++) {
-        if (series_read(paths[i], other) && strcmp(first, other) != 0)
-            return true;
-    }
-    return false;
+    char uuid[PLIM__UUID_BYTES];
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++)
+        any = any || series_read(paths[i], uuid);
+    return any && !plim__series_is_one(paths, count);
 }

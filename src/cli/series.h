@@ -31,7 +31,7 @@ plim_status plim__series_write(const plim__cli *cli, const plim__series *series,
 /** Whether all these snapshots say that they are of one and the same series. */
 bool plim__series_is_one(const char *const *paths, uint32_t count);
 
-/** Whether at least one of them says that it is of another series than the first. */
+/** Whether at least one of them has such a file, but they are not all of one series. */
 bool plim__series_differs(const char *const *paths, uint32_t count);
 
 #endif

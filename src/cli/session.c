@@ -86,8 +86,8 @@ void plim__session_show(plim__cli *cli, const plim_target *target)
 
 static bool session_letter_is_plain(char letter)
 {
-    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z')
-           || (letter >= '0' && letter <= '9') || letter == '.' || letter == '_' || letter == '-';
+    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+           (letter >= '0' && letter <= '9') || letter == '.' || letter == '_' || letter == '-';
 }
 
 void plim__session_file_name(plim__draft *out_name, const plim_target *target, const char *kind)
