@@ -11,7 +11,7 @@
 #include "heap/v8_check.h"
 #include "input.h"
 
-enum { MEMORY_BYTES = 256 << 20 };
+enum { MEMORY_BYTES = 256 << 20, PATHS_TRIED = 4 };
 
 static void analyse(const plim_graph *graph, const plim_allocator *allocator)
 {
@@ -30,6 +30,11 @@ static void analyse(const plim_graph *graph, const plim_allocator *allocator)
         uint32_t retainers = plim_analysis_retainer_count(analysis, node);
         for (uint32_t i = 0; i < retainers; i++)
             FUZZ_CLAIM(plim_analysis_retainer(analysis, node, i).from < info.node_count);
+    }
+    for (uint32_t node = 0; node < info.node_count && node < PATHS_TRIED; node++) {
+        plim_paths *paths = NULL;
+        if (plim_paths_create(analysis, node, 3, allocator, &paths, NULL) == PLIM_OK)
+            plim_paths_destroy(&paths);
     }
     plim_analysis_destroy(&analysis);
 }
