@@ -158,10 +158,17 @@ static void find_choose(plim_target *target, const json_t *list, size_t *out_fou
               json_string_value(json_object_get(chosen, "title")));
 }
 
+static plim_status find_nothing(const plim_target *target, plim_status status, plim_error *err)
+{
+    const plim__address *address = &target->address;
+    return plim_error_set(err, status, "%s:%u lists no target %s", address->host,
+                          (unsigned)address->port,
+                          address->path[0] != '\0' ? address->path + 1 : "to connect to");
+}
+
 /* Asks until something is listed: a port may be open before there is anything behind it. */
 static plim_status find_list(plim_target *target, uint64_t deadline_ns, plim_error *err)
 {
-    const plim__address *address = &target->address;
     for (;;) {
         json_t *list = NULL;
         size_t found = 0;
@@ -176,12 +183,9 @@ static plim_status find_list(plim_target *target, uint64_t deadline_ns, plim_err
         if (found > 0)
             return status;
         if (!is_empty)
-            return plim_error_set(err, PLIM_ERR_NOT_FOUND, "%s:%u has no target %s", address->host,
-                                  (unsigned)address->port,
-                                  address->path[0] != '\0' ? address->path + 1 : "to connect to");
-        if (plim__loop_now_ns() >= deadline_ns)
-            return plim_error_set(err, PLIM_ERR_TIMEOUT, "%s:%u lists no targets", address->host,
-                                  (unsigned)address->port);
+            return find_nothing(target, PLIM_ERR_NOT_FOUND, err);
+        if (plim__loop_deadline(2 * find_list_pause_ns) >= deadline_ns)
+            return find_nothing(target, PLIM_ERR_TIMEOUT, err);
         status = plim__loop_sleep(target->loop, find_list_pause_ns);
         if (status != PLIM_OK)
             return plim_error_set(err, status, "interrupted while connecting");
