@@ -15,7 +15,7 @@ A case is a heading `## …` and a fenced block `exchange` under it. Its lines, 
     > {…}                         the probe must send this (members given must be equal)
     > nothing                     it must have sent nothing more
     < {…}                         a text frame to it
-    <fragments N TEXT  <long TEXT  <ping TEXT  <pong  <raw HEX  <close CODE TEXT  <drop  <wait MS
+    <fragments N TEXT  <long TEXT  <ping TEXT  <raw HEX  <close CODE TEXT  <drop  <wait MS
     <bytewise TEXT                one byte per TCP segment
     <document CUT [WHAT]          a snapshot as chunks of CUT characters; WHAT: half, lying, shuffled
     <kill                         ends the connection and the port

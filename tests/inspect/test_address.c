@@ -3,9 +3,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
-#include <string.h>
 
 #include "inspect/target.h"
 #include "inspect/wire/sha1.h"
@@ -52,12 +52,40 @@ static void what_cannot_be_meant_is_refused(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "",           "9229",         " :9229",      ":9229 ",      ":0",        ":65536",
-        ":",          "host",         "host:",       "host:x",      "host:1x",   "1:2:3",
-        "::1:9229",   "pid:",         "pid:0",       "pid:-1",      "pid:1x",    "pid:99999999999",
-        "ws://",      "ws://host",    "ws:///x",     "wss://h:1",   "http://h:1", "#worker:1",
-        ":1#",        ":1#worker:",   ":1#worker:0", ":1#worker:x", ":1#worker:4294967296",
-        ":1#frame:2", ":1\r\nEvil:1", "\x01:1",      "\xc3\xa9:1",  "9229#worker:1",
+        "",
+        "9229",
+        " :9229",
+        ":9229 ",
+        ":0",
+        ":65536",
+        ":",
+        "host",
+        "host:",
+        "host:x",
+        "host:1x",
+        "1:2:3",
+        "::1:9229",
+        "pid:",
+        "pid:0",
+        "pid:-1",
+        "pid:1x",
+        "pid:99999999999",
+        "ws://",
+        "ws://host",
+        "ws:///x",
+        "wss://h:1",
+        "http://h:1",
+        "#worker:1",
+        ":1#",
+        ":1#worker:",
+        ":1#worker:0",
+        ":1#worker:x",
+        ":1#worker:4294967296",
+        ":1#frame:2",
+        ":1\r\nEvil:1",
+        "\x01:1",
+        "\xc3\xa9:1",
+        "9229#worker:1",
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         plim_error err = {0};
@@ -98,12 +126,12 @@ static void the_digest_is_that_of_the_standards(void **state)
         const char *text;
         const char *base64;
     } rows[] = {
-        {"", "2jmj7l5rSw0yVb/vlWAYkK/YBwk="},                /* FIPS 180 */
-        {"abc", "qZk+NkcGgWq6PiVxeFDCbJzQ2J0="},             /* FIPS 180 */
+        {"", "2jmj7l5rSw0yVb/vlWAYkK/YBwk="},    /* FIPS 180 */
+        {"abc", "qZk+NkcGgWq6PiVxeFDCbJzQ2J0="}, /* FIPS 180 */
         {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-         "hJg+RBw70m66rkqh+VEp5eVGcPE="},                    /* FIPS 180 */
+         "hJg+RBw70m66rkqh+VEp5eVGcPE="}, /* FIPS 180 */
         {"dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
-         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="},                    /* RFC 6455 section 1.3 */
+         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}, /* RFC 6455 section 1.3 */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t digest[PLIM__SHA1_BYTES];

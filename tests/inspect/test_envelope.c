@@ -4,10 +4,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/limits.h"
 #include "fault_allocator.h"
@@ -120,49 +120,51 @@ static void envelope_refuses(const char *text, size_t len, plim_status wanted)
 static void a_chunk_is_unescaped_wherever_it_is_cut(void **state)
 {
     (void)state;
-    static const char decoded[] = "{\"a\":[1,2]}\n\\ / \b\f\r\t \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 "
-                                  "\xef\xbf\xbd \xef\xbf\xbdx \0 end";
-    envelope_expect("{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\""
-                    "{\\\"a\\\":[1,2]}\\n\\\\ \\/ \\b\\f\\r\\t \\u00e9 \\u20AC \\ud83d\\uDE00 "
-                    "\\ud800 \\udc00x \\u0000 end\"}}",
-                    decoded, sizeof decoded - 1,
-                    "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\"\"}}",
-                    "");
+    static const char decoded[] =
+        "{\"a\":[1,2]}\n\\ / \b\f\r\t \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 "
+        "\xef\xbf\xbd \xef\xbf\xbdx \0 end";
+    envelope_expect(
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\""
+        "{\\\"a\\\":[1,2]}\\n\\\\ \\/ \\b\\f\\r\\t \\u00e9 \\u20AC \\ud83d\\uDE00 "
+        "\\ud800 \\udc00x \\u0000 end\"}}",
+        decoded, sizeof decoded - 1,
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\"\"}}", "");
 }
 
 static void lone_surrogates_pair_with_nothing(void **state)
 {
     (void)state;
     static const char decoded[] = "\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbd\n\xef\xbf\xbd";
-    envelope_expect("{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\""
-                    "\\ud83d\\ud83d\\ude00\\ud83d\\n\\udbff\"}}",
-                    decoded, sizeof decoded - 1,
-                    "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\"\"}}",
-                    "");
+    envelope_expect(
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\""
+        "\\ud83d\\ud83d\\ude00\\ud83d\\n\\udbff\"}}",
+        decoded, sizeof decoded - 1,
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\"\"}}", "");
 }
 
 static void other_keys_stand_beside_the_chunk(void **state)
 {
     (void)state;
-    envelope_expect(" { \"x\" : [ \"chunk\" , { \"chunk\" : \"no\" } ] , "
-                    "\"method\" : \"HeapProfiler.addHeapSnapshotChunk\" , \"params\" : "
-                    "{ \"a\" : { \"chunk\" : \"no\" } , \"chunk\" : \"yes\" , \"b\" : \"chunk\" } , "
-                    "\"sessionId\" : \"s\\\"1\" } ",
-                    "yes", 3,
-                    "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"a\":{\"chunk\":"
-                    "\"no\"},\"b\":\"chunk\",\"chunk\":\"\"},\"sessionId\":\"s\\\"1\","
-                    "\"x\":[\"chunk\",{\"chunk\":\"no\"}]}",
-                    "");
+    envelope_expect(
+        " { \"x\" : [ \"chunk\" , { \"chunk\" : \"no\" } ] , "
+        "\"method\" : \"HeapProfiler.addHeapSnapshotChunk\" , \"params\" : "
+        "{ \"a\" : { \"chunk\" : \"no\" } , \"chunk\" : \"yes\" , \"b\" : \"chunk\" } , "
+        "\"sessionId\" : \"s\\\"1\" } ",
+        "yes", 3,
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"a\":{\"chunk\":"
+        "\"no\"},\"b\":\"chunk\",\"chunk\":\"\"},\"sessionId\":\"s\\\"1\","
+        "\"x\":[\"chunk\",{\"chunk\":\"no\"}]}",
+        "");
 }
 
 static void escaped_keys_and_methods_are_the_same_keys_and_methods(void **state)
 {
     (void)state;
-    envelope_expect("{\"meth\\u006fd\":\"HeapProfiler\\u002eaddHeapSnapshotChunk\",\"\\u0070arams\":"
-                    "{\"chun\\u006b\":\"yes\"}}",
-                    "yes", 3,
-                    "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\"\"}}",
-                    "");
+    envelope_expect(
+        "{\"meth\\u006fd\":\"HeapProfiler\\u002eaddHeapSnapshotChunk\",\"\\u0070arams\":"
+        "{\"chun\\u006b\":\"yes\"}}",
+        "yes", 3, "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":\"\"}}",
+        "");
 }
 
 static void without_the_method_before_it_a_chunk_stays(void **state)
@@ -176,14 +178,12 @@ static void without_the_method_before_it_a_chunk_stays(void **state)
                     "");
     envelope_expect("{\"method\":\"Other.event\",\"params\":{\"chunk\":\"a\"}}", "", 0,
                     "{\"method\":\"Other.event\",\"params\":{\"chunk\":\"a\"}}", "");
-    envelope_expect("{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":[\"a\"]}}",
-                    "", 0,
-                    "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":[\"a\"]}}",
-                    "");
-    envelope_expect("{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"other\":{\"chunk\":\"a\"}}",
-                    "", 0,
-                    "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"other\":{\"chunk\":\"a\"}}",
-                    "");
+    envelope_expect(
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":[\"a\"]}}", "", 0,
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":[\"a\"]}}", "");
+    envelope_expect(
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"other\":{\"chunk\":\"a\"}}", "", 0,
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"other\":{\"chunk\":\"a\"}}", "");
 }
 
 static void a_message_in_a_message_is_taken_out(void **state)
@@ -312,8 +312,9 @@ static void a_huge_chunk_is_not_held_and_a_huge_message_is_refused(void **state)
 static void a_callback_that_fails_ends_the_feeding(void **state)
 {
     (void)state;
-    static const char text[] = "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":"
-                               "\"abc\"}}";
+    static const char text[] =
+        "{\"method\":\"HeapProfiler.addHeapSnapshotChunk\",\"params\":{\"chunk\":"
+        "\"abc\"}}";
     static heard all;
     memset(&all, 0, sizeof all);
     all.refuse = PLIM_ERR_NO_SPACE;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Queue. Method: a consumer thread of varying speed must get the very bytes that were added, and
  * the bytes that wait never pass the limit. */
+#define _GNU_SOURCE /* uv.h wants POSIX types */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-
-#include <cmocka.h>
 #include <stdint.h>
 #include <uv.h>
+
+#include <cmocka.h>
 
 #include "fault_allocator.h"
 #include "inspect/queue.h"
