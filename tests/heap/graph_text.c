@@ -79,11 +79,9 @@ void test_graph_text(const plim_graph *graph, test_sink *out)
 }
 
 plim_status test_read_text(const char *data, size_t len, size_t chunk,
-                           const plim_allocator *allocator, plim_graph **out_graph,
-                           plim_error *err)
+                           const plim_allocator *allocator, plim_graph **out_graph, plim_error *err)
 {
-    test_source source = {
-        .data = data, .len = len, .chunk = chunk, .hide_size = chunk % 2 == 1};
+    test_source source = {.data = data, .len = len, .chunk = chunk, .hide_size = chunk % 2 == 1};
     plim_read_options options = {.struct_bytes = sizeof options, .allocator = allocator};
     return plim_graph_read_v8(test_source_view(&source), &options, out_graph, err);
 }

@@ -9,7 +9,7 @@
 
 #include "streams.h"
 
-/** Totals, then each node with its location and edges; bytes beyond ASCII as \xNN; NUL-ended. */
+/** Totals, then each node, its location, its edges; beyond ASCII as \xNN; NUL at the end. */
 void test_graph_text(const plim_graph *graph, test_sink *out);
 
 /** Reads a text; the source's size is hidden where chunk is odd, so that both ways are walked. */
