@@ -22,8 +22,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 RUNTIMES = pathlib.Path(os.environ.get("PLIM_RUNTIMES") or HERE.parent.parent / ".runtimes")
 FACTS = FOLDER = None
 
-NODE_TYPES = ["hidden", "array", "string", "object", "code", "closure", "regexp", "number", "native",
-              "synthetic", "concatenated string", "sliced string", "symbol", "bigint",
+NODE_TYPES = ["hidden", "array", "string", "object", "code", "closure", "regexp", "number",
+              "native", "synthetic", "concatenated string", "sliced string", "symbol", "bigint",
               "object shape", "wasm object"]
 EDGE_TYPES = ["context", "element", "property", "internal", "hidden", "shortcut", "weak"]
 
