@@ -47,17 +47,18 @@ void plim__object_name(plim__draft *draft, const plim_analysis *analysis, uint32
     plim_analysis_node(analysis, node, &more);
     if (more.detached)
         plim__draft_puts(draft, "Detached ");
-    bool text = facts.type == PLIM_NODE_STRING || facts.type == PLIM_NODE_CONS_STRING ||
-                facts.type == PLIM_NODE_SLICED_STRING;
-    if (text)
-        plim__draft_puts(draft, "\"");
+    /* Built strings have no text of their own in a snapshot: their name is their kind. */
+    const char *around = facts.type == PLIM_NODE_STRING ? "\"" : "";
+    around = facts.type == PLIM_NODE_REGEXP ? "/" : around;
+    plim__draft_puts(draft, around);
     if (facts.name.size_bytes > 0)
         object_add_cut(draft, facts.name);
-    else if (facts.type != PLIM_NODE_CLOSURE && !text)
+    else if (facts.type == PLIM_NODE_CLOSURE)
+        plim__draft_puts(draft, "(anonymous)");
+    else if (facts.type != PLIM_NODE_STRING)
         plim__draft_printf(draft, "(%s)", node == 0 ? "root" : plim_node_type_name(facts.type));
-    if (text)
-        plim__draft_puts(draft, "\"");
-    if (facts.type == PLIM_NODE_CLOSURE)
+    plim__draft_puts(draft, around);
+    if (facts.type == PLIM_NODE_CLOSURE && facts.name.size_bytes > 0)
         plim__draft_puts(draft, "()");
 }
 
