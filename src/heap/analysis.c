@@ -164,7 +164,7 @@ static plim_status analysis_run(plim__analysis_work *work, uint32_t thread_count
         return analysis_report(failed, err);
     if ((work->analysis->want & PLIM_WANT_DOMINATORS) != 0)
         plim__retained_sum(work);
-    last.done = caller.done + other.done;
+    last.done = threaded ? caller.done + other.done : other.done;
     analysis_run_lane(&last);
     return analysis_report(&last, err);
 }

@@ -94,8 +94,7 @@ static uint32_t interface_shape_of(const plim__analysis_work *work, plim__shapes
         }
         slot = (slot + 1) & mask;
     }
-    uint32_t name = work->graph->node_name[node];
-    shapes->list[shapes->count] = (plim__shape){hash, node, 1, name};
+    shapes->list[shapes->count] = (plim__shape){hash, node, 1, PLIM_NONE};
     shapes->slots[slot] = ++shapes->count;
     return shapes->count - 1;
 }
@@ -123,9 +122,12 @@ plim_status plim__interfaces_apply(plim__analysis_work *work, plim_error *err)
                                           : plim__definitions_infer(work, &shapes, err);
     if (status == PLIM_OK)
         status = plim__interfaces_match(work, &shapes, err);
+    uint32_t *node_class = work->analysis->node_class;
     for (uint32_t node = 0; node < work->graph->node_count && status == PLIM_OK; node++) {
-        if (interface_is_plain(work, node))
-            work->analysis->node_class[node] = shapes.list[work->analysis->node_class[node]].name;
+        if (!interface_is_plain(work, node))
+            continue;
+        uint32_t name = shapes.list[node_class[node]].name;
+        node_class[node] = name != PLIM_NONE ? name : work->graph->node_name[node];
     }
     plim__array_free(work->allocator, shapes.list, shapes.capacity, sizeof *shapes.list);
     plim__array_free(work->allocator, shapes.slots, shapes.slot_count, sizeof *shapes.slots);

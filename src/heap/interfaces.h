@@ -12,7 +12,7 @@ typedef struct plim__shape {
     uint32_t hash;
     uint32_t sample; /* the first such node */
     uint32_t count;
-    uint32_t name; /* of its class */
+    uint32_t name; /* of its class; PLIM_NONE: none fits, each is called by its own name */
 } plim__shape;
 
 typedef struct plim__shapes {

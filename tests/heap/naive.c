@@ -150,8 +150,8 @@ static void naive_essential(naive *n)
         if (edge->type == PLIM_EDGE_INTERNAL && naive_weak_pair(edge->name, &pair, &table) &&
             table == n->nodes[edge->from].id)
             n->essential[e] = false;
-        if (edge->from != 0 && (edge->type == PLIM_EDGE_SHORTCUT ||
-                                (owned[edge->to] && !owned[edge->from])))
+        if (edge->from != 0 &&
+            (edge->type == PLIM_EDGE_SHORTCUT || (owned[edge->to] && !owned[edge->from])))
             n->essential[e] = false;
     }
 }
@@ -196,8 +196,7 @@ static void naive_shallow(naive *n)
         }
     }
     for (uint32_t v = 0; v < n->node_count; v++) {
-        if (owners[v] != 1 || owner_of[v] == 0 ||
-            n->nodes[owner_of[v]].type == PLIM_NODE_SYNTHETIC)
+        if (owners[v] != 1 || owner_of[v] == 0 || n->nodes[owner_of[v]].type == PLIM_NODE_SYNTHETIC)
             continue;
         n->shallow[owner_of[v]] += n->nodes[v].self_bytes;
         n->shallow[v] = 0;
@@ -278,7 +277,7 @@ static void naive_distances(naive *n)
     naive_spread(&walk);
 }
 
-/* What the root reaches over essential edges without passing `without`; orphans are its children. */
+/* What the root reaches over essential edges, not through `without`; orphans are its children. */
 static void naive_reach(const naive *n, uint32_t without, bool *reached)
 {
     memset(reached, 0, NAIVE_NODES_MAX * sizeof *reached);
@@ -424,12 +423,18 @@ static void naive_cut_tag(char *name, size_t from)
 static void naive_name_class(naive *n, const plim_graph *graph, uint32_t v, char *key)
 {
     static const char *const by_type[] = {
-        [PLIM_NODE_HIDDEN] = "(system)", [PLIM_NODE_CODE] = "(compiled code)",
-        [PLIM_NODE_CLOSURE] = "Function", [PLIM_NODE_REGEXP] = "RegExp",
-        [PLIM_NODE_ARRAY] = "(array)", [PLIM_NODE_STRING] = "(string)",
-        [PLIM_NODE_NUMBER] = "(number)", [PLIM_NODE_SYNTHETIC] = "(synthetic)",
-        [PLIM_NODE_SYMBOL] = "(symbol)", [PLIM_NODE_CONS_STRING] = "(concatenated string)",
-        [PLIM_NODE_OBJECT_SHAPE] = "(object shape)", [PLIM_NODE_OBJECT] = NULL,
+        [PLIM_NODE_HIDDEN] = "(system)",
+        [PLIM_NODE_CODE] = "(compiled code)",
+        [PLIM_NODE_CLOSURE] = "Function",
+        [PLIM_NODE_REGEXP] = "RegExp",
+        [PLIM_NODE_ARRAY] = "(array)",
+        [PLIM_NODE_STRING] = "(string)",
+        [PLIM_NODE_NUMBER] = "(number)",
+        [PLIM_NODE_SYNTHETIC] = "(synthetic)",
+        [PLIM_NODE_SYMBOL] = "(symbol)",
+        [PLIM_NODE_CONS_STRING] = "(concatenated string)",
+        [PLIM_NODE_OBJECT_SHAPE] = "(object shape)",
+        [PLIM_NODE_OBJECT] = NULL,
     };
     char *name = n->class_names[v];
     const naive_definition *best = NULL;

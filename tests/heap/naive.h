@@ -35,7 +35,7 @@ typedef struct naive_definition {
 } naive_definition;
 
 typedef struct naive_class {
-    char key[NAIVE_NAME_BYTES + 64];      /* what DevTools groups by */
+    char key[NAIVE_NAME_BYTES + 64];        /* what DevTools groups by */
     char public_key[NAIVE_NAME_BYTES + 64]; /* what it shows */
     char name[NAIVE_NAME_BYTES];
     uint64_t self_bytes;

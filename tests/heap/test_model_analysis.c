@@ -21,7 +21,7 @@
 #include "graph_maker.h"
 #include "naive.h"
 
-enum { MODEL_GRAPHS = 4000, MODEL_PAIRS = 1500 };
+enum { MODEL_GRAPHS = 10000, MODEL_PAIRS = 3000 };
 
 typedef struct model {
     uint64_t random;
@@ -48,21 +48,27 @@ static const char *model_pick(model *m, const char *const *names, size_t count)
 
 #define PICK(m, names) model_pick(m, names, sizeof(names) / sizeof((names)[0]))
 
-static const char *const OBJECT_NAMES[] = {"Object", "Object",   "Object",       "Object",
-                                           "Map",    "Function", "(array)",      "{a, b}",
+static const char *const OBJECT_NAMES[] = {"Object", "Object",   "Object",        "Object",
+                                           "Map",    "Function", "(array)",       "{a, b}",
                                            "<x y>",  "(system)", "Detached <p q>"};
-static const char *const NATIVE_NAMES[] = {
-    "system / ExternalStringData", "<div id=\"a\">",      "<div>",  "Detached <div id>",
-    "Detached Window",             "<br>",                "Window", "Detached system / ExternalStringData"};
-static const char *const PROPERTIES[] = {"a", "b", "c", "d,e", "__proto__", "a_long_property", "",
-                                         "it's \\"};
-static const char *const OTHER_EDGES[] = {"x", "7", "4x", " 1", "-4", "sloppy_function_map", "first"};
+static const char *const NATIVE_NAMES[] = {"system / ExternalStringData",
+                                           "<div id=\"a\">",
+                                           "<div>",
+                                           "Detached <div id>",
+                                           "Detached Window",
+                                           "<br>",
+                                           "Window",
+                                           "Detached system / ExternalStringData"};
+static const char *const PROPERTIES[] = {"a", "b",      "c", "d,e", "__proto__", "a_long_property",
+                                         "",  "it's \\"};
+static const char *const OTHER_EDGES[] = {"x",    "7", "4x", " 1", "-4", "sloppy_function_map",
+                                          "first"};
 
 static void model_add_node(model *m)
 {
     static const plim_node_type types[] = {
-        PLIM_NODE_HIDDEN, PLIM_NODE_ARRAY,  PLIM_NODE_STRING, PLIM_NODE_OBJECT, PLIM_NODE_OBJECT,
-        PLIM_NODE_OBJECT, PLIM_NODE_OBJECT, PLIM_NODE_CODE,   PLIM_NODE_CLOSURE, PLIM_NODE_NATIVE,
+        PLIM_NODE_HIDDEN, PLIM_NODE_ARRAY,  PLIM_NODE_STRING,   PLIM_NODE_OBJECT,  PLIM_NODE_OBJECT,
+        PLIM_NODE_OBJECT, PLIM_NODE_OBJECT, PLIM_NODE_CODE,     PLIM_NODE_CLOSURE, PLIM_NODE_NATIVE,
         PLIM_NODE_NATIVE, PLIM_NODE_NATIVE, PLIM_NODE_SYNTHETIC};
     plim_node_type type = types[model_random(m, sizeof types / sizeof types[0])];
     const char *name = "n";
@@ -279,8 +285,7 @@ static void model_count_diff(const naive *own, const naive *other, const char *k
         for (uint32_t u = 0; u < other->node_count && !found; u++) {
             const naive_class *theirs = &other->classes[other->node_class[u]];
             found = other->shallow[u] != 0 && theirs->shown &&
-                    strcmp(theirs->public_key, key) == 0 &&
-                    other->nodes[u].id == own->nodes[v].id;
+                    strcmp(theirs->public_key, key) == 0 && other->nodes[u].id == own->nodes[v].id;
         }
         *out_count += !found;
         *out_bytes += found ? 0 : own->shallow[v];

@@ -186,7 +186,8 @@ static void maker_fill_nodes(const graph_maker *maker, plim_graph *graph)
             graph->node_self[i] = (uint32_t)node->self_bytes;
         }
         if (node->has_location)
-            graph->locations[location++] = (plim__node_location){i, node->location};
+            graph->locations[location++] =
+                (plim__node_location){.node = i, .script_node = PLIM_NONE, .at = node->location};
     }
 }
 
@@ -219,8 +220,7 @@ static void maker_fill_strings(const graph_maker *maker, plim_graph *graph)
     graph->string_count = maker->string_count;
     for (uint32_t i = 0; i < maker->string_count; i++)
         graph->string_bytes += maker->strings[i].size_bytes;
-    graph->string_start =
-        maker_array((size_t)maker->string_count + 1, sizeof *graph->string_start);
+    graph->string_start = maker_array((size_t)maker->string_count + 1, sizeof *graph->string_start);
     graph->strings = maker_array((size_t)graph->string_bytes + 1, 1);
     uint64_t at = 0;
     for (uint32_t i = 0; i < maker->string_count; i++) {
