@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file node.h
+ * @brief What is Node's own, beyond what every V8 inspector does alike.
+ *
+ * docs/internals/node.md tells what was seen of Node and why each part here is as it is.
+ * Thread-safety: one thread at a time per target; the functions on processes any.
+ */
+#ifndef PLIM_INSPECT_NODE_NODE_H
+#define PLIM_INSPECT_NODE_NODE_H
+#include "inspect/node/workers.h"
+#include "inspect/probe.h"
+#include "inspect/target.h"
+
+enum { PLIM__NODE_PATH_BYTES = 4096 }; /* the longest path the system takes */
+
+/** The row of the table of runtimes. */
+extern const plim__runtime plim__node_runtime;
+
+/** A collection as it was read, before sorting. */
+typedef struct plim__node_collection {
+    plim_gc_event event;
+    uint64_t at_us;  /**< the trace's own clock */
+    bool is_pair;    /**< from a begin and an end, which know the sizes */
+} plim__node_collection;
+
+/** Observing collections (gc.c). */
+typedef struct plim__node_gc {
+    bool is_on;
+    bool is_complete;       /**< the last message of data has come */
+    bool is_stopping;
+    uint32_t message_count; /**< of data, since stop was asked for */
+    uint64_t start_us;      /**< our clock before the start was asked for */
+    uint64_t stop_us;       /**< our clock after all had come */
+    uint64_t begun_us[2];   /**< of the collection under way, by kind; UINT64_MAX: none */
+    uint64_t begun_bytes[2];
+    plim__node_collection *items;
+    uint32_t count;
+    uint32_t cap;
+    plim_gc_event *events; /**< what was lent to the caller, event_cap of them */
+    uint32_t event_cap;
+} plim__node_gc;
+
+/** The state of one target, from the first of resolve_pid() and open() to close(). */
+typedef struct plim__node_state {
+    plim__process_ref process; /**< pid 0: not local, or not known */
+    uint64_t rss_at_open;      /**< PLIM_UNKNOWN where it is not local */
+    plim__node_workers workers;
+    plim__node_gc gc;
+} plim__node_state;
+
+/** target->runtime_state, made if there is none; NULL: no memory. */
+plim__node_state *plim__node_state_of(plim_target *target);
+
+/* process.c: Node seen from outside. */
+
+/** Whether a path is Node's executable: named node, nodejs, or node with a version. */
+bool plim__node_is_executable(const char *path);
+
+/** Where options of the command line and NODE_OPTIONS put the inspector. */
+typedef struct plim__node_flags {
+    uint16_t port;         /**< 9229 unless an option says another; 0: any */
+    bool is_told;          /**< an option named the port */
+    bool is_opened;        /**< --inspect and its kin: open from the beginning */
+    bool waits;            /**< --inspect-brk, --inspect-wait */
+} plim__node_flags;
+
+/** Reads one option; changes *flags if it is one of the inspector's. */
+void plim__node_flag_read(const char *option, plim__node_flags *flags);
+
+/** Reads the options of a process; what cannot be read leaves the defaults. */
+void plim__node_flags_of(const plim_allocator *allocator, int64_t pid, plim__node_flags *out_flags);
+
+/**
+ * Which listening sockets of a Node may be its inspector: those bound to the loopback, and any on
+ * the port its options name. A server of the program that is bound to all addresses is not asked.
+ */
+bool plim__node_may_be_inspector(const plim__listener *listener, const plim__node_flags *flags);
+
+/**
+ * Finds the open inspector of a Node. PLIM_ERR_NOT_FOUND: it has none. PLIM_ERR_TIMEOUT: one may
+ * be there, but nothing answered. Else as plim__process_listeners().
+ */
+PLIM_NODISCARD plim_status plim__node_find_inspector(plim__loop *loop,
+                                                     const plim_allocator *allocator, int64_t pid,
+                                                     uint64_t timeout_ns, plim__probe *out_probe);
+
+/* open.c: by process id. */
+
+/** As plim__runtime.resolve_pid. */
+PLIM_NODISCARD plim_status plim__node_resolve_pid(plim_target *target, plim_error *err);
+
+/** Closes the inspector of a process where we opened it, and waits until its port is closed. */
+void plim__node_close_inspector(plim_target *target);
+
+/* estimate.c */
+
+/** As plim__runtime.estimate. */
+PLIM_NODISCARD plim_status plim__node_estimate(plim_target *target,
+                                               plim_snapshot_estimate *out_estimate,
+                                               plim_error *err);
+
+/** The rule alone: what a process of rss_bytes may grow to when used_bytes of heap are written. */
+uint64_t plim__node_peak_bytes(uint64_t rss_bytes, uint64_t rss_at_open, uint64_t used_bytes);
+
+/* gc.c */
+
+/** As plim__runtime.gc_observe_start. */
+PLIM_NODISCARD plim_status plim__node_gc_start(plim_target *target, plim_error *err);
+/** As plim__runtime.gc_observe_stop. */
+PLIM_NODISCARD plim_status plim__node_gc_stop(plim_target *target,
+                                              const plim_gc_event **out_events,
+                                              uint32_t *out_count, plim_error *err);
+/** Reads one NodeTracing.dataCollected; exposed for tests. */
+PLIM_NODISCARD plim_status plim__node_gc_read(plim__node_gc *gc, const plim_allocator *allocator,
+                                              const json_t *params, plim_error *err);
+/** Sorts what was read into gc->events. */
+PLIM_NODISCARD plim_status plim__node_gc_settle(plim__node_gc *gc, const plim_allocator *allocator,
+                                                uint32_t *out_count, plim_error *err);
+/** Frees; all zero is accepted. */
+void plim__node_gc_fini(plim__node_gc *gc, const plim_allocator *allocator);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Node as a row of the table of runtimes: what is put together of the files beside this one.
+ * Invariant N1: workers.connection is NULL or the target's present connection. A reconnection
+ * drops the old one unseen by us, so open() begins by forgetting it.
+ */
+#include "inspect/node/node.h"
+
+#include <string.h>
+
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "inspect/cdp/heap.h"
+
+static const uint64_t runtime_call_timeout_ns = 10000000000u;
+
+plim__node_state *plim__node_state_of(plim_target *target)
+{
+    PLIM_CHECK_OBJ(target, PLIM__TARGET_MAGIC);
+    if (target->runtime_state == NULL) {
+        plim__node_state *made = plim__array_new_zero(target->allocator, 1, sizeof *made);
+        if (made == NULL)
+            return NULL;
+        made->process.descriptor = -1;
+        made->rss_at_open = PLIM_UNKNOWN;
+        target->runtime_state = made;
+    }
+    return target->runtime_state;
+}
+
+static bool runtime_recognise(const char *browser)
+{
+    return strncmp(browser, "node.js/", 8) == 0;
+}
+
+static bool runtime_is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
+}
+
+/* Whose port it is, where that is a Node of this machine. A tunnel's or a container proxy's end
+   listens here, too, and is not the process we talk to. */
+static void runtime_find_process(plim_target *target, plim__node_state *state)
+{
+    if (state->process.pid == 0 && runtime_is_loopback(target->address.host)) {
+        int64_t pid = 0;
+        char path[PLIM__NODE_PATH_BYTES];
+        plim__process_ref ref;
+        if (plim__port_owner(target->allocator, target->address.port, &pid) == PLIM_OK &&
+            plim__process_ref_open(pid, &ref) == PLIM_OK) {
+            if (plim__process_executable(pid, path, sizeof path) == PLIM_OK &&
+                plim__node_is_executable(path))
+                state->process = ref;
+            else
+                plim__process_ref_close(&ref);
+        }
+    }
+    plim__process_memory memory;
+    target->pid = state->process.pid != 0 ? state->process.pid : -1;
+    if (state->rss_at_open == PLIM_UNKNOWN && target->pid > 0 &&
+        plim__process_memory_read(target->pid, &memory) == PLIM_OK)
+        state->rss_at_open = memory.rss_bytes;
+}
+
+static plim_status runtime_open(plim_target *target, plim_error *err)
+{
+    plim__node_state *state = plim__node_state_of(target);
+    if (state == NULL)
+        return plim__no_memory(err, "a target");
+    plim__node_workers_stop(&state->workers, false);
+    plim__node_gc_fini(&state->gc, target->allocator);
+    runtime_find_process(target, state);
+    if (target->address.worker_id == 0)
+        return PLIM_OK;
+    plim_status status = plim__node_workers_start(
+        &state->workers, target->allocator, target->cdp.connection,
+        plim__target_timeout(target, runtime_call_timeout_ns), err);
+    if (status != PLIM_OK)
+        return status;
+    return plim__node_workers_attach(&state->workers, target->address.worker_id,
+                                     &target->cdp.session, err);
+}
+
+static void runtime_close(plim_target *target)
+{
+    plim__node_state *state = target->runtime_state;
+    if (state == NULL)
+        return;
+    bool is_connected = target->cdp.connection != NULL;
+    if (is_connected)
+        target->cdp.session = plim__cdp_main(target->cdp.connection);
+    if (is_connected && state->gc.is_on)
+        (void)plim__cdp_post(target->cdp.session, "NodeTracing.stop", NULL, NULL);
+    if (target->opened_inspector && !target->options.keep_open)
+        plim__node_close_inspector(target);
+    is_connected = target->cdp.connection != NULL;
+    if (is_connected)
+        plim__cdp_off(plim__cdp_main(target->cdp.connection), "NodeTracing.dataCollected");
+    plim__node_workers_stop(&state->workers, is_connected);
+    plim__node_gc_fini(&state->gc, target->allocator);
+    plim__process_ref_close(&state->process);
+    plim__array_free(target->allocator, state, 1, sizeof *state);
+    target->runtime_state = NULL;
+}
+
+static plim_status runtime_usage(plim_target *target, plim_usage *out_usage, plim_error *err)
+{
+    const plim__node_state *state = target->runtime_state;
+    if (state->process.pid != 0 && plim__process_ref_alive(&state->process)) {
+        plim__process_memory memory;
+        plim__memory_bounds bounds;
+        if (plim__process_memory_read(state->process.pid, &memory) == PLIM_OK) {
+            out_usage->process_rss_bytes = memory.rss_bytes;
+            out_usage->process_peak_bytes = memory.peak_bytes;
+        }
+        if (plim__memory_bounds_read(state->process.pid, &bounds) == PLIM_OK) {
+            out_usage->cgroup_limit_bytes = bounds.limit_bytes;
+            out_usage->cgroup_used_bytes = bounds.used_bytes;
+        }
+    }
+    return plim__cdp_usage(target, out_usage, err);
+}
+
+const plim__runtime plim__node_runtime = {
+    .name = "node",
+    .protocol = &plim__cdp_protocol,
+    .recognise = runtime_recognise,
+    .resolve_pid = plim__node_resolve_pid,
+    .open = runtime_open,
+    .close = runtime_close,
+    .usage = runtime_usage,
+    .estimate = plim__node_estimate,
+    .gc_observe_start = plim__node_gc_start,
+    .gc_observe_stop = plim__node_gc_stop,
+};
