@@ -13,10 +13,9 @@ static const struct probe_name {
     const char *browser;
     const char *runtime;
 } probe_names[] = {
-    {"node.js", "node"},          {"Deno", "deno"},
-    {"workerd", "workerd"},       {"Bun", "bun"},
-    {"Chrome", "chrome"},         {"HeadlessChrome", "chrome"},
-    {"Edg", "edge"},              {"Electron", "electron"},
+    {"node.js", "node"}, {"Deno", "deno"},         {"workerd", "workerd"},
+    {"Bun", "bun"},      {"Chrome", "chrome"},     {"HeadlessChrome", "chrome"},
+    {"Edg", "edge"},     {"Electron", "electron"},
 };
 
 const char *plim__probe_runtime(const char *browser)
@@ -35,8 +34,8 @@ bool plim__probe_is_runtime(const char *name)
 {
     PLIM_CHECK(name != NULL);
     static const char *const names[] = {
-        "deno",   "workerd",         "bun",      "chrome",   "chromium", "chromium-browser",
-        "msedge", "headless_shell",  "electron", "brave",    "google-chrome",
+        "deno",   "workerd",        "bun",      "chrome", "chromium",      "chromium-browser",
+        "msedge", "headless_shell", "electron", "brave",  "google-chrome",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(names[i], name) == 0)

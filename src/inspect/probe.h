@@ -14,15 +14,11 @@
 #include "inspect/wire/loop.h"
 #include "platform/process.h"
 
-enum {
-    PLIM__PROBE_BROWSER_BYTES = 96,
-    PLIM__PROBE_TITLE_BYTES = 256,
-    PLIM__PROBE_HOST_BYTES = 64
-};
+enum { PLIM__PROBE_BROWSER_BYTES = 96, PLIM__PROBE_TITLE_BYTES = 256, PLIM__PROBE_HOST_BYTES = 64 };
 
 /** Where an inspector answers, and as what. */
 typedef struct plim__probe {
-    char host[PLIM__PROBE_HOST_BYTES];       /**< "127.0.0.1", "::1" */
+    char host[PLIM__PROBE_HOST_BYTES]; /**< "127.0.0.1", "::1" */
     uint16_t port;
     char browser[PLIM__PROBE_BROWSER_BYTES]; /**< "node.js/v20.20.2" */
 } plim__probe;

@@ -4,6 +4,7 @@
  * inspector names itself in words we do not know: what V8 answers alike everywhere works there too.
  */
 #include "inspect/cdp/heap.h"
+#include "inspect/node/node.h"
 #include "inspect/target.h"
 
 static bool runtimes_any_v8(const char *browser)
@@ -18,6 +19,7 @@ static const plim__runtime runtimes_v8 = {
 };
 
 const plim__runtime *const plim__runtimes[] = {
+    &plim__node_runtime,
     &runtimes_v8,
     NULL,
 };

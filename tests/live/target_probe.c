@@ -8,8 +8,11 @@
  *     sample BYTES | sample-all BYTES | sample-stop FILE
  *     track 0|1 | poll MS | track-stop FILE | reconnect MS | memory | slow-sink BYTES_PER_MS
  *
+ *     gc-start | gc-stop | discover | launch WORD… | launch-end | root FOLDER
+ *
  * SIGINT raises the interrupt. Options come first: --call-timeout MS, --connect-timeout MS,
- * --stall-timeout MS.
+ * --stall-timeout MS, --open-inspector 1, --keep-open 1. root takes /proc and control groups from
+ * below a folder.
  */
 #include <plimsoll/file.h>
 #include <plimsoll/target.h>
@@ -20,6 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "platform/process.h"
 
 static plim_interrupt probe_interrupt;
 static uint64_t probe_steps;
@@ -105,10 +110,12 @@ static plim_status probe_usage(plim_target *target, json_t **reply, plim_error *
     plim_status status = plim_target_usage(target, &usage, err);
     if (status == PLIM_OK)
         *reply = json_pack(
-            "{s:o,s:o,s:o,s:o,s:o,s:o}", "used", probe_bytes(usage.used_bytes), "total",
+            "{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "used", probe_bytes(usage.used_bytes), "total",
             probe_bytes(usage.total_bytes), "embedder", probe_bytes(usage.embedder_bytes),
             "backing", probe_bytes(usage.backing_store_bytes), "rss",
-            probe_bytes(usage.process_rss_bytes), "peak", probe_bytes(usage.process_peak_bytes));
+            probe_bytes(usage.process_rss_bytes), "peak", probe_bytes(usage.process_peak_bytes),
+            "cgroup_limit", probe_bytes(usage.cgroup_limit_bytes), "cgroup_used",
+            probe_bytes(usage.cgroup_used_bytes));
     return status;
 }
 
@@ -218,6 +225,83 @@ static plim_status probe_sample(plim_target *target, bool all, const char *bytes
     return plim_target_sampling_start(target, &options, err);
 }
 
+static plim_status probe_gc_stop(plim_target *target, json_t **reply, plim_error *err)
+{
+    const plim_gc_event *events = NULL;
+    uint32_t count = 0;
+    plim_status status = plim_target_gc_observe_stop(target, &events, &count, err);
+    if (status != PLIM_OK)
+        return status;
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, json_pack("{s:s,s:I,s:I,s:o,s:o}", "kind", events[i].kind,
+                                                    "pause_ns", (json_int_t)events[i].pause_ns,
+                                                    "at_ns", (json_int_t)events[i].at_ns, "before",
+                                                    probe_bytes(events[i].before_bytes), "after",
+                                                    probe_bytes(events[i].after_bytes)));
+    *reply = json_pack("{s:o}", "events", list);
+    return PLIM_OK;
+}
+
+static plim_status probe_discover(const plim_target_options *options, json_t **reply,
+                                  plim_error *err)
+{
+    plim_found_list *found = NULL;
+    plim_status status = plim_discover(options, &found, err);
+    if (status != PLIM_OK)
+        return status;
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < plim_found_list_count(found); i++) {
+        const plim_found *one = plim_found_list_get(found, i);
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:s,s:I,s:b}", "runtime", one->runtime, "version",
+                            one->version, "title", one->title, "address", one->address, "pid",
+                            (json_int_t)one->pid, "can_open", one->can_open));
+    }
+    plim_found_list_destroy(&found);
+    *reply = json_pack("{s:o}", "found", list);
+    return PLIM_OK;
+}
+
+static plim_status probe_launch(const plim_target_options *options, char *words,
+                                plim_launched **launched, json_t **reply, plim_error *err)
+{
+    const char *argv[64] = {NULL};
+    size_t count = 0;
+    for (char *at = words; *at != '\0' && count + 1 < sizeof argv / sizeof argv[0];) {
+        argv[count++] = at;
+        at += strcspn(at, "\t"); /* words are separated by tabs: arguments have blanks */
+        if (*at != '\0')
+            *at++ = '\0';
+    }
+    plim_status status = plim_launch(argv, options, launched, err);
+    if (status == PLIM_OK)
+        *reply = json_pack("{s:s,s:I}", "address", plim_launched_address(*launched), "pid",
+                           (json_int_t)plim_launched_pid(*launched));
+    return status;
+}
+
+/* Verbs of the machine; false if it is none of them. */
+static bool probe_machine(const plim_target_options *options, const char *verb, char *rest,
+                          plim_launched **launched, json_t **reply, plim_status *status,
+                          plim_error *err)
+{
+    static char root[4096];
+    if (strcmp(verb, "discover") == 0) {
+        *status = probe_discover(options, reply, err);
+    } else if (strcmp(verb, "launch") == 0) {
+        *status = probe_launch(options, rest, launched, reply, err);
+    } else if (strcmp(verb, "launch-end") == 0) {
+        plim_launched_end(launched);
+    } else if (strcmp(verb, "root") == 0) {
+        (void)snprintf(root, sizeof root, "%s", rest);
+        plim__process_set_root(root);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* Verbs that need an open target. */
 static plim_status probe_call(plim_target *target, const char *verb, const char *rest,
                               json_t **reply, plim_error *err)
@@ -228,6 +312,10 @@ static plim_status probe_call(plim_target *target, const char *verb, const char 
         return probe_usage(target, reply, err);
     if (strcmp(verb, "collect") == 0)
         return plim_target_collect(target, err);
+    if (strcmp(verb, "gc-start") == 0)
+        return plim_target_gc_observe_start(target, err);
+    if (strcmp(verb, "gc-stop") == 0)
+        return probe_gc_stop(target, reply, err);
     if (strcmp(verb, "estimate") == 0)
         return probe_estimate(target, reply, err);
     if (strcmp(verb, "evaluate") == 0)
@@ -245,7 +333,8 @@ static plim_status probe_call(plim_target *target, const char *verb, const char 
     return probe_snapshot(target, verb, rest, reply, err);
 }
 
-static void probe_line(plim_target **target, const plim_target_options *options, char *line)
+static void probe_line(plim_target **target, plim_launched **launched,
+                       const plim_target_options *options, char *line)
 {
     plim_error err = {0};
     json_t *reply = NULL;
@@ -262,6 +351,8 @@ static void probe_line(plim_target **target, const plim_target_options *options,
     } else if (strcmp(line, "memory") == 0) {
         reply = json_pack("{s:I,s:I}", "rss_kb", probe_status_kb("VmRSS:"), "peak_kb",
                           probe_status_kb("VmHWM:"));
+    } else if (probe_machine(options, line, rest, launched, &reply, &status, &err)) {
+        /* done */
     } else if (strcmp(line, "slow-sink") == 0) {
         probe_slow_bytes_per_ms = strtoull(rest, NULL, 10);
     } else if (*target == NULL) {
@@ -276,6 +367,7 @@ int main(int argc, char **argv)
 {
     static char line[1 << 16];
     plim_target *target = NULL;
+    plim_launched *launched = NULL;
     plim_target_options options = {.struct_bytes = sizeof options, .interrupt = &probe_interrupt};
     for (int i = 1; i + 1 < argc; i += 2) {
         uint64_t ns = strtoull(argv[i + 1], NULL, 10) * 1000000u;
@@ -285,10 +377,15 @@ int main(int argc, char **argv)
             options.connect_timeout_ns = ns;
         else if (strcmp(argv[i], "--stall-timeout") == 0)
             options.stall_timeout_ns = ns;
+        else if (strcmp(argv[i], "--open-inspector") == 0)
+            options.open_inspector = true;
+        else if (strcmp(argv[i], "--keep-open") == 0)
+            options.keep_open = true;
     }
     (void)signal(SIGINT, probe_on_signal); /* restarts reads: the line being awaited is not lost */
     while (fgets(line, sizeof line, stdin) != NULL)
-        probe_line(&target, &options, line);
+        probe_line(&target, &launched, &options, line);
     plim_target_close(&target);
+    plim_launched_end(&launched);
     return 0;
 }

@@ -29,12 +29,9 @@ static const struct gc_name {
     int kind;
     bool is_pair;
 } gc_names[] = {
-    {"MinorGC", GC_MINOR, true},
-    {"MajorGC", GC_MAJOR, true},
-    {"V8.GCScavenger", GC_MINOR, false},
-    {"V8.GCMinorMS", GC_MINOR, false},
-    {"V8.GCMinorMC", GC_MINOR, false},
-    {"V8.GCCompactor", GC_MAJOR, false},
+    {"MinorGC", GC_MINOR, true},          {"MajorGC", GC_MAJOR, true},
+    {"V8.GCScavenger", GC_MINOR, false},  {"V8.GCMinorMS", GC_MINOR, false},
+    {"V8.GCMinorMC", GC_MINOR, false},    {"V8.GCCompactor", GC_MAJOR, false},
     {"V8.GCFinalizeMC", GC_MAJOR, false},
 };
 

@@ -20,14 +20,14 @@ extern const plim__runtime plim__node_runtime;
 /** A collection as it was read, before sorting. */
 typedef struct plim__node_collection {
     plim_gc_event event;
-    uint64_t at_us;  /**< the trace's own clock */
-    bool is_pair;    /**< from a begin and an end, which know the sizes */
+    uint64_t at_us; /**< the trace's own clock */
+    bool is_pair;   /**< from a begin and an end, which know the sizes */
 } plim__node_collection;
 
 /** Observing collections (gc.c). */
 typedef struct plim__node_gc {
     bool is_on;
-    bool is_complete;       /**< the last message of data has come */
+    bool is_complete; /**< the last message of data has come */
     bool is_stopping;
     uint32_t message_count; /**< of data, since stop was asked for */
     uint64_t start_us;      /**< our clock before the start was asked for */
@@ -59,10 +59,10 @@ bool plim__node_is_executable(const char *path);
 
 /** Where options of the command line and NODE_OPTIONS put the inspector. */
 typedef struct plim__node_flags {
-    uint16_t port;         /**< 9229 unless an option says another; 0: any */
-    bool is_told;          /**< an option named the port */
-    bool is_opened;        /**< --inspect and its kin: open from the beginning */
-    bool waits;            /**< --inspect-brk, --inspect-wait */
+    uint16_t port;  /**< 9229 unless an option says another; 0: any */
+    bool is_told;   /**< an option named the port */
+    bool is_opened; /**< --inspect and its kin: open from the beginning */
+    bool waits;     /**< --inspect-brk, --inspect-wait */
 } plim__node_flags;
 
 /** Reads one option; changes *flags if it is one of the inspector's. */
@@ -108,8 +108,7 @@ uint64_t plim__node_peak_bytes(uint64_t rss_bytes, uint64_t rss_at_open, uint64_
 /** As plim__runtime.gc_observe_start. */
 PLIM_NODISCARD plim_status plim__node_gc_start(plim_target *target, plim_error *err);
 /** As plim__runtime.gc_observe_stop. */
-PLIM_NODISCARD plim_status plim__node_gc_stop(plim_target *target,
-                                              const plim_gc_event **out_events,
+PLIM_NODISCARD plim_status plim__node_gc_stop(plim_target *target, const plim_gc_event **out_events,
                                               uint32_t *out_count, plim_error *err);
 /** Reads one NodeTracing.dataCollected; exposed for tests. */
 PLIM_NODISCARD plim_status plim__node_gc_read(plim__node_gc *gc, const plim_allocator *allocator,

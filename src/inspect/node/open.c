@@ -77,12 +77,13 @@ static plim_status open_check_executable(const plim_target *target, int64_t pid,
 
 static plim_status open_closed(int64_t pid, bool catches, plim_error *err)
 {
-    plim_status status = plim_error_set(
-        err, PLIM_ERR_UNREACHABLE, "the inspector of process %" PRId64 " is not open", pid);
+    plim_status status = plim_error_set(err, PLIM_ERR_UNREACHABLE,
+                                        "the inspector of process %" PRId64 " is not open", pid);
     plim_error_where(err, "pid:%" PRId64, pid);
     if (catches)
-        plim_error_hint(err, "pid:%" PRId64 " --open-inspector opens it (SIGUSR1) and closes it "
-                             "again; or start the program with node --inspect",
+        plim_error_hint(err,
+                        "pid:%" PRId64 " --open-inspector opens it (SIGUSR1) and closes it "
+                        "again; or start the program with node --inspect",
                         pid);
     else
         plim_error_hint(err, "it does not catch SIGUSR1 either: start the program again with "
@@ -142,9 +143,9 @@ static plim_status open_failed(const plim_target *target, const plim__process_re
         status = open_port_taken(target, ref->pid, port, err);
     if (status != PLIM_OK)
         return status;
-    status = plim_error_set(err, PLIM_ERR_TIMEOUT,
-                            "process %" PRId64 " was asked to open its inspector and has not", 
-                            ref->pid);
+    status =
+        plim_error_set(err, PLIM_ERR_TIMEOUT,
+                       "process %" PRId64 " was asked to open its inspector and has not", ref->pid);
     plim_error_where(err, "pid:%" PRId64, ref->pid);
     plim_error_hint(err, "its thread may be in a system call; it opens once that returns");
     return status;
@@ -265,9 +266,8 @@ static plim_status open_connect_again(plim_target *target, const plim__node_stat
         return PLIM_OK;
     plim__probe probe;
     plim__cdp_protocol.disconnect(target);
-    plim_status status = plim__node_find_inspector(target->loop, target->allocator,
-                                                   state->process.pid, open_probe_timeout_ns,
-                                                   &probe);
+    plim_status status = plim__node_find_inspector(
+        target->loop, target->allocator, state->process.pid, open_probe_timeout_ns, &probe);
     if (status != PLIM_OK)
         return status; /* it is closed, or cannot be reached: nothing more to be done */
     (void)snprintf(target->address.host, sizeof target->address.host, "%s", probe.host);

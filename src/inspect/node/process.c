@@ -54,8 +54,8 @@ void plim__node_flag_read(const char *option, plim__node_flags *flags)
         bool opens;
         bool waits;
     } known[] = {
-        {"--inspect", true, false},       {"--inspect-brk", true, true},
-        {"--inspect-wait", true, true},   {"--inspect-port", false, false},
+        {"--inspect", true, false},     {"--inspect-brk", true, true},
+        {"--inspect-wait", true, true}, {"--inspect-port", false, false},
         {"--debug-port", false, false},
     };
     size_t len = strcspn(option, "=");
@@ -100,8 +100,7 @@ void plim__node_flags_of(const plim_allocator *allocator, int64_t pid, plim__nod
                 process_read_words(at + sizeof variable - 1, &flags);
         }
     }
-    if (text != NULL &&
-        plim__process_command(pid, text, PLIM_COMMAND_BYTES_MAX, &len) == PLIM_OK) {
+    if (text != NULL && plim__process_command(pid, text, PLIM_COMMAND_BYTES_MAX, &len) == PLIM_OK) {
         for (const char *at = text; at < text + len; at += strlen(at) + 1)
             plim__node_flag_read(at, &flags);
     }
@@ -165,8 +164,8 @@ plim_status plim__node_find_inspector(plim__loop *loop, const plim_allocator *al
     plim__node_flags_of(allocator, pid, &flags);
     plim_status status = plim__listeners_read(allocator, &listeners);
     if (status == PLIM_OK)
-        status = plim__process_listeners(pid, &listeners, indexes, PLIM_PORTS_PER_PROCESS_MAX,
-                                         &count);
+        status =
+            plim__process_listeners(pid, &listeners, indexes, PLIM_PORTS_PER_PROCESS_MAX, &count);
     if (status == PLIM_OK) {
         process_put_first(&listeners, indexes, count, flags.port);
         status = process_ask_ports(loop, allocator, &listeners, indexes, count, &flags, timeout_ns,

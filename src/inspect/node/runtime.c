@@ -4,13 +4,13 @@
  * Invariant N1: workers.connection is NULL or the target's present connection. A reconnection
  * drops the old one unseen by us, so open() begins by forgetting it.
  */
-#include "inspect/node/node.h"
-
+#include <stdio.h>
 #include <string.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/cdp/heap.h"
+#include "inspect/node/node.h"
 
 static const uint64_t runtime_call_timeout_ns = 10000000000u;
 
@@ -43,6 +43,11 @@ static bool runtime_is_loopback(const char *host)
    listens here, too, and is not the process we talk to. */
 static void runtime_find_process(plim_target *target, plim__node_state *state)
 {
+    if (state->process.pid != 0 && !plim__process_ref_alive(&state->process)) {
+        plim__process_ref_close(&state->process); /* reconnected: another one has the port now */
+        state->process.pid = 0;
+        state->rss_at_open = PLIM_UNKNOWN;
+    }
     if (state->process.pid == 0 && runtime_is_loopback(target->address.host)) {
         int64_t pid = 0;
         char path[PLIM__NODE_PATH_BYTES];
@@ -73,13 +78,16 @@ static plim_status runtime_open(plim_target *target, plim_error *err)
     runtime_find_process(target, state);
     if (target->address.worker_id == 0)
         return PLIM_OK;
-    plim_status status = plim__node_workers_start(
-        &state->workers, target->allocator, target->cdp.connection,
-        plim__target_timeout(target, runtime_call_timeout_ns), err);
-    if (status != PLIM_OK)
-        return status;
-    return plim__node_workers_attach(&state->workers, target->address.worker_id,
-                                     &target->cdp.session, err);
+    plim_status status =
+        plim__node_workers_start(&state->workers, target->allocator, target->cdp.connection,
+                                 plim__target_timeout(target, runtime_call_timeout_ns), err);
+    const char *title = NULL;
+    if (status == PLIM_OK)
+        status = plim__node_workers_attach(&state->workers, target->address.worker_id,
+                                           &target->cdp.session, &title, err);
+    if (status == PLIM_OK)
+        (void)snprintf(target->title, sizeof target->title, "%s", title);
+    return status;
 }
 
 static void runtime_close(plim_target *target)
@@ -90,8 +98,9 @@ static void runtime_close(plim_target *target)
     bool is_connected = target->cdp.connection != NULL;
     if (is_connected)
         target->cdp.session = plim__cdp_main(target->cdp.connection);
-    if (is_connected && state->gc.is_on)
-        (void)plim__cdp_post(target->cdp.session, "NodeTracing.stop", NULL, NULL);
+    if (is_connected && state->gc.is_on &&
+        plim__cdp_post(target->cdp.session, "NodeTracing.stop", NULL, NULL) != PLIM_OK)
+        state->gc.is_on = false; /* the connection is gone, and the trace with it */
     if (target->opened_inspector && !target->options.keep_open)
         plim__node_close_inspector(target);
     is_connected = target->cdp.connection != NULL;

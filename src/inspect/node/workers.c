@@ -35,8 +35,8 @@ static bool workers_reserve(plim__node_workers *workers)
     if (workers->count < workers->cap)
         return true;
     uint32_t cap = workers->cap == 0 ? WORKERS_FIRST_CAP : workers->cap * 2;
-    plim__node_worker *items = plim__array_resize(workers->allocator, workers->items, workers->cap,
-                                                  cap, sizeof *items);
+    plim__node_worker *items =
+        plim__array_resize(workers->allocator, workers->items, workers->cap, cap, sizeof *items);
     if (items == NULL)
         return false;
     workers->items = items;
@@ -98,8 +98,8 @@ static plim__cdp_session *workers_route(void *ctx, const json_t *params)
 static plim_status workers_send(void *ctx, const char *message, size_t len, plim_error *err)
 {
     const plim__node_workers *workers = ctx;
-    json_t *params = json_pack("{s:s, s:s%}", "sessionId", workers->attached_id, "message", message,
-                               len);
+    json_t *params =
+        json_pack("{s:s, s:s%}", "sessionId", workers->attached_id, "message", message, len);
     if (params == NULL)
         return plim__no_memory(err, "a message to a worker");
     return plim__cdp_post(plim__cdp_main(workers->connection), "NodeWorker.sendMessageToWorker",
@@ -146,9 +146,11 @@ static void workers_hint(const plim__node_workers *workers, plim_error *err)
 }
 
 plim_status plim__node_workers_attach(plim__node_workers *workers, uint32_t number,
-                                      plim__cdp_session **out_session, plim_error *err)
+                                      plim__cdp_session **out_session, const char **out_title,
+                                      plim_error *err)
 {
     PLIM_CHECK(workers != NULL && workers->connection != NULL && workers->attached == NULL);
+    PLIM_CHECK(out_session != NULL && out_title != NULL);
     for (uint32_t i = 0; i < workers->count; i++) {
         if (workers->items[i].number != number)
             continue;
@@ -156,8 +158,10 @@ plim_status plim__node_workers_attach(plim__node_workers *workers, uint32_t numb
                        workers->items[i].session_id);
         plim_status status = plim__cdp_session_create(workers->connection, workers_send, workers,
                                                       &workers->attached, err);
-        if (status == PLIM_OK)
+        if (status == PLIM_OK) {
             *out_session = workers->attached;
+            *out_title = workers->items[i].title;
+        }
         return status;
     }
     plim_status status =

@@ -39,10 +39,13 @@ PLIM_NODISCARD plim_status plim__node_workers_start(plim__node_workers *workers,
                                                     plim__cdp_connection *connection,
                                                     uint64_t timeout_ns, plim_error *err);
 
-/** The session of worker `number`, for good or until it ends. PLIM_ERR_NOT_FOUND says who is. */
+/**
+ * The session of worker `number`, for good or until it ends, and its title, borrowed until the
+ * loop turns. PLIM_ERR_NOT_FOUND says who is there.
+ */
 PLIM_NODISCARD plim_status plim__node_workers_attach(plim__node_workers *workers, uint32_t number,
                                                      plim__cdp_session **out_session,
-                                                     plim_error *err);
+                                                     const char **out_title, plim_error *err);
 
 /** Lets go of the connection, which may be gone, and frees; all zero is accepted. */
 void plim__node_workers_stop(plim__node_workers *workers, bool is_connected);

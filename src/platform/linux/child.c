@@ -298,6 +298,13 @@ void plim__child_fini(plim__child *child)
     *child = (plim__child){0};
 }
 
+void plim__signals_block(void)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
 void plim__error_output_write(const char *data, size_t len)
 {
     while (len > 0) {
