@@ -59,7 +59,7 @@ void plim__child_stop(plim__child *child, int grace_ms);
 /** Closes what is open. Pre: plim__child_stop() was called, or it was never started. */
 void plim__child_fini(plim__child *child);
 
-/** From now on no signal is handled by the calling thread, and a pipe nobody reads does not kill it. */
+/** From now on no signal is handled by this thread, and a pipe nobody reads does not kill it. */
 void plim__signals_block(void);
 
 /** Writes to our standard error all of it, or what it takes; failures are dropped: there is nobody
