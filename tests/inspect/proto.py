@@ -17,7 +17,7 @@ A case is a heading `## …` and a fenced block `exchange` under it. Its lines, 
     < {…}                         a text frame to it
     <fragments N TEXT  <long TEXT  <ping TEXT  <raw HEX  <close CODE TEXT  <drop  <wait MS
     <bytewise TEXT                one byte per TCP segment
-    <document CUT [WHAT]          a snapshot as chunks of CUT characters; WHAT: half, lying, shuffled
+    <document CUT [WHAT]          a snapshot in cuts of CUT characters; WHAT: half, lying, shuffled
     <kill                         ends the connection and the port
     = {…}                         the probe answers this; "~TEXT" is a regular expression
 """
