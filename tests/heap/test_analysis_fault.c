@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Faults. Method: a graph that makes every part allocate (WeakMap pairs, detached nodes,
- * interfaces, places, sizes beyond 32 bits); the n-th request for memory is refused, for every n, until nothing
- * fails any more: each time a status that says so, and nothing out. On one thread and on two.
+ * interfaces, places, sizes beyond 32 bits); the n-th request for memory is refused, for every n,
+ * until nothing fails any more: each time a status that says so, and nothing out. On one thread
+ * and on two.
  */
 #include <plimsoll/diff.h>
 
