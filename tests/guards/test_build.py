@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COPIED = ("include", "src", "tools", "meson.build", "meson_options.txt", "Makefile",
+COPIED = ("include", "src", "docs", "tools", "meson.build", "meson_options.txt", "Makefile",
           ".clang-format", ".clang-tidy")
 
 
