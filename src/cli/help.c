@@ -4,7 +4,7 @@
 
 #include "cli/commands.h"
 
-enum { HELP_VERB_COLUMNS = 12, HELP_OPTION_COLUMNS = 26 };
+enum { HELP_VERB_COLUMNS = 12, HELP_OPTION_COLUMNS = 24, HELP_COLUMNS = 78 };
 
 void plim__help_all(plim__out *out)
 {
@@ -40,6 +40,32 @@ static void help_option(plim__out *out, const plim__option *option)
     plim__out_printf(out, "%s\n", option->help);
 }
 
+/* The options all verbs share, in as few lines as they take; their help is in plim(1). */
+static void help_common(plim__out *out)
+{
+    static const char head[] = "Everywhere:";
+    int column = (int)sizeof head - 1;
+    plim__out_printf(out, "\n%s", head);
+    for (uint32_t i = 0; i < PLIM__OPTION_COUNT; i++) {
+        const plim__option *option = &plim__options[i];
+        if (!plim__option_is_common(option))
+            continue;
+        char text[80];
+        char letter[8] = "";
+        if (option->letter != 0)
+            (void)snprintf(letter, sizeof letter, "-%c/", option->letter);
+        int length = snprintf(text, sizeof text, " %s--%s%s%s", letter, option->name,
+                              option->argument[0] != '\0' ? "=" : "", option->argument);
+        if (column + length > HELP_COLUMNS) {
+            plim__out_printf(out, "\n%*s", (int)sizeof head - 1, "");
+            column = (int)sizeof head - 1;
+        }
+        plim__out_puts(out, text);
+        column += length;
+    }
+    plim__out_puts(out, "\n");
+}
+
 void plim__help_command(plim__out *out, const plim__command *command)
 {
     plim__out_printf(out, "plim %s: %s\n\n", command->name, command->summary);
@@ -59,24 +85,6 @@ void plim__help_command(plim__out *out, const plim__command *command)
         any = true;
         help_option(out, option);
     }
-    plim__out_puts(out, "\nEverywhere:");
-    uint32_t column = 11;
-    for (uint32_t i = 0; i < PLIM__OPTION_COUNT; i++) {
-        const plim__option *option = &plim__options[i];
-        if (!plim__option_is_common(option))
-            continue;
-        char text[80];
-        char letter[8] = "";
-        if (option->letter != 0)
-            (void)snprintf(letter, sizeof letter, "-%c, ", option->letter);
-        int length = snprintf(text, sizeof text, " %s--%s%s%s", letter, option->name,
-                              option->argument[0] != '\0' ? "=" : "", option->argument);
-        if (column + (uint32_t)length + 1 > 78) {
-            plim__out_puts(out, "\n ");
-            column = 1;
-        }
-        plim__out_puts(out, text);
-        column += (uint32_t)length;
-    }
-    plim__out_printf(out, "\nMore: man plim-%s, man plim\n", command->name);
+    help_common(out);
+    plim__out_printf(out, "More: man plim-%s, man plim\n", command->name);
 }
