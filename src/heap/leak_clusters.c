@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clusters: one leak shows in many groups (the entry, its strings, its arrays, its functions and
+ * their scopes). New objects of accepted groups that refer to each other, or that are contents
+ * of one old thing, belong together; so do elements of one wide group. What stands between them
+ * and is no object of the program's (tables, boxes) ties them too, scopes only where they grow
+ * as the rest does: a single scope of the last round must not tie two leaks into one.
+ *
+ * A cluster is named by the class of its topmost members (held by no other member): of those
+ * that were born in every round, the one that retains most; text counts a quarter, because keys
+ * and labels say less than what they lead to.
+ *
+ * Invariants: C1 of_node[n] is set only for new nodes with an accepted group. C2 inside[n] is
+ * of_node of the nearest such dominator of n, n included. C3 a cluster that is not dropped has a
+ * class whose members were born in every round.
+ */
+#include "heap/leak_search.h"
+
+#include "base/allocator.h"
+#include "base/assert.h"
+
+bool plim__leak_takes_part(const plim__leak_search *search, uint32_t node)
+{
+    if (search->birth[node] == 0)
+        return false;
+    if (search->role[node] == PLIM__ROLE_PART)
+        return true;
+    uint32_t group = search->group[node];
+    return group != PLIM_NONE && search->groups[group].accepted != PLIM_NONE;
+}
+
+uint32_t plim__leak_anchor(const plim__leak_search *search, uint32_t node)
+{
+    uint32_t owner = search->owner[node];
+    return search->birth[owner] == 0 && search->role[owner] == PLIM__ROLE_THING ? owner
+                                                                                : PLIM_NONE;
+}
+
+/* Union by linking to the lower ordinal, with path halving: forests stay shallow in practice. */
+static uint32_t clusters_find(uint32_t *forest, uint32_t node)
+{
+    while (forest[node] != node) {
+        forest[node] = forest[forest[node]];
+        node = forest[node];
+    }
+    return node;
+}
+
+static void clusters_unite(uint32_t *forest, uint32_t a, uint32_t b)
+{
+    a = clusters_find(forest, a);
+    b = clusters_find(forest, b);
+    if (a < b)
+        forest[b] = a;
+    else
+        forest[a] = b;
+}
+
+static void clusters_tie_wide(plim__leak_search *search, uint32_t *forest, uint32_t node)
+{
+    for (uint32_t at = search->groups[search->group[node]].up; at != PLIM_NONE;
+         at = search->groups[at].up) {
+        plim__leak_group *wide = &search->groups[at];
+        if (wide->part_count < 2 || !wide->grows || wide->rounds != search->all_rounds)
+            continue;
+        if (wide->first == PLIM_NONE)
+            wide->first = node;
+        clusters_unite(forest, wide->first, node);
+    }
+}
+
+static void clusters_tie(plim__leak_search *search, uint32_t *forest)
+{
+    const plim_graph *graph = search->graph;
+    for (uint32_t node = 0; node < graph->node_count; node++) {
+        uint32_t from = node;
+        if (!plim__leak_takes_part(search, node))
+            from = search->birth[node] == 0 ? plim__leak_anchor(search, node) : PLIM_NONE;
+        else if (search->group[node] != PLIM_NONE)
+            clusters_tie_wide(search, forest, node);
+        if (from == PLIM_NONE)
+            continue;
+        for (uint32_t edge = graph->first_edge[node]; edge < graph->first_edge[node + 1]; edge++) {
+            uint32_t to = graph->edge_to[edge];
+            if (plim__leak_takes_part(search, to) && plim__leak_edge_keeps(graph, node, edge))
+                clusters_unite(forest, from, to);
+        }
+    }
+}
+
+/* Numbers the trees of the forest that have members; of_node of every member. */
+static plim_status clusters_number(plim__leak_search *search, uint32_t *forest,
+                                   plim__leak_clusters *clusters, plim_error *err)
+{
+    uint32_t node_count = search->graph->node_count;
+    clusters->of_node = plim__leak_take(&search->memory, node_count, sizeof(uint32_t));
+    clusters->inside = plim__leak_take(&search->memory, node_count, sizeof(uint32_t));
+    /* Number + 1 of the tree with that root. */
+    uint32_t *number = plim__leak_take(&search->memory, node_count, sizeof *number);
+    if (clusters->of_node == NULL || clusters->inside == NULL || number == NULL)
+        return plim__no_memory(err, "the search for leaks");
+    for (uint32_t node = 0; node < node_count; node++) {
+        clusters->of_node[node] = PLIM_NONE;
+        if (search->group[node] == PLIM_NONE || !plim__leak_takes_part(search, node))
+            continue;
+        uint32_t root = clusters_find(forest, node);
+        if (number[root] == 0)
+            number[root] = ++clusters->count;
+        clusters->of_node[node] = number[root] - 1;
+    }
+    clusters->items = plim__leak_take(&search->memory, clusters->count, sizeof *clusters->items);
+    if (clusters->items == NULL)
+        return plim__no_memory(err, "the search for leaks");
+    for (uint32_t i = 0; i < clusters->count; i++)
+        clusters->items[i].first_class = PLIM_NONE;
+    return PLIM_OK;
+}
+
+static uint32_t classes_hash(uint32_t cluster, uint32_t key)
+{
+    uint64_t mixed = ((uint64_t)cluster << 32 | key) * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(mixed >> 32) ^ (uint32_t)mixed;
+}
+
+static plim_status classes_make_room(plim__leak_search *search, plim__leak_clusters *clusters,
+                                     plim_error *err)
+{
+    if (clusters->class_count < clusters->class_capacity)
+        return PLIM_OK;
+    uint32_t capacity = clusters->class_capacity == 0 ? 256 : clusters->class_capacity * 2;
+    PLIM_CHECK(capacity > clusters->class_capacity);
+    plim__leak_class *classes = plim__leak_grow(
+        &search->memory, clusters->classes, clusters->class_capacity, capacity, sizeof *classes);
+    uint32_t *slots = plim__leak_take(&search->memory, (size_t)capacity * 2, sizeof *slots);
+    if (classes == NULL || slots == NULL)
+        return plim__no_memory(err, "the search for leaks");
+    clusters->classes = classes;
+    clusters->class_capacity = capacity;
+    clusters->class_slots = slots;
+    clusters->class_slot_count = capacity * 2;
+    for (uint32_t i = 0; i < clusters->class_count; i++) {
+        uint32_t slot = classes_hash(classes[i].cluster, classes[i].key);
+        slot &= clusters->class_slot_count - 1;
+        while (slots[slot] != 0)
+            slot = (slot + 1) & (clusters->class_slot_count - 1);
+        slots[slot] = i + 1;
+    }
+    return PLIM_OK;
+}
+
+static plim_status classes_at(plim__leak_search *search, plim__leak_clusters *clusters,
+                              uint32_t cluster, uint32_t key, plim__leak_class **out_class,
+                              plim_error *err)
+{
+    plim_status status = classes_make_room(search, clusters, err);
+    if (status != PLIM_OK)
+        return status;
+    uint32_t mask = clusters->class_slot_count - 1;
+    uint32_t slot = classes_hash(cluster, key) & mask;
+    for (; clusters->class_slots[slot] != 0; slot = (slot + 1) & mask) {
+        plim__leak_class *found = &clusters->classes[clusters->class_slots[slot] - 1];
+        if (found->cluster == cluster && found->key == key) {
+            *out_class = found;
+            return PLIM_OK;
+        }
+    }
+    plim__leak_class *made = &clusters->classes[clusters->class_count];
+    *made = (plim__leak_class){.cluster = cluster,
+                               .key = key,
+                               .sample = PLIM_NONE,
+                               .next = clusters->items[cluster].first_class};
+    clusters->items[cluster].first_class = clusters->class_count;
+    clusters->class_slots[slot] = ++clusters->class_count;
+    *out_class = made;
+    return PLIM_OK;
+}
+
+/* Whether `node` shows its class better than `sample`: topmost, near the roots, born early. */
+static bool clusters_is_better(const plim__leak_search *search, uint32_t node, bool is_top,
+                               uint32_t sample, bool sample_is_top)
+{
+    if (sample == PLIM_NONE || is_top != sample_is_top)
+        return sample == PLIM_NONE || is_top;
+    int32_t a = search->last->distance[node];
+    int32_t b = search->last->distance[sample];
+    if (a != b)
+        return a >= 0 && (b < 0 || a < b);
+    return search->birth[node] < search->birth[sample];
+}
+
+/* Sums up the members, in preorder, so that whoever holds a member was met before it. */
+static plim_status clusters_sum(plim__leak_search *search, plim__leak_clusters *clusters,
+                                plim_error *err)
+{
+    for (uint32_t i = 0; i < search->graph->node_count; i++) {
+        uint32_t node = search->tree.order[i];
+        uint32_t around = node == 0 ? PLIM_NONE : clusters->inside[search->last->dominator[node]];
+        uint32_t cluster = clusters->of_node[node];
+        clusters->inside[node] = around;
+        if (cluster == PLIM_NONE)
+            continue;
+        plim__leak_class *class_at;
+        uint32_t key = search->groups[search->group[node]].key;
+        plim_status status = classes_at(search, clusters, cluster, key, &class_at, err);
+        if (status != PLIM_OK)
+            return status;
+        /* A scope holds, but it is nothing a person made: it is never on top. */
+        bool is_top = around != cluster && search->role[node] != PLIM__ROLE_SCOPE;
+        if (search->role[node] != PLIM__ROLE_SCOPE)
+            clusters->inside[node] = cluster;
+        class_at->count++;
+        class_at->rounds |= (uint64_t)1 << (search->birth[node] - 1);
+        if (is_top) {
+            class_at->top_count++;
+            class_at->top_retained += search->last->retained[node];
+        }
+        if (clusters_is_better(search, node, is_top, class_at->sample,
+                               class_at->sample_is_top)) {
+            class_at->sample = node;
+            class_at->sample_is_top = is_top;
+        }
+    }
+    return PLIM_OK;
+}
+
+
+/* Names a cluster, or drops it. */
+static void clusters_name(plim__leak_search *search, plim__leak_clusters *clusters,
+                          plim__leak_cluster *cluster)
+{
+    const plim__leak_class *best = NULL;
+    uint64_t best_weight = 0;
+    for (uint32_t i = cluster->first_class; i != PLIM_NONE; i = clusters->classes[i].next) {
+        const plim__leak_class *one = &clusters->classes[i];
+        if (one->rounds != search->all_rounds || one->sample == PLIM_NONE)
+            continue;
+        uint8_t role = search->role[one->sample];
+        if (role == PLIM__ROLE_REALM) {
+            best = one;
+            cluster->realm = true;
+            break;
+        }
+        if (role == PLIM__ROLE_SCOPE || one->top_count == 0)
+            continue;
+        uint64_t weight = role == PLIM__ROLE_TEXT ? one->top_retained / 4 : one->top_retained;
+        if (best == NULL || weight > best_weight ||
+            (weight == best_weight && one->key < best->key)) {
+            best = one;
+            best_weight = weight;
+        }
+    }
+    cluster->dropped = best == NULL;
+    if (best == NULL)
+        return;
+    cluster->key = best->key;
+    cluster->sample = best->sample;
+    cluster->count = best->count;
+    const plim__leak_group *group = &search->groups[search->group[best->sample]];
+    cluster->holder =
+        group->accepted == PLIM_NONE ? group->holder : search->groups[group->accepted].holder;
+    cluster->doubtful = !cluster->realm && (search->role[cluster->holder] != PLIM__ROLE_THING ||
+                                            plim__leak_is_global(search->last, cluster->holder));
+}
+
+/* Bytes and counts of the clusters that are left, round by round. */
+static plim_status clusters_measure(plim__leak_search *search, plim__leak_clusters *clusters,
+                                    plim_error *err)
+{
+    uint32_t rounds = search->count - 1;
+    for (uint32_t i = 0; i < clusters->count; i++) {
+        plim__leak_cluster *cluster = &clusters->items[i];
+        if (cluster->dropped)
+            continue;
+        cluster->growth_bytes =
+            plim__leak_take(&search->memory, (size_t)rounds * 2, sizeof(uint64_t));
+        if (cluster->growth_bytes == NULL)
+            return plim__no_memory(err, "the search for leaks");
+        cluster->growth_count = cluster->growth_bytes + rounds;
+    }
+    for (uint32_t i = 0; i < search->graph->node_count; i++) {
+        uint32_t node = search->tree.order[i];
+        uint32_t inside = clusters->inside[node];
+        if (inside == PLIM_NONE || clusters->items[inside].dropped)
+            continue;
+        plim__leak_cluster *cluster = &clusters->items[inside];
+        uint64_t bytes = plim__analysis_shallow(search->last, node);
+        if (search->birth[node] != 0)
+            cluster->growth_bytes[search->birth[node] - 1] += bytes;
+        if (clusters->of_node[node] != inside)
+            continue;
+        uint32_t around = clusters->inside[search->last->dominator[node]];
+        if (around != inside && search->role[node] != PLIM__ROLE_SCOPE)
+            cluster->retained_bytes += search->last->retained[node];
+        if (search->groups[search->group[node]].key == cluster->key) {
+            cluster->growth_count[search->birth[node] - 1]++;
+            cluster->self_bytes += bytes;
+        }
+    }
+    for (uint32_t i = 0; i < clusters->count; i++)
+        for (uint32_t round = 0; round < rounds && !clusters->items[i].dropped; round++)
+            clusters->items[i].growth_total += clusters->items[i].growth_bytes[round];
+    return PLIM_OK;
+}
+
+plim_status plim__leak_clusters_find(plim__leak_search *search, plim__leak_clusters *out_clusters,
+                                     plim_error *err)
+{
+    plim__leak_clusters clusters = {.count = 0};
+    uint32_t node_count = search->graph->node_count;
+    uint32_t *forest = plim__leak_take(&search->memory, node_count, sizeof *forest);
+    if (forest == NULL)
+        return plim__no_memory(err, "the search for leaks");
+    for (uint32_t node = 0; node < node_count; node++)
+        forest[node] = node;
+    clusters_tie(search, forest);
+    plim_status status = clusters_number(search, forest, &clusters, err);
+    if (status == PLIM_OK)
+        status = clusters_sum(search, &clusters, err);
+    for (uint32_t i = 0; status == PLIM_OK && i < clusters.count; i++)
+        clusters_name(search, &clusters, &clusters.items[i]);
+    if (status == PLIM_OK)
+        status = plim__leak_content_check(search, &clusters, err);
+    if (status == PLIM_OK)
+        status = clusters_measure(search, &clusters, err);
+    if (status == PLIM_OK)
+        *out_clusters = clusters;
+    return status;
+}

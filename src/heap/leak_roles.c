@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Roles: what a node of V8's heap is to someone who looks for a leak in a program. Only what a
+ * program can make may leak or name a leak; code, shapes and feedback come and go with the
+ * optimiser and say nothing. Tables and backing stores belong to whatever holds them: a Map that
+ * grows gets a new table, and that is no new object of the program's.
+ */
+#include "heap/leak_search.h"
+
+#include "base/allocator.h"
+#include "base/assert.h"
+
+/* Objects and native nodes have names; V8 marks its own by this word. */
+static plim__leak_role leak_named_role(plim_text name, bool hidden)
+{
+    static const plim_text scope = {"system / Context", 16};
+    static const plim_text realm = {"system / NativeContext", 22};
+    if (plim__text_starts(name, realm.data, realm.size_bytes))
+        return PLIM__ROLE_REALM;
+    if (plim__text_equal(name, scope))
+        return PLIM__ROLE_SCOPE;
+    if (hidden || plim__text_starts(name, "system / ", 9))
+        return PLIM__ROLE_PART;
+    return PLIM__ROLE_THING;
+}
+
+plim__leak_role plim__leak_role_of(const plim_graph *graph, uint32_t node)
+{
+    switch ((plim_node_type)graph->node_type[node]) {
+    case PLIM_NODE_HIDDEN:
+    case PLIM_NODE_OBJECT:
+    case PLIM_NODE_NATIVE:
+        return leak_named_role(plim__graph_string(graph, graph->node_name[node]),
+                               graph->node_type[node] == PLIM_NODE_HIDDEN);
+    case PLIM_NODE_ARRAY:
+    case PLIM_NODE_NUMBER:
+        return PLIM__ROLE_PART;
+    case PLIM_NODE_STRING:
+    case PLIM_NODE_CONS_STRING:
+    case PLIM_NODE_SLICED_STRING:
+        return PLIM__ROLE_TEXT;
+    case PLIM_NODE_CLOSURE:
+    case PLIM_NODE_REGEXP:
+    case PLIM_NODE_SYMBOL:
+    case PLIM_NODE_BIGINT:
+    case PLIM_NODE_WASM_OBJECT:
+        return PLIM__ROLE_THING;
+    case PLIM_NODE_CODE:
+    case PLIM_NODE_SYNTHETIC:
+    case PLIM_NODE_OBJECT_SHAPE:
+    case PLIM_NODE_OTHER:
+        return PLIM__ROLE_NONE;
+    }
+    return PLIM__ROLE_NONE;
+}
+
+plim_status plim__leak_keys_init(plim__leak_keys *keys, const plim_graph *graph,
+                                 plim__text_table *names, plim__leak_memory *memory,
+                                 plim_error *err)
+{
+    *keys = (plim__leak_keys){.graph = graph, .names = names};
+    keys->of_string = plim__leak_take(memory, graph->string_count, sizeof *keys->of_string);
+    return keys->of_string != NULL ? PLIM_OK : plim__no_memory(err, "the search for leaks");
+}
+
+uint32_t plim__leak_key(plim__leak_keys *keys, uint32_t node, bool add)
+{
+    const plim_graph *graph = keys->graph;
+    plim__leak_role role = plim__leak_role_of(graph, node);
+    if (role == PLIM__ROLE_NONE || role == PLIM__ROLE_PART)
+        return PLIM_NONE;
+    if (role == PLIM__ROLE_TEXT)
+        return PLIM__KEY_TEXT;
+    uint8_t type = graph->node_type[node];
+    if (type == PLIM_NODE_CLOSURE)
+        return PLIM__KEY_FUNCTION;
+    if (type == PLIM_NODE_REGEXP)
+        return PLIM__KEY_PATTERN;
+    if (type == PLIM_NODE_SYMBOL)
+        return PLIM__KEY_SYMBOL;
+    if (type == PLIM_NODE_BIGINT)
+        return PLIM__KEY_BIGINT;
+    uint32_t string = graph->node_name[node];
+    if (keys->of_string[string] == 0) {
+        plim_text name = plim__graph_string(graph, string);
+        uint32_t number = add ? plim__text_table_add(keys->names, name)
+                              : plim__text_table_find(keys->names, name);
+        if (number == PLIM_NONE)
+            return PLIM_NONE;
+        keys->of_string[string] = number + 1;
+    }
+    return PLIM__KEY_NAMES + keys->of_string[string] - 1;
+}
+
+/* "… pair in WeakMap (table @123)": such an edge from the table itself does not keep the value. */
+static bool leak_is_weak_table(plim_text name, uint64_t id)
+{
+    static const char mark[] = " pair in WeakMap (table @";
+    const size_t mark_bytes = sizeof mark - 1;
+    if (name.size_bytes < mark_bytes + 2 || name.data[name.size_bytes - 1] != ')')
+        return false;
+    size_t at = name.size_bytes - 1;
+    uint64_t table = 0;
+    uint64_t unit = 1;
+    while (at > 0 && name.data[at - 1] >= '0' && name.data[at - 1] <= '9' && unit < UINT64_MAX / 10) {
+        table += (uint64_t)(name.data[at - 1] - '0') * unit;
+        unit *= 10;
+        at--;
+    }
+    return at >= mark_bytes && table == id &&
+           memcmp(name.data + at - mark_bytes, mark, mark_bytes) == 0;
+}
+
+bool plim__leak_edge_keeps(const plim_graph *graph, uint32_t from, uint32_t edge)
+{
+    uint8_t type = graph->edge_type[edge];
+    if (type == PLIM_EDGE_WEAK || graph->edge_to[edge] == from)
+        return false;
+    if (type == PLIM_EDGE_SHORTCUT)
+        return from == 0;
+    if (type != PLIM_EDGE_INTERNAL || graph->node_type[from] != PLIM_NODE_ARRAY)
+        return true;
+    return !leak_is_weak_table(plim__graph_string(graph, graph->edge_name[edge]),
+                               plim__leak_id(graph, from));
+}
+
+bool plim__leak_is_suspended(const plim_graph *graph, uint32_t node)
+{
+    static const plim_text registers = {"parameters_and_registers", 24};
+    for (uint32_t edge = graph->first_edge[node]; edge < graph->first_edge[node + 1]; edge++)
+        if (graph->edge_type[edge] == PLIM_EDGE_INTERNAL &&
+            plim__text_equal(plim__graph_string(graph, graph->edge_name[edge]), registers))
+            return true;
+    return false;
+}
+
+bool plim__leak_is_global(const plim_analysis *analysis, uint32_t node)
+{
+    static const plim_text global_object = {"global_object", 13};
+    static const plim_text global_proxy = {"global_proxy_object", 19};
+    const plim_graph *graph = analysis->graph;
+    if (graph->node_type[node] != PLIM_NODE_OBJECT)
+        return false;
+    /* V8 up to 13: the user root is the global object; later it is the context that holds it. */
+    if (analysis->distance[node] == 1)
+        return true;
+    if (analysis->distance[node] != 2)
+        return false;
+    uint32_t count = plim_analysis_retainer_count(analysis, node);
+    for (uint32_t i = 0; i < count; i++) {
+        plim_retainer retainer = plim_analysis_retainer(analysis, node, i);
+        if (graph->edge_type[retainer.edge] != PLIM_EDGE_INTERNAL)
+            continue;
+        plim_text name = plim__graph_string(graph, graph->edge_name[retainer.edge]);
+        if (plim__text_equal(name, global_object) || plim__text_equal(name, global_proxy))
+            return true;
+    }
+    return false;
+}
