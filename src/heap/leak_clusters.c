@@ -224,40 +224,81 @@ static plim_status clusters_sum(plim__leak_search *search, plim__leak_clusters *
 }
 
 
+/* The weight of a class as the name of its cluster; 0 if it cannot be. */
+static uint64_t clusters_weight(const plim__leak_search *search, const plim__leak_class *one)
+{
+    if (one->rounds != search->all_rounds || one->top_count == 0)
+        return 0;
+    uint8_t role = search->role[one->sample];
+    return 1 + (role == PLIM__ROLE_TEXT ? one->top_retained / 4 : one->top_retained);
+}
+
+/*
+ * Contexts, suspended functions and promises are what leaks even where their functions and
+ * closures weigh more. A promise counts if it is on top, or waits for one; so does a task, which
+ * hangs on what it waits for by functions of V8's.
+ */
+static const plim__leak_class *clusters_special(const plim__leak_search *search,
+                                                const plim__leak_clusters *clusters,
+                                                plim__leak_cluster *cluster,
+                                                const plim__leak_class *heaviest)
+{
+    const plim_graph *graph = search->graph;
+    const plim__leak_class *promise = NULL;
+    const plim__leak_class *task = NULL;
+    uint32_t keeper = search->owner[search->last->dominator[heaviest->sample]];
+    bool waits = plim__leak_is_named(graph, keeper, "Promise") ||
+                 plim__leak_is_named(graph, search->holder[heaviest->sample], "Promise");
+    for (uint32_t i = cluster->first_class; i != PLIM_NONE; i = clusters->classes[i].next) {
+        const plim__leak_class *one = &clusters->classes[i];
+        if (one->key == PLIM__KEY_FUNCTION)
+            cluster->function = one->sample;
+        if (one->rounds != search->all_rounds || (one->top_count == 0 && !waits))
+            continue;
+        if (plim__leak_is_named(graph, one->sample, "Promise"))
+            promise = one;
+        else if (search->role[one->sample] == PLIM__ROLE_THING &&
+                 plim__leak_is_suspended(graph, one->sample))
+            task = one;
+    }
+    bool is_task = task != NULL && (waits || task == heaviest);
+    if (is_task)
+        cluster->task = task->sample;
+    if (is_task || promise == NULL)
+        return is_task ? task : heaviest;
+    return waits ? promise : heaviest;
+}
+
 /* Names a cluster, or drops it. */
 static void clusters_name(plim__leak_search *search, plim__leak_clusters *clusters,
                           plim__leak_cluster *cluster)
 {
     const plim__leak_class *best = NULL;
     uint64_t best_weight = 0;
+    const plim__leak_class *realm = NULL;
+    cluster->task = PLIM_NONE;
+    cluster->function = PLIM_NONE;
     for (uint32_t i = cluster->first_class; i != PLIM_NONE; i = clusters->classes[i].next) {
         const plim__leak_class *one = &clusters->classes[i];
-        if (one->rounds != search->all_rounds || one->sample == PLIM_NONE)
-            continue;
-        uint8_t role = search->role[one->sample];
-        if (role == PLIM__ROLE_REALM) {
-            best = one;
-            cluster->realm = true;
-            break;
-        }
-        if (role == PLIM__ROLE_SCOPE || one->top_count == 0)
-            continue;
-        uint64_t weight = role == PLIM__ROLE_TEXT ? one->top_retained / 4 : one->top_retained;
-        if (best == NULL || weight > best_weight ||
-            (weight == best_weight && one->key < best->key)) {
+        uint64_t weight = clusters_weight(search, one);
+        if (weight > best_weight || (weight > 0 && weight == best_weight && one->key < best->key)) {
             best = one;
             best_weight = weight;
         }
+        if (search->role[one->sample] == PLIM__ROLE_REALM && one->rounds == search->all_rounds)
+            realm = one;
     }
-    cluster->dropped = best == NULL;
-    if (best == NULL)
+    cluster->dropped = best == NULL && realm == NULL;
+    if (cluster->dropped)
         return;
+    cluster->realm = realm != NULL;
+    best = realm != NULL ? realm : clusters_special(search, clusters, cluster, best);
     cluster->key = best->key;
     cluster->sample = best->sample;
     cluster->count = best->count;
     const plim__leak_group *group = &search->groups[search->group[best->sample]];
-    cluster->holder =
-        group->accepted == PLIM_NONE ? group->holder : search->groups[group->accepted].holder;
+    PLIM_CHECK(group->accepted != PLIM_NONE);
+    cluster->holder = search->groups[group->accepted].holder;
     cluster->doubtful = !cluster->realm && (search->role[cluster->holder] != PLIM__ROLE_THING ||
                                             plim__leak_is_global(search->last, cluster->holder));
 }
@@ -302,6 +343,51 @@ static plim_status clusters_measure(plim__leak_search *search, plim__leak_cluste
     return PLIM_OK;
 }
 
+/*
+ * Whether most members of a cluster of text are one text: a vote by majority (Boyer and Moore),
+ * then a count. The sample becomes one of them. Texts that V8 has in pieces have no name to tell.
+ */
+static plim_status clusters_compare_texts(plim__leak_search *search,
+                                          plim__leak_clusters *clusters, plim_error *err)
+{
+    const plim_graph *graph = search->graph;
+    uint32_t *favourite =
+        plim__leak_take(&search->memory, clusters->count, sizeof *favourite);
+    uint64_t *votes = plim__leak_take(&search->memory, clusters->count, sizeof *votes);
+    if (favourite == NULL || votes == NULL)
+        return plim__no_memory(err, "the search for leaks");
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t node = 0; node < graph->node_count; node++) {
+            uint32_t at = clusters->of_node[node];
+            if (at == PLIM_NONE || clusters->items[at].dropped ||
+                clusters->items[at].key != PLIM__KEY_TEXT ||
+                graph->node_type[node] != PLIM_NODE_STRING)
+                continue;
+            bool same = favourite[at] == node;
+            if (favourite[at] != 0)
+                same = graph->node_name[favourite[at]] == graph->node_name[node];
+            if (pass == 1)
+                votes[at] += same;
+            else if (same || votes[at] == 0) {
+                favourite[at] = same ? favourite[at] : node;
+                votes[at]++;
+            } else {
+                votes[at]--;
+            }
+        }
+        for (uint32_t i = 0; i < clusters->count && pass == 0; i++)
+            votes[i] = 0;
+    }
+    for (uint32_t i = 0; i < clusters->count; i++) {
+        plim__leak_cluster *cluster = &clusters->items[i];
+        cluster->same_texts = !cluster->dropped && cluster->key == PLIM__KEY_TEXT &&
+                              votes[i] >= 2 && votes[i] * 2 >= cluster->count;
+        if (cluster->same_texts)
+            cluster->sample = favourite[i];
+    }
+    return PLIM_OK;
+}
+
 plim_status plim__leak_clusters_find(plim__leak_search *search, plim__leak_clusters *out_clusters,
                                      plim_error *err)
 {
@@ -322,6 +408,8 @@ plim_status plim__leak_clusters_find(plim__leak_search *search, plim__leak_clust
         status = plim__leak_content_check(search, &clusters, err);
     if (status == PLIM_OK)
         status = clusters_measure(search, &clusters, err);
+    if (status == PLIM_OK)
+        status = clusters_compare_texts(search, &clusters, err);
     if (status == PLIM_OK)
         *out_clusters = clusters;
     return status;

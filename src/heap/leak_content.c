@@ -15,7 +15,10 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 
-enum { LEAK_ANCHORS_MAX = 64 }; /* things that contain one leak; more say nothing new */
+enum {
+    LEAK_ANCHORS_MAX = 64,    /* things that contain one leak; more say nothing new */
+    LEAK_DOUBTS_MAX = 1 << 16 /* clusters looked at twice; the rest stands as it is */
+};
 
 /* The old things that contain one doubtful cluster. */
 typedef struct leak_doubt {
@@ -65,15 +68,26 @@ static void content_find_anchors(leak_content *content)
     }
 }
 
-/* Ordinals of all anchors in another snapshot. Few anchors: each id is looked for in one pass. */
-static void content_locate(leak_content *content, const plim_graph *graph)
+/* Ordinals of all anchors in another snapshot. */
+static plim_status content_locate(leak_content *content, const plim_graph *graph,
+                                  plim__leak_memory *memory, plim_error *err)
 {
+    const plim_graph *last = content->search->graph;
+    plim__leak_ids ids;
+    plim_status status =
+        plim__leak_ids_init(&ids, content->doubt_count * LEAK_ANCHORS_MAX, memory, err);
+    if (status != PLIM_OK)
+        return status;
+    for (uint32_t i = 0; i < content->doubt_count; i++)
+        for (uint32_t k = 0; k < content->doubts[i].anchor_count; k++)
+            plim__leak_ids_add(&ids, plim__leak_id(last, content->doubts[i].anchors[k]));
+    plim__leak_ids_locate(&ids, graph);
     for (uint32_t i = 0; i < content->doubt_count; i++) {
         leak_doubt *doubt = &content->doubts[i];
         for (uint32_t k = 0; k < doubt->anchor_count; k++)
-            doubt->found[k] = plim_graph_find_id(
-                graph, plim__leak_id(content->search->graph, doubt->anchors[k]));
+            doubt->found[k] = plim__leak_ids_get(&ids, plim__leak_id(last, doubt->anchors[k]));
     }
+    return PLIM_OK;
 }
 
 /* What one walk through the contents of a cluster's anchors needs. */
@@ -126,7 +140,9 @@ static plim_status content_look(leak_content *content, uint32_t snapshot,
     walk.seen_by = plim__leak_take(memory, graph->node_count, sizeof *walk.seen_by);
     if (walk.queue == NULL || walk.seen_by == NULL)
         return plim__no_memory(err, "the search for leaks");
-    content_locate(content, graph);
+    status = content_locate(content, graph, memory, err);
+    if (status != PLIM_OK)
+        return status;
     for (uint32_t i = 0; i < content->doubt_count; i++) {
         leak_doubt *doubt = &content->doubts[i];
         plim__leak_cluster *cluster = &content->clusters->items[doubt->cluster];
@@ -156,6 +172,8 @@ plim_status plim__leak_content_check(plim__leak_search *search, plim__leak_clust
         content.doubt_count += clusters->items[i].doubtful && !clusters->items[i].dropped;
     if (content.doubt_count == 0)
         return PLIM_OK;
+    if (content.doubt_count > LEAK_DOUBTS_MAX)
+        content.doubt_count = LEAK_DOUBTS_MAX;
     plim__leak_memory scratch = {.allocator = search->allocator};
     content.doubts = plim__leak_take(&scratch, content.doubt_count, sizeof *content.doubts);
     content.doubt_of = plim__leak_take(&scratch, clusters->count, sizeof(uint32_t));
@@ -164,7 +182,8 @@ plim_status plim__leak_content_check(plim__leak_search *search, plim__leak_clust
         status = plim__no_memory(err, "the search for leaks");
     uint32_t number = 0;
     for (uint32_t i = 0; status == PLIM_OK && i < clusters->count; i++) {
-        if (!clusters->items[i].doubtful || clusters->items[i].dropped)
+        if (!clusters->items[i].doubtful || clusters->items[i].dropped ||
+            number == content.doubt_count)
             continue;
         content.doubts[number].cluster = i;
         content.doubt_of[i] = ++number;

@@ -267,53 +267,26 @@ static plim_status groups_widen(plim__leak_search *search, plim_error *err)
     return PLIM_OK;
 }
 
-/* Holders of candidates by id, for a look-up in another snapshot. */
-typedef struct leak_holders {
-    uint64_t *ids;
-    uint32_t *ordinals; /* in the snapshot at hand */
-    uint32_t mask;
-} leak_holders;
-
-static uint32_t holders_slot(const leak_holders *holders, uint64_t id)
-{
-    uint32_t slot = groups_hash((uint32_t)(id >> 32), (uint32_t)id, 0) & holders->mask;
-    while (holders->ids[slot] != 0 && holders->ids[slot] != id + 1)
-        slot = (slot + 1) & holders->mask;
-    return slot;
-}
-
 static bool groups_is_candidate(const plim__leak_search *search, const plim__leak_group *group)
 {
     return group->grows && group->rounds == search->all_rounds;
 }
 
 static plim_status groups_find_holders(const plim__leak_search *search, const plim_graph *graph,
-                                       plim__leak_memory *memory, leak_holders *out,
+                                       plim__leak_memory *memory, plim__leak_ids *out_holders,
                                        plim_error *err)
 {
-    uint32_t slots = 16;
-    while (slots < 2u * search->group_count && slots < 1u << 31)
-        slots *= 2;
-    leak_holders holders = {.mask = slots - 1,
-                            .ids = plim__leak_take(memory, slots, sizeof(uint64_t)),
-                            .ordinals = plim__leak_take(memory, slots, sizeof(uint32_t))};
-    if (holders.ids == NULL || holders.ordinals == NULL)
-        return plim__no_memory(err, "the search for leaks");
-    for (uint32_t i = 0; i < search->group_count; i++) {
-        if (!groups_is_candidate(search, &search->groups[i]))
-            continue;
-        uint64_t id = plim__leak_id(search->graph, search->groups[i].holder);
-        uint32_t slot = holders_slot(&holders, id);
-        holders.ids[slot] = id + 1;
-        holders.ordinals[slot] = PLIM_NONE;
-    }
-    for (uint32_t node = 0; node < graph->node_count; node++) {
-        uint64_t id = plim__leak_id(graph, node);
-        uint32_t slot = holders_slot(&holders, id);
-        if (holders.ids[slot] != 0)
-            holders.ordinals[slot] = node;
-    }
-    *out = holders;
+    uint32_t candidates = 0;
+    for (uint32_t i = 0; i < search->group_count; i++)
+        candidates += groups_is_candidate(search, &search->groups[i]);
+    plim_status status = plim__leak_ids_init(out_holders, candidates, memory, err);
+    if (status != PLIM_OK)
+        return status;
+    for (uint32_t i = 0; i < search->group_count; i++)
+        if (groups_is_candidate(search, &search->groups[i]))
+            plim__leak_ids_add(out_holders,
+                               plim__leak_id(search->graph, search->groups[i].holder));
+    plim__leak_ids_locate(out_holders, graph);
     return PLIM_OK;
 }
 
@@ -372,7 +345,7 @@ static plim_status groups_count(plim__leak_search *search, uint32_t snapshot,
     const plim_analysis *analysis = search->snapshots[snapshot];
     plim__leak_keys keys;
     plim__leak_tree tree;
-    leak_holders holders;
+    plim__leak_ids holders;
     leak_positions positions;
     plim_status status =
         plim__leak_keys_init(&keys, analysis->graph, &search->names, memory, err);
@@ -388,8 +361,8 @@ static plim_status groups_count(plim__leak_search *search, uint32_t snapshot,
         plim__leak_group *group = &search->groups[i];
         if (!groups_is_candidate(search, group))
             continue;
-        uint64_t id = plim__leak_id(search->graph, group->holder);
-        uint32_t holder = holders.ordinals[holders_slot(&holders, id)];
+        uint32_t holder =
+            plim__leak_ids_get(&holders, plim__leak_id(search->graph, group->holder));
         uint32_t members = 0;
         if (holder != PLIM_NONE)
             members = positions_below(&positions, group->key, tree.end[holder]) -

@@ -124,14 +124,28 @@ bool plim__leak_edge_keeps(const plim_graph *graph, uint32_t from, uint32_t edge
                                plim__leak_id(graph, from));
 }
 
+uint32_t plim__leak_follow(const plim_graph *graph, uint32_t node, plim_edge_type type,
+                           const char *name)
+{
+    plim_text wanted = {name, strlen(name)};
+    for (uint32_t edge = graph->first_edge[node]; edge < graph->first_edge[node + 1]; edge++)
+        if (graph->edge_type[edge] == type &&
+            plim__text_equal(plim__graph_string(graph, graph->edge_name[edge]), wanted))
+            return graph->edge_to[edge];
+    return PLIM_NONE;
+}
+
+bool plim__leak_is_named(const plim_graph *graph, uint32_t node, const char *name)
+{
+    plim_text wanted = {name, strlen(name)};
+    return graph->node_type[node] == PLIM_NODE_OBJECT &&
+           plim__text_equal(plim__graph_string(graph, graph->node_name[node]), wanted);
+}
+
 bool plim__leak_is_suspended(const plim_graph *graph, uint32_t node)
 {
-    static const plim_text registers = {"parameters_and_registers", 24};
-    for (uint32_t edge = graph->first_edge[node]; edge < graph->first_edge[node + 1]; edge++)
-        if (graph->edge_type[edge] == PLIM_EDGE_INTERNAL &&
-            plim__text_equal(plim__graph_string(graph, graph->edge_name[edge]), registers))
-            return true;
-    return false;
+    return plim__leak_follow(graph, node, PLIM_EDGE_INTERNAL, "parameters_and_registers") !=
+           PLIM_NONE;
 }
 
 bool plim__leak_is_global(const plim_analysis *analysis, uint32_t node)

@@ -50,6 +50,24 @@ plim_status plim__leak_births_find(const plim_analysis *const *snapshots, uint32
                                    plim__leak_memory *memory, uint8_t **out_birth,
                                    plim_error *err);
 
+/** A few ids, and where they are in one snapshot. */
+typedef struct plim__leak_ids {
+    uint64_t *ids; /* id + 1; 0 is empty */
+    uint32_t *ordinals;
+    uint32_t mask;
+} plim__leak_ids;
+
+/** Room for at most so many; 2^30 is more than one search can have groups. */
+plim_status plim__leak_ids_init(plim__leak_ids *ids, uint32_t most, plim__leak_memory *memory,
+                                plim_error *err);
+void plim__leak_ids_add(plim__leak_ids *ids, uint64_t id);
+
+/** Finds all of them in a snapshot. */
+void plim__leak_ids_locate(plim__leak_ids *ids, const plim_graph *graph);
+
+/** The ordinal there, or PLIM_NONE. */
+uint32_t plim__leak_ids_get(const plim__leak_ids *ids, uint64_t id);
+
 /** What a node is to the search. */
 typedef enum plim__leak_role {
     PLIM__ROLE_NONE,  /* code, shapes, synthetic roots: V8's own, never part of a leak */
@@ -147,7 +165,10 @@ typedef struct plim__leak_cluster {
     uint32_t sample;
     uint32_t holder;        /* by dominators */
     uint32_t first_class;   /* the classes in it; see plim__leak_class */
+    uint32_t task;          /* a suspended function in it, or PLIM_NONE */
+    uint32_t function;      /* some function in it, or PLIM_NONE */
     bool realm;             /* a context is in it */
+    bool same_texts;        /* text, and most of it the same */
     bool doubtful;          /* dominators say too little: see leak_content.c */
     bool dropped;
 } plim__leak_cluster;
@@ -198,21 +219,38 @@ bool plim__leak_is_suspended(const plim_graph *graph, uint32_t node);
 /** Whether a node is a global object. */
 bool plim__leak_is_global(const plim_analysis *analysis, uint32_t node);
 
-/** What the sentence is made of. */
+/** What is known of a leak when its kind is decided and its sentence is made. */
 typedef struct plim__leak_scene {
     const plim_analysis *analysis;
     const plim_graph *graph;
     const uint8_t *birth;  /* NULL: not known */
-    const plim_path *path; /* NULL: none */
-    plim_leak *leak;       /* name, sample, counts are set; kind, holder and says are not */
+    const plim_path *path; /* to the sample; NULL: none */
+    plim_leak *leak;       /* its kind, holder and says are made here; the rest is set */
     uint32_t task;         /* a suspended function in it, or PLIM_NONE */
     uint32_t function;     /* a function in it, or PLIM_NONE */
-    bool realm;
-    bool many_same_texts;
+    bool realm;            /* a context is in it */
+    bool same_texts;       /* text, and most of it the same */
+
+    /* Found by plim__leak_kind_find(): positions in the path. */
+    uint32_t at;     /* of the holder; the path's length where there is none */
+    uint32_t named;  /* of the nearest thing at or above the holder that a name leads to */
+    uint32_t events; /* of the table of listeners; 0: none */
+    bool global;     /* a global object, or a collection that is its property, holds it */
 } plim__leak_scene;
 
-/** Sets kind, holder and says of scene->leak; the sentence is taken from memory. */
-plim_status plim__leak_say(plim__leak_scene *scene, plim__leak_memory *memory, plim_error *err);
+/** Sets kind and holder of scene->leak, and the found part of the scene. */
+void plim__leak_kind_find(plim__leak_scene *scene);
+
+/** Sets says; the kind was found. */
+plim_status plim__leak_say(const plim__leak_scene *scene, plim__leak_memory *memory,
+                           plim_error *err);
+
+/** The node an edge of that name leads to, or PLIM_NONE. */
+uint32_t plim__leak_follow(const plim_graph *graph, uint32_t node, plim_edge_type type,
+                           const char *name);
+
+/** Whether a node is an object with that class name. */
+bool plim__leak_is_named(const plim_graph *graph, uint32_t node, const char *name);
 
 /** Searches by class; fills leaks that have no paths and no words yet. */
 typedef struct plim__leak_rows {

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * By class: where ids do not compare (other processes, other connections), all that is left is
+ * the class. A class leaks if its bytes grow in every round and the second growth is at least
+ * half of the first; what fills up while a program warms up grows less and less. Rows of the
+ * same name are one class here: scripts have other numbers in another process.
+ *
+ * Classes whose objects are mostly held by objects of another leaking class are part of that
+ * one's leak and are not reported again.
+ *
+ * Invariant: bytes[round] of a class is the sum of shallow sizes, as DevTools' Summary has it.
+ */
+#include "heap/leak_search.h"
+
+#include "base/allocator.h"
+#include "base/assert.h"
+
+typedef struct leak_kept_class {
+    uint64_t retained_bytes;
+    uint64_t count;
+    uint64_t votes;       /* members held by some other leaking class: a majority vote */
+    uint64_t held;        /* of those, by the favourite */
+    uint32_t favourite;
+    uint32_t sample;
+    bool leaks;
+} leak_kept_class;
+
+typedef struct leak_by_class {
+    const plim_analysis *const *snapshots;
+    uint32_t count;
+    plim__text_table names;
+    plim__leak_memory *scratch;
+    uint64_t *bytes;  /* per class and snapshot */
+    uint64_t *counts; /* per class and snapshot */
+    leak_kept_class *classes;
+    uint32_t *class_of_row; /* in the last snapshot */
+} leak_by_class;
+
+/* V8's own classes: what a program makes is never called so. */
+static bool by_class_is_of_v8(plim_text name)
+{
+    static const char *const own[] = {"(array)",  "(system)",       "(compiled code)",
+                                      "(number)", "(object shape)", "(synthetic)",
+                                      "(code)",   "(hidden)"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (plim__text_equal(name, (plim_text){own[i], strlen(own[i])}))
+            return true;
+    return plim__text_starts(name, "system / ", 9);
+}
+
+/* Numbers all names first, so that the columns can be made in one go. */
+static plim_status by_class_names(leak_by_class *by, plim_error *err)
+{
+    for (uint32_t i = 0; i < by->count; i++)
+        for (uint32_t row = 0; row < plim_analysis_class_count(by->snapshots[i]); row++) {
+            plim_class class_row;
+            plim_analysis_class(by->snapshots[i], row, &class_row);
+            if (plim__text_table_add(&by->names, class_row.name) == PLIM_NONE)
+                return plim__no_memory(err, "the search for leaks");
+        }
+    size_t cells = (size_t)by->names.count * by->count;
+    const plim_analysis *last = by->snapshots[by->count - 1];
+    by->bytes = plim__leak_take(by->scratch, cells, sizeof *by->bytes);
+    by->counts = plim__leak_take(by->scratch, cells, sizeof *by->counts);
+    by->classes = plim__leak_take(by->scratch, by->names.count, sizeof *by->classes);
+    by->class_of_row =
+        plim__leak_take(by->scratch, plim_analysis_class_count(last), sizeof(uint32_t));
+    if (by->bytes == NULL || by->counts == NULL || by->classes == NULL ||
+        by->class_of_row == NULL)
+        return plim__no_memory(err, "the search for leaks");
+    return PLIM_OK;
+}
+
+static void by_class_sum(leak_by_class *by)
+{
+    for (uint32_t i = 0; i < by->count; i++)
+        for (uint32_t row = 0; row < plim_analysis_class_count(by->snapshots[i]); row++) {
+            plim_class class_row;
+            plim_analysis_class(by->snapshots[i], row, &class_row);
+            uint32_t number = plim__text_table_find(&by->names, class_row.name);
+            PLIM_CHECK(number != PLIM_NONE);
+            size_t cell = (size_t)number * by->count + i;
+            by->bytes[cell] += class_row.self_bytes;
+            by->counts[cell] += class_row.count;
+            if (i + 1 == by->count) {
+                by->class_of_row[row] = number;
+                by->classes[number].retained_bytes += class_row.retained_bytes;
+            }
+        }
+}
+
+/* Whether the bytes of a class grow in every round, and do not die down at once. */
+static bool by_class_leaks(const leak_by_class *by, uint32_t number, uint64_t min_growth_bytes)
+{
+    const uint64_t *bytes = by->bytes + (size_t)number * by->count;
+    for (uint32_t i = 1; i < by->count; i++)
+        if (bytes[i] <= bytes[i - 1])
+            return false;
+    uint64_t first = bytes[1] - bytes[0];
+    uint64_t second = bytes[2] - bytes[1];
+    return second >= first - first / 2 && bytes[by->count - 1] - bytes[0] >= min_growth_bytes;
+}
+
+static uint32_t by_class_of(const leak_by_class *by, const plim_analysis *last, uint32_t node)
+{
+    plim_node_facts facts;
+    plim_analysis_node(last, node, &facts);
+    return by->class_of_row[facts.class_index];
+}
+
+/* The class that holds most objects of each leaking class, by majority vote. */
+static plim_status by_class_votes(leak_by_class *by, plim_error *err)
+{
+    const plim_analysis *last = by->snapshots[by->count - 1];
+    uint32_t node_count = last->graph->node_count;
+    plim__leak_tree tree;
+    plim_status status = plim__leak_tree_make(last, by->scratch, &tree, err);
+    uint32_t *around = plim__leak_take(by->scratch, node_count, sizeof *around);
+    if (status != PLIM_OK || around == NULL)
+        return status != PLIM_OK ? status : plim__no_memory(err, "the search for leaks");
+    for (uint32_t i = 0; i < node_count; i++) {
+        uint32_t node = tree.order[i];
+        uint32_t outer = i == 0 ? PLIM_NONE : around[last->dominator[node]];
+        uint32_t number = by_class_of(by, last, node);
+        leak_kept_class *one = &by->classes[number];
+        around[node] = one->leaks ? number : outer;
+        if (!one->leaks)
+            continue;
+        if (one->count++ == 0 || last->distance[node] < last->distance[one->sample] ||
+            last->distance[one->sample] < 0)
+            one->sample = node;
+        /* A member inside its own class counts with the one it is inside of. */
+        if (outer == number)
+            continue;
+        if (one->votes == 0)
+            one->favourite = outer;
+        one->votes += outer == one->favourite ? 1 : (uint64_t)0 - 1;
+        one->held += outer != PLIM_NONE;
+    }
+    return PLIM_OK;
+}
+
+/* Follows favourites; a circle ends where it started, and then the class stands for itself. */
+static bool by_class_is_part(const leak_by_class *by, uint32_t number)
+{
+    const leak_kept_class *one = &by->classes[number];
+    if (one->votes == 0 || one->favourite == PLIM_NONE || one->held * 2 < one->count)
+        return false;
+    const leak_kept_class *other = &by->classes[one->favourite];
+    bool circle = other->votes > 0 && other->favourite == number && number < one->favourite;
+    return !circle;
+}
+
+static plim_status by_class_fill(const leak_by_class *by, uint32_t number,
+                                 plim__leak_memory *memory, plim_leak *out, plim_error *err)
+{
+    uint32_t rounds = by->count - 1;
+    const plim_graph *graph = by->snapshots[rounds]->graph;
+    const leak_kept_class *one = &by->classes[number];
+    const uint64_t *bytes = by->bytes + (size_t)number * by->count;
+    const uint64_t *counts = by->counts + (size_t)number * by->count;
+    uint64_t *growth = plim__leak_take(memory, (size_t)rounds * 2, sizeof *growth);
+    if (growth == NULL)
+        return plim__no_memory(err, "the search for leaks");
+    for (uint32_t i = 0; i < rounds; i++) {
+        growth[i] = bytes[i + 1] - bytes[i];
+        growth[rounds + i] = counts[i + 1] > counts[i] ? counts[i + 1] - counts[i] : 0;
+    }
+    *out = (plim_leak){.name = by->names.entries[number].text,
+                       .sample = one->sample,
+                       .sample_id = plim__leak_id(graph, one->sample),
+                       .count = counts[rounds],
+                       .self_bytes = bytes[rounds],
+                       .retained_bytes = one->retained_bytes,
+                       .growth_bytes = growth,
+                       .growth_count = growth + rounds,
+                       .round_count = rounds};
+    /* The name must outlive the table: the last analysis has it too. */
+    plim_node_facts facts;
+    plim_class row;
+    plim_analysis_node(by->snapshots[rounds], one->sample, &facts);
+    plim_analysis_class(by->snapshots[rounds], facts.class_index, &row);
+    out->name = row.name;
+    return PLIM_OK;
+}
+
+static plim_status by_class_collect(leak_by_class *by, uint64_t min_growth_bytes,
+                                    plim__leak_memory *memory, plim__leak_rows *out_rows,
+                                    plim_error *err)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < by->names.count; i++) {
+        by->classes[i].leaks = !by_class_is_of_v8(by->names.entries[i].text) &&
+                               by_class_leaks(by, i, min_growth_bytes);
+        count += by->classes[i].leaks;
+    }
+    if (count == 0)
+        return PLIM_OK;
+    plim_status status = by_class_votes(by, err);
+    plim_leak *items = plim__leak_take(memory, count, sizeof *items);
+    if (status == PLIM_OK && items == NULL)
+        status = plim__no_memory(err, "the search for leaks");
+    count = 0;
+    for (uint32_t i = 0; status == PLIM_OK && i < by->names.count; i++)
+        if (by->classes[i].leaks && by->classes[i].count > 0 && !by_class_is_part(by, i))
+            status = by_class_fill(by, i, memory, &items[count++], err);
+    if (status == PLIM_OK)
+        *out_rows = (plim__leak_rows){.items = items, .count = count};
+    return status;
+}
+
+plim_status plim__leak_by_class(const plim_analysis *const *snapshots, uint32_t count,
+                                uint64_t min_growth_bytes, plim__leak_memory *scratch,
+                                plim__leak_memory *memory, plim__leak_rows *out_rows,
+                                plim_error *err)
+{
+    PLIM_CHECK(count >= 3);
+    leak_by_class by = {.snapshots = snapshots,
+                        .count = count,
+                        .names = {.allocator = scratch->allocator},
+                        .scratch = scratch};
+    plim_status status = by_class_names(&by, err);
+    if (status == PLIM_OK) {
+        by_class_sum(&by);
+        status = by_class_collect(&by, min_growth_bytes, memory, out_rows, err);
+    }
+    plim__text_table_fini(&by.names);
+    return status;
+}
