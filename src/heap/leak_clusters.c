@@ -58,10 +58,13 @@ static void clusters_unite(uint32_t *forest, uint32_t a, uint32_t b)
 
 static void clusters_tie_wide(plim__leak_search *search, uint32_t *forest, uint32_t node)
 {
-    for (uint32_t at = search->groups[search->group[node]].up; at != PLIM_NONE;
-         at = search->groups[at].up) {
+    uint32_t own = search->group[node];
+    for (uint32_t at = search->groups[own].up; at != PLIM_NONE; at = search->groups[at].up) {
         plim__leak_group *wide = &search->groups[at];
-        if (wide->part_count < 2 || !wide->grows || wide->rounds != search->all_rounds)
+        bool passes = wide->grows && wide->rounds == search->all_rounds;
+        if (wide->loose)
+            passes = search->groups[own].accepted == own;
+        if (wide->part_count < 2 || !passes)
             continue;
         if (wide->first == PLIM_NONE)
             wide->first = node;
@@ -235,7 +238,7 @@ static uint64_t clusters_weight(const plim__leak_search *search, const plim__lea
 
 /*
  * Contexts, suspended functions and promises are what leaks even where their functions and
- * closures weigh more. A promise counts if it is on top, or waits for one; so does a task, which
+ * closures weigh more; a timer of a duration of its own comes with a list of its own. A promise counts if it is on top, or waits for one; so does a task, which
  * hangs on what it waits for by functions of V8's.
  */
 static const plim__leak_class *clusters_special(const plim__leak_search *search,
@@ -246,6 +249,8 @@ static const plim__leak_class *clusters_special(const plim__leak_search *search,
     const plim_graph *graph = search->graph;
     const plim__leak_class *promise = NULL;
     const plim__leak_class *task = NULL;
+    const plim__leak_class *timer = NULL;
+    bool timers = plim__leak_is_named(graph, heaviest->sample, "TimersList");
     uint32_t keeper = search->owner[search->last->dominator[heaviest->sample]];
     bool waits = plim__leak_is_named(graph, keeper, "Promise") ||
                  plim__leak_is_named(graph, search->holder[heaviest->sample], "Promise");
@@ -253,7 +258,11 @@ static const plim__leak_class *clusters_special(const plim__leak_search *search,
         const plim__leak_class *one = &clusters->classes[i];
         if (one->key == PLIM__KEY_FUNCTION)
             cluster->function = one->sample;
-        if (one->rounds != search->all_rounds || (one->top_count == 0 && !waits))
+        if (one->rounds != search->all_rounds)
+            continue;
+        if (timers && plim__leak_is_named(graph, one->sample, "Timeout"))
+            timer = one;
+        if (one->top_count == 0 && !waits)
             continue;
         if (plim__leak_is_named(graph, one->sample, "Promise"))
             promise = one;
@@ -261,6 +270,8 @@ static const plim__leak_class *clusters_special(const plim__leak_search *search,
                  plim__leak_is_suspended(graph, one->sample))
             task = one;
     }
+    if (timer != NULL)
+        return timer;
     bool is_task = task != NULL && (waits || task == heaviest);
     if (is_task)
         cluster->task = task->sample;

@@ -13,7 +13,8 @@
  * bounded cache, the second alone of a program that merely moves things around.
  * A leak may be spread so thin over many old holders (a list per user) that none of them grows in
  * every round: wide groups add such holders up, if they are elements of one collection and hold
- * in the same way.
+ * in the same way. Where the collection does not keep its elements alone (Node's lists of timers
+ * are in a map and in a queue), its wide group is loose: it ties together what passes by itself.
  *
  * Invariants: I1 holder[n] is PLIM_NONE exactly for old nodes. I2 a group's up is a wide group of
  * the same key. I3 accepted is PLIM_NONE, the group itself, or some up of it.
@@ -211,34 +212,67 @@ static plim_status groups_fill(plim__leak_search *search, plim_error *err)
     return PLIM_OK;
 }
 
-/*
- * The collection that `holder` is an element of, or a part of an element; PLIM_NONE if it is
- * none. The shape says how: the classes and properties on the way.
- */
-static uint32_t groups_collection(const plim__leak_search *search, uint32_t holder,
-                                  uint32_t *in_out_shape)
+static bool groups_is_collection(const plim__leak_search *search, uint32_t node)
+{
+    return search->birth[node] == 0 && search->role[node] == PLIM__ROLE_THING &&
+           search->graph->node_type[node] != PLIM_NODE_CLOSURE &&
+           !plim__leak_is_global(search->last, node);
+}
+
+/* Where a thing is an element of something that does not keep it alone: the lowest such one. */
+static uint32_t groups_listed_in(const plim__leak_search *search, uint32_t node)
+{
+    uint32_t found = PLIM_NONE;
+    uint32_t count = plim_analysis_retainer_count(search->last, node);
+    for (uint32_t i = 0; i < count && i < LEAK_RETAINERS_LOOKED_AT; i++) {
+        plim_retainer retainer = plim_analysis_retainer(search->last, node, i);
+        uint32_t owner = search->owner[retainer.from];
+        uint8_t type = search->graph->edge_type[retainer.edge];
+        bool as_element = type == PLIM_EDGE_ELEMENT ||
+                          (search->graph->node_type[retainer.from] == PLIM_NODE_ARRAY &&
+                           type != PLIM_EDGE_WEAK);
+        if (as_element && owner < found && groups_is_collection(search, owner))
+            found = owner;
+    }
+    return found;
+}
+
+/* A way from a holder up to the collection it is an element of. */
+typedef struct leak_climb {
+    uint32_t at;    /* the holder, then the collection */
+    uint32_t shape; /* how: the classes and properties on the way */
+    bool loose;     /* the collection does not keep it alone */
+} leak_climb;
+
+/* Climbs to the collection that a holder is an element of, or a part of an element. */
+static bool groups_climb(const plim__leak_search *search, leak_climb *climb)
 {
     const plim_graph *graph = search->graph;
-    uint32_t at = holder;
-    uint32_t shape = *in_out_shape;
+    uint32_t at = climb->at;
+    uint32_t shape = climb->shape;
     for (uint32_t climbed = 0; climbed < LEAK_CLIMB_MAX; climbed++) {
+        if (search->role[at] != PLIM__ROLE_THING)
+            return false;
         uint32_t outer = groups_outer(search, at);
-        if (search->role[at] != PLIM__ROLE_THING || search->role[outer] != PLIM__ROLE_THING ||
-            graph->node_type[outer] == PLIM_NODE_CLOSURE ||
-            plim__leak_is_global(search->last, outer))
-            return PLIM_NONE;
-        leak_step step = groups_step(search, outer, at);
+        leak_step step = {.name = 0};
+        if (groups_is_collection(search, outer))
+            step = groups_step(search, outer, at);
+        if (!step.by_name && !step.as_element) {
+            outer = groups_listed_in(search, at);
+            step.as_element = outer != PLIM_NONE;
+            climb->loose = true;
+        }
         uint32_t name = step.by_name && !step.as_element ? step.name : 0;
         shape = groups_hash(graph->node_name[at], name, shape) | 1;
         if (step.as_element) {
-            *in_out_shape = shape;
-            return outer;
+            climb->at = outer;
+            climb->shape = shape;
         }
-        if (!step.by_name)
-            return PLIM_NONE;
+        if (step.as_element || !step.by_name)
+            return step.as_element;
         at = outer;
     }
-    return PLIM_NONE;
+    return false;
 }
 
 /* Wide groups: each group adds itself to those above it. */
@@ -247,18 +281,17 @@ static plim_status groups_widen(plim__leak_search *search, plim_error *err)
     uint32_t base_count = search->group_count;
     for (uint32_t i = 0; i < base_count; i++) {
         uint32_t below = i;
-        uint32_t holder = search->groups[i].holder;
-        uint32_t shape = 0;
+        leak_climb climb = {.at = search->groups[i].holder};
         for (uint32_t level = 0; level < LEAK_CLIMB_MAX; level++) {
-            holder = groups_collection(search, holder, &shape);
-            if (holder == PLIM_NONE)
+            if (climb.loose || !groups_climb(search, &climb))
                 break;
             uint32_t wide;
             plim_status status =
-                groups_at(search, holder, search->groups[i].key, shape, &wide, err);
+                groups_at(search, climb.at, search->groups[i].key, climb.shape, &wide, err);
             if (status != PLIM_OK)
                 return status;
             search->groups[below].up = wide;
+            search->groups[wide].loose |= climb.loose;
             search->groups[wide].rounds |= search->groups[i].rounds;
             search->groups[wide].part_count++;
             below = wide;
@@ -344,9 +377,9 @@ static plim_status groups_count(plim__leak_search *search, uint32_t snapshot,
 {
     const plim_analysis *analysis = search->snapshots[snapshot];
     plim__leak_keys keys;
-    plim__leak_tree tree;
-    plim__leak_ids holders;
-    leak_positions positions;
+    plim__leak_tree tree = {.order = NULL};
+    plim__leak_ids holders = {.mask = 0};
+    leak_positions positions = {.first = NULL};
     plim_status status =
         plim__leak_keys_init(&keys, analysis->graph, &search->names, memory, err);
     if (status == PLIM_OK)
@@ -387,7 +420,7 @@ static void groups_accept(plim__leak_search *search)
         }
         for (uint32_t up = group->up; up != PLIM_NONE; up = search->groups[up].up) {
             const plim__leak_group *wide = &search->groups[up];
-            if (wide->part_count >= 2 && groups_is_candidate(search, wide)) {
+            if (wide->part_count >= 2 && !wide->loose && groups_is_candidate(search, wide)) {
                 group->accepted = up;
                 break;
             }

@@ -265,7 +265,10 @@ static void say_task(leak_said *said)
         plim__leak_follow(said->graph, said->scene->task, PLIM_EDGE_INTERNAL, "function");
     say(said, "Tasks are started and never end, ");
     say_function(said, function != PLIM_NONE ? function : said->scene->task);
-    say_kept_in(said, "; they wait in ");
+    bool waits = said->scene->path != NULL &&
+                 plim__leak_is_named(said->graph, said->scene->path->nodes[said->scene->at],
+                                     "Promise");
+    say_kept_in(said, waits ? "; they wait for " : "; they are kept in ");
     say_growth(said, "more");
 }
 

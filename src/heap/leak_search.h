@@ -119,6 +119,7 @@ typedef struct plim__leak_group {
     uint32_t accepted; /* itself, a wide group, or PLIM_NONE */
     uint32_t first;    /* for the clusters: some member, or PLIM_NONE */
     bool grows;        /* in every round so far */
+    bool loose;        /* of a wide group: the collection does not keep its elements alone */
 } plim__leak_group;
 
 /** Everything known of the last snapshot, and the groups. */
