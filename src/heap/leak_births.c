@@ -7,10 +7,9 @@
  * Invariant: an id that is in snapshot j and in the last is taken to be the same object
  * throughout; V8 never gives an id twice within one series.
  */
-#include "heap/leak_search.h"
-
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "heap/leak_search.h"
 
 /* Merges two sorted runs of ordinals into out. */
 static void births_merge(const plim_graph *graph, const uint32_t *runs, uint32_t middle,
@@ -19,9 +18,8 @@ static void births_merge(const plim_graph *graph, const uint32_t *runs, uint32_t
     uint32_t left = 0;
     uint32_t right = middle;
     for (uint32_t i = 0; i < count; i++) {
-        bool from_left = right == count ||
-                         (left < middle && plim__leak_id(graph, runs[left]) <=
-                                               plim__leak_id(graph, runs[right]));
+        bool from_left = right == count || (left < middle && plim__leak_id(graph, runs[left]) <=
+                                                                 plim__leak_id(graph, runs[right]));
         out[i] = from_left ? runs[left++] : runs[right++];
     }
 }
@@ -45,9 +43,8 @@ static uint32_t *births_sorted(const plim_graph *graph, plim__leak_memory *memor
             uint32_t start = (uint32_t)at;
             uint32_t middle = (uint32_t)(count - at < width ? count - at : width);
             uint32_t both = (uint32_t)(count - at < 2 * width ? count - at : 2 * width);
-            bool in_order = middle == both ||
-                            plim__leak_id(graph, sorted[start + middle - 1]) <=
-                                plim__leak_id(graph, sorted[start + middle]);
+            bool in_order = middle == both || plim__leak_id(graph, sorted[start + middle - 1]) <=
+                                                  plim__leak_id(graph, sorted[start + middle]);
             if (in_order)
                 memcpy(other + start, sorted + start, both * sizeof *sorted);
             else
@@ -74,15 +71,13 @@ static void births_join(const plim_graph *last, const uint32_t *last_sorted,
             birth[last_sorted[i]] = round;
         if (a <= b)
             i++;
-        if (b <= a && (a != b || i == last->node_count ||
-                       plim__leak_id(last, last_sorted[i]) != b))
+        if (b <= a && (a != b || i == last->node_count || plim__leak_id(last, last_sorted[i]) != b))
             k++;
     }
 }
 
 plim_status plim__leak_births_find(const plim_analysis *const *snapshots, uint32_t count,
-                                   plim__leak_memory *memory, uint8_t **out_birth,
-                                   plim_error *err)
+                                   plim__leak_memory *memory, uint8_t **out_birth, plim_error *err)
 {
     PLIM_CHECK(count >= 2 && count <= PLIM_LEAKS_ROUNDS_MAX);
     const plim_graph *last = snapshots[count - 1]->graph;

@@ -5,22 +5,24 @@
  * half of the first; what fills up while a program warms up grows less and less. Rows of the
  * same name are one class here: scripts have other numbers in another process.
  *
- * Classes whose objects are mostly held by objects of another leaking class are part of that
- * one's leak and are not reported again.
+ * Classes whose objects are mostly held by objects of another leaking class, and by many of them
+ * (a Map of sessions is one Map, whatever Maps the sessions have), are part of that one's leak and
+ * are not reported again.
  *
  * Invariant: bytes[round] of a class is the sum of shallow sizes, as DevTools' Summary has it.
  */
-#include "heap/leak_search.h"
-
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "heap/leak_search.h"
 
 typedef struct leak_kept_class {
     uint64_t retained_bytes;
     uint64_t count;
-    uint64_t votes;       /* members held by some other leaking class: a majority vote */
-    uint64_t held;        /* of those, by the favourite */
-    uint32_t favourite;
+    uint64_t votes;     /* for the favourite, in a majority vote of the members */
+    uint64_t held;      /* members held by the favourite */
+    uint64_t holders;   /* how many of the favourite hold them */
+    uint32_t favourite; /* the class that holds most members; PLIM_NONE: none that leaks */
+    uint32_t last_holder;
     uint32_t sample;
     bool leaks;
 } leak_kept_class;
@@ -65,8 +67,7 @@ static plim_status by_class_names(leak_by_class *by, plim_error *err)
     by->classes = plim__leak_take(by->scratch, by->names.count, sizeof *by->classes);
     by->class_of_row =
         plim__leak_take(by->scratch, plim_analysis_class_count(last), sizeof(uint32_t));
-    if (by->bytes == NULL || by->counts == NULL || by->classes == NULL ||
-        by->class_of_row == NULL)
+    if (by->bytes == NULL || by->counts == NULL || by->classes == NULL || by->class_of_row == NULL)
         return plim__no_memory(err, "the search for leaks");
     return PLIM_OK;
 }
@@ -108,47 +109,72 @@ static uint32_t by_class_of(const leak_by_class *by, const plim_analysis *last, 
     return by->class_of_row[facts.class_index];
 }
 
-/* The class that holds most objects of each leaking class, by majority vote. */
+/* Casts the vote of one member, or, once the favourite is known, counts it. */
+static void by_class_vote(leak_kept_class *one, uint32_t holder, uint32_t holder_class,
+                          bool counting)
+{
+    if (counting) {
+        one->held += holder_class == one->favourite;
+        one->holders += holder_class == one->favourite && holder != one->last_holder;
+        one->last_holder = holder;
+    } else if (one->votes == 0) {
+        one->favourite = holder_class;
+        one->votes = 1;
+    } else {
+        one->votes += holder_class == one->favourite ? 1 : (uint64_t)0 - 1;
+    }
+}
+
+/* Lets each member of a leaking class vote, or count, for the class of what holds it. */
+static void by_class_poll(leak_by_class *by, const plim__leak_tree *tree, uint32_t *around,
+                          bool counting)
+{
+    const plim_analysis *last = by->snapshots[by->count - 1];
+    for (uint32_t i = 0; i < last->graph->node_count; i++) {
+        uint32_t node = tree->order[i];
+        uint32_t outer = i == 0 ? PLIM_NONE : around[last->dominator[node]];
+        leak_kept_class *one = &by->classes[by_class_of(by, last, node)];
+        around[node] = one->leaks ? node : outer;
+        if (!one->leaks)
+            continue;
+        int32_t distance = last->distance[node];
+        int32_t best = last->distance[one->sample];
+        if (!counting && (one->count++ == 0 || (distance >= 0 && (best < 0 || distance < best))))
+            one->sample = node;
+        by_class_vote(one, outer, outer == PLIM_NONE ? PLIM_NONE : by_class_of(by, last, outer),
+                      counting);
+    }
+}
+
+/* The class that holds most objects of each leaking class, by majority vote (Boyer and Moore). */
 static plim_status by_class_votes(leak_by_class *by, plim_error *err)
 {
     const plim_analysis *last = by->snapshots[by->count - 1];
-    uint32_t node_count = last->graph->node_count;
-    plim__leak_tree tree;
+    plim__leak_tree tree = {.order = NULL};
     plim_status status = plim__leak_tree_make(last, by->scratch, &tree, err);
-    uint32_t *around = plim__leak_take(by->scratch, node_count, sizeof *around);
-    if (status != PLIM_OK || around == NULL)
-        return status != PLIM_OK ? status : plim__no_memory(err, "the search for leaks");
-    for (uint32_t i = 0; i < node_count; i++) {
-        uint32_t node = tree.order[i];
-        uint32_t outer = i == 0 ? PLIM_NONE : around[last->dominator[node]];
-        uint32_t number = by_class_of(by, last, node);
-        leak_kept_class *one = &by->classes[number];
-        around[node] = one->leaks ? number : outer;
-        if (!one->leaks)
-            continue;
-        if (one->count++ == 0 || last->distance[node] < last->distance[one->sample] ||
-            last->distance[one->sample] < 0)
-            one->sample = node;
-        /* A member inside its own class counts with the one it is inside of. */
-        if (outer == number)
-            continue;
-        if (one->votes == 0)
-            one->favourite = outer;
-        one->votes += outer == one->favourite ? 1 : (uint64_t)0 - 1;
-        one->held += outer != PLIM_NONE;
-    }
+    if (status != PLIM_OK)
+        return status;
+    uint32_t *around = plim__leak_take(by->scratch, last->graph->node_count, sizeof *around);
+    if (around == NULL)
+        return plim__no_memory(err, "the search for leaks");
+    by_class_poll(by, &tree, around, false);
+    by_class_poll(by, &tree, around, true);
     return PLIM_OK;
 }
 
-/* Follows favourites; a circle ends where it started, and then the class stands for itself. */
+/* Whether a class is part of another's leak. Of two that hold each other the first stands. */
 static bool by_class_is_part(const leak_by_class *by, uint32_t number)
 {
+    enum { FEW = 20 }; /* one in so many of the favourite has some of it */
     const leak_kept_class *one = &by->classes[number];
-    if (one->votes == 0 || one->favourite == PLIM_NONE || one->held * 2 < one->count)
+    if (one->favourite == PLIM_NONE || one->favourite == number || one->held * 2 < one->count)
         return false;
     const leak_kept_class *other = &by->classes[one->favourite];
-    bool circle = other->votes > 0 && other->favourite == number && number < one->favourite;
-    return !circle;
+    if (one->holders * FEW < other->count)
+        return false;
+    bool circle = other->favourite == number && other->held * 2 >= other->count &&
+                  other->holders * FEW >= one->count;
+    return !circle || number > one->favourite;
 }
 
 static plim_status by_class_fill(const leak_by_class *by, uint32_t number,

@@ -14,12 +14,12 @@
  * of_node of the nearest such dominator of n, n included. C3 a cluster that is not dropped has a
  * class whose members were born in every round.
  */
-#include "heap/leak_search.h"
-
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "heap/leak_search.h"
 
-bool plim__leak_takes_part(const plim__leak_search *search, uint32_t node)
+/* Whether a new node takes part in a cluster. */
+static bool clusters_takes_part(const plim__leak_search *search, uint32_t node)
 {
     if (search->birth[node] == 0)
         return false;
@@ -29,11 +29,11 @@ bool plim__leak_takes_part(const plim__leak_search *search, uint32_t node)
     return group != PLIM_NONE && search->groups[group].accepted != PLIM_NONE;
 }
 
-uint32_t plim__leak_anchor(const plim__leak_search *search, uint32_t node)
+/* The old thing whose contents a node belongs to, or PLIM_NONE: what ties clusters together. */
+static uint32_t clusters_anchor(const plim__leak_search *search, uint32_t node)
 {
     uint32_t owner = search->owner[node];
-    return search->birth[owner] == 0 && search->role[owner] == PLIM__ROLE_THING ? owner
-                                                                                : PLIM_NONE;
+    return search->birth[owner] == 0 && search->role[owner] == PLIM__ROLE_THING ? owner : PLIM_NONE;
 }
 
 /* Union by linking to the lower ordinal, with path halving: forests stay shallow in practice. */
@@ -77,15 +77,15 @@ static void clusters_tie(plim__leak_search *search, uint32_t *forest)
     const plim_graph *graph = search->graph;
     for (uint32_t node = 0; node < graph->node_count; node++) {
         uint32_t from = node;
-        if (!plim__leak_takes_part(search, node))
-            from = search->birth[node] == 0 ? plim__leak_anchor(search, node) : PLIM_NONE;
+        if (!clusters_takes_part(search, node))
+            from = search->birth[node] == 0 ? clusters_anchor(search, node) : PLIM_NONE;
         else if (search->group[node] != PLIM_NONE)
             clusters_tie_wide(search, forest, node);
         if (from == PLIM_NONE)
             continue;
         for (uint32_t edge = graph->first_edge[node]; edge < graph->first_edge[node + 1]; edge++) {
             uint32_t to = graph->edge_to[edge];
-            if (plim__leak_takes_part(search, to) && plim__leak_edge_keeps(graph, node, edge))
+            if (clusters_takes_part(search, to) && plim__leak_edge_keeps(graph, node, edge))
                 clusters_unite(forest, from, to);
         }
     }
@@ -104,7 +104,7 @@ static plim_status clusters_number(plim__leak_search *search, uint32_t *forest,
         return plim__no_memory(err, "the search for leaks");
     for (uint32_t node = 0; node < node_count; node++) {
         clusters->of_node[node] = PLIM_NONE;
-        if (search->group[node] == PLIM_NONE || !plim__leak_takes_part(search, node))
+        if (search->group[node] == PLIM_NONE || !clusters_takes_part(search, node))
             continue;
         uint32_t root = clusters_find(forest, node);
         if (number[root] == 0)
@@ -217,15 +217,13 @@ static plim_status clusters_sum(plim__leak_search *search, plim__leak_clusters *
             class_at->top_count++;
             class_at->top_retained += search->last->retained[node];
         }
-        if (clusters_is_better(search, node, is_top, class_at->sample,
-                               class_at->sample_is_top)) {
+        if (clusters_is_better(search, node, is_top, class_at->sample, class_at->sample_is_top)) {
             class_at->sample = node;
             class_at->sample_is_top = is_top;
         }
     }
     return PLIM_OK;
 }
-
 
 /* The weight of a class as the name of its cluster; 0 if it cannot be. */
 static uint64_t clusters_weight(const plim__leak_search *search, const plim__leak_class *one)
@@ -238,8 +236,9 @@ static uint64_t clusters_weight(const plim__leak_search *search, const plim__lea
 
 /*
  * Contexts, suspended functions and promises are what leaks even where their functions and
- * closures weigh more; a timer of a duration of its own comes with a list of its own. A promise counts if it is on top, or waits for one; so does a task, which
- * hangs on what it waits for by functions of V8's.
+ * closures weigh more; a timer of a duration of its own comes with a list of its own. A promise
+ * counts if it is on top, or waits for one; so does a task, which hangs on what it waits for by
+ * functions of V8's.
  */
 static const plim__leak_class *clusters_special(const plim__leak_search *search,
                                                 const plim__leak_clusters *clusters,
@@ -358,12 +357,11 @@ static plim_status clusters_measure(plim__leak_search *search, plim__leak_cluste
  * Whether most members of a cluster of text are one text: a vote by majority (Boyer and Moore),
  * then a count. The sample becomes one of them. Texts that V8 has in pieces have no name to tell.
  */
-static plim_status clusters_compare_texts(plim__leak_search *search,
-                                          plim__leak_clusters *clusters, plim_error *err)
+static plim_status clusters_compare_texts(plim__leak_search *search, plim__leak_clusters *clusters,
+                                          plim_error *err)
 {
     const plim_graph *graph = search->graph;
-    uint32_t *favourite =
-        plim__leak_take(&search->memory, clusters->count, sizeof *favourite);
+    uint32_t *favourite = plim__leak_take(&search->memory, clusters->count, sizeof *favourite);
     uint64_t *votes = plim__leak_take(&search->memory, clusters->count, sizeof *votes);
     if (favourite == NULL || votes == NULL)
         return plim__no_memory(err, "the search for leaks");

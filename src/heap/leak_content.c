@@ -10,10 +10,9 @@
  * A cluster no old thing contains is left as it is if a scope holds it (a variable); if only V8
  * does, it must be made of real objects: what V8 keeps in its own caches is text and code.
  */
-#include "heap/leak_search.h"
-
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "heap/leak_search.h"
 
 enum {
     LEAK_ANCHORS_MAX = 64,    /* things that contain one leak; more say nothing new */
@@ -59,8 +58,7 @@ static void content_find_anchors(leak_content *content)
             uint32_t to = graph->edge_to[edge];
             uint32_t cluster = content->clusters->of_node[to];
             if (cluster == PLIM_NONE || content->doubt_of[cluster] == 0 ||
-                search->groups[search->group[to]].key !=
-                    content->clusters->items[cluster].key ||
+                search->groups[search->group[to]].key != content->clusters->items[cluster].key ||
                 !plim__leak_edge_keeps(graph, node, edge))
                 continue;
             content_add_anchor(&content->doubts[content->doubt_of[cluster] - 1], owner);
@@ -127,8 +125,8 @@ static uint64_t content_count(leak_content *content, uint32_t number, leak_walk 
     return members;
 }
 
-static plim_status content_look(leak_content *content, uint32_t snapshot,
-                                plim__leak_memory *memory, plim_error *err)
+static plim_status content_look(leak_content *content, uint32_t snapshot, plim__leak_memory *memory,
+                                plim_error *err)
 {
     const plim_graph *graph = content->search->snapshots[snapshot]->graph;
     leak_walk walk;
@@ -160,8 +158,7 @@ static bool content_is_of_the_system(const plim__leak_search *search,
                                      const plim__leak_cluster *cluster)
 {
     return search->role[cluster->holder] < PLIM__ROLE_SCOPE &&
-           (cluster->key < PLIM__KEY_NAMES ||
-            search->role[cluster->sample] != PLIM__ROLE_THING);
+           (cluster->key < PLIM__KEY_NAMES || search->role[cluster->sample] != PLIM__ROLE_THING);
 }
 
 plim_status plim__leak_content_check(plim__leak_search *search, plim__leak_clusters *clusters,

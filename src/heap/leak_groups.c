@@ -19,11 +19,10 @@
  * Invariants: I1 holder[n] is PLIM_NONE exactly for old nodes. I2 a group's up is a wide group of
  * the same key. I3 accepted is PLIM_NONE, the group itself, or some up of it.
  */
-#include "heap/leak_search.h"
-
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "heap/leak_search.h"
 
 enum {
     LEAK_RETAINERS_LOOKED_AT = 64, /* an element of a collection has few; most have one or two */
@@ -65,8 +64,7 @@ static uint32_t groups_outer(const plim__leak_search *search, uint32_t node)
 
 static bool groups_same_class(const plim_graph *graph, uint32_t a, uint32_t b)
 {
-    return graph->node_type[a] == graph->node_type[b] &&
-           graph->node_name[a] == graph->node_name[b];
+    return graph->node_type[a] == graph->node_type[b] && graph->node_name[a] == graph->node_name[b];
 }
 
 /*
@@ -86,8 +84,8 @@ static uint32_t groups_past_chain(const plim__leak_search *search, uint32_t node
         from = at;
         at = groups_outer(search, at);
     }
-    uint32_t end = groups_same_class(search->graph, at, node) && above[at] != 0 ? above[at] - 1
-                                                                                : at;
+    uint32_t end =
+        groups_same_class(search->graph, at, node) && above[at] != 0 ? above[at] - 1 : at;
     for (uint32_t i = holder; i != at; i = groups_outer(search, i))
         above[i] = end + 1;
     return end;
@@ -124,8 +122,7 @@ static plim_status groups_columns(plim__leak_search *search, plim_error *err)
             continue;
         settled[node] = 1;
         if (search->role[node] == PLIM__ROLE_THING)
-            search->holder[node] =
-                groups_past_chain(search, node, search->holder[node], above);
+            search->holder[node] = groups_past_chain(search, node, search->holder[node], above);
     }
     return PLIM_OK;
 }
@@ -145,9 +142,8 @@ static plim_status groups_make_room(plim__leak_search *search, plim_error *err)
         return PLIM_OK;
     uint32_t capacity = search->group_capacity == 0 ? 1024 : search->group_capacity * 2;
     PLIM_CHECK(capacity > search->group_capacity);
-    plim__leak_group *groups =
-        plim__leak_grow(&search->memory, search->groups, search->group_capacity, capacity,
-                        sizeof *groups);
+    plim__leak_group *groups = plim__leak_grow(&search->memory, search->groups,
+                                               search->group_capacity, capacity, sizeof *groups);
     uint32_t *slots = plim__leak_take(&search->memory, (size_t)capacity * 2, sizeof *slots);
     if (groups == NULL || slots == NULL)
         return plim__no_memory(err, "the search for leaks");
@@ -228,9 +224,9 @@ static uint32_t groups_listed_in(const plim__leak_search *search, uint32_t node)
         plim_retainer retainer = plim_analysis_retainer(search->last, node, i);
         uint32_t owner = search->owner[retainer.from];
         uint8_t type = search->graph->edge_type[retainer.edge];
-        bool as_element = type == PLIM_EDGE_ELEMENT ||
-                          (search->graph->node_type[retainer.from] == PLIM_NODE_ARRAY &&
-                           type != PLIM_EDGE_WEAK);
+        bool as_element =
+            type == PLIM_EDGE_ELEMENT ||
+            (search->graph->node_type[retainer.from] == PLIM_NODE_ARRAY && type != PLIM_EDGE_WEAK);
         if (as_element && owner < found && groups_is_collection(search, owner))
             found = owner;
     }
@@ -317,8 +313,7 @@ static plim_status groups_find_holders(const plim__leak_search *search, const pl
         return status;
     for (uint32_t i = 0; i < search->group_count; i++)
         if (groups_is_candidate(search, &search->groups[i]))
-            plim__leak_ids_add(out_holders,
-                               plim__leak_id(search->graph, search->groups[i].holder));
+            plim__leak_ids_add(out_holders, plim__leak_id(search->graph, search->groups[i].holder));
     plim__leak_ids_locate(out_holders, graph);
     return PLIM_OK;
 }
@@ -380,8 +375,7 @@ static plim_status groups_count(plim__leak_search *search, uint32_t snapshot,
     plim__leak_tree tree = {.order = NULL};
     plim__leak_ids holders = {.mask = 0};
     leak_positions positions = {.first = NULL};
-    plim_status status =
-        plim__leak_keys_init(&keys, analysis->graph, &search->names, memory, err);
+    plim_status status = plim__leak_keys_init(&keys, analysis->graph, &search->names, memory, err);
     if (status == PLIM_OK)
         status = plim__leak_tree_make(analysis, memory, &tree, err);
     if (status == PLIM_OK)
@@ -394,8 +388,7 @@ static plim_status groups_count(plim__leak_search *search, uint32_t snapshot,
         plim__leak_group *group = &search->groups[i];
         if (!groups_is_candidate(search, group))
             continue;
-        uint32_t holder =
-            plim__leak_ids_get(&holders, plim__leak_id(search->graph, group->holder));
+        uint32_t holder = plim__leak_ids_get(&holders, plim__leak_id(search->graph, group->holder));
         uint32_t members = 0;
         if (holder != PLIM_NONE)
             members = positions_below(&positions, group->key, tree.end[holder]) -

@@ -6,10 +6,9 @@
  * Invariant: at most half of the slots are filled. Slots are mixed, so that ids in a row, which
  * is what V8 gives, do not pile up.
  */
-#include "heap/leak_search.h"
-
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "heap/leak_search.h"
 
 static uint32_t ids_slot(const plim__leak_ids *ids, uint64_t id)
 {
@@ -32,9 +31,8 @@ plim_status plim__leak_ids_init(plim__leak_ids *ids, uint32_t most, plim__leak_m
     ids->mask = slots - 1;
     ids->ids = plim__leak_take(memory, slots, sizeof *ids->ids);
     ids->ordinals = plim__leak_take(memory, slots, sizeof *ids->ordinals);
-    return ids->ids != NULL && ids->ordinals != NULL
-               ? PLIM_OK
-               : plim__no_memory(err, "the search for leaks");
+    return ids->ids != NULL && ids->ordinals != NULL ? PLIM_OK
+                                                     : plim__no_memory(err, "the search for leaks");
 }
 
 void plim__leak_ids_add(plim__leak_ids *ids, uint64_t id)

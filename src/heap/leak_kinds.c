@@ -18,9 +18,8 @@
  * The holder is the last old thing or scope on the way; elements of a chain give way to what
  * holds the chain.
  */
-#include "heap/leak_search.h"
-
 #include "base/assert.h"
+#include "heap/leak_search.h"
 
 static plim__leak_role kind_role(const plim__leak_scene *scene, uint32_t at)
 {
@@ -75,8 +74,7 @@ static void kind_find_holder(plim__leak_scene *scene)
             break;
         }
     /* A chain: old elements of the same class, each held by a property of the one before. */
-    while (at > 0 && kind_same_class(scene, at, last) &&
-           kind_role(scene, at) == PLIM__ROLE_THING &&
+    while (at > 0 && kind_same_class(scene, at, last) && kind_role(scene, at) == PLIM__ROLE_THING &&
            (kind_is_named(scene, from) || !kind_is_named(scene, at))) {
         bool by_table = false;
         for (uint32_t i = at + 1; i < from; i++)

@@ -5,10 +5,9 @@
  * optimiser and say nothing. Tables and backing stores belong to whatever holds them: a Map that
  * grows gets a new table, and that is no new object of the program's.
  */
-#include "heap/leak_search.h"
-
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "heap/leak_search.h"
 
 /* Objects and native nodes have names; V8 marks its own by this word. */
 static plim__leak_role leak_named_role(plim_text name, bool hidden)
@@ -102,7 +101,8 @@ static bool leak_is_weak_table(plim_text name, uint64_t id)
     size_t at = name.size_bytes - 1;
     uint64_t table = 0;
     uint64_t unit = 1;
-    while (at > 0 && name.data[at - 1] >= '0' && name.data[at - 1] <= '9' && unit < UINT64_MAX / 10) {
+    while (at > 0 && name.data[at - 1] >= '0' && name.data[at - 1] <= '9' &&
+           unit < UINT64_MAX / 10) {
         table += (uint64_t)(name.data[at - 1] - '0') * unit;
         unit *= 10;
         at--;

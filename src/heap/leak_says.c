@@ -6,12 +6,11 @@
  *
  * Invariant: said is always ended by NUL and never longer than its buffer.
  */
-#include "heap/leak_search.h"
-
 #include <stdio.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "heap/leak_search.h"
 
 enum {
     LEAK_SAYS_BYTES = 1024, /* one sentence; with every part at its limit it has some 600 */
@@ -105,9 +104,8 @@ static uint32_t say_inner_function(const plim_graph *graph, uint32_t node)
     static const char *const properties[] = {"_onTimeout", "listener", "callback"};
     for (uint32_t i = 0; i < 3 && node != PLIM_NONE; i++) {
         uint32_t inner = plim__leak_follow(graph, node, PLIM_EDGE_PROPERTY, properties[i]);
-        if (inner != PLIM_NONE &&
-            (graph->node_type[inner] == PLIM_NODE_CLOSURE ||
-             graph->node_type[inner] == PLIM_NODE_OBJECT))
+        if (inner != PLIM_NONE && (graph->node_type[inner] == PLIM_NODE_CLOSURE ||
+                                   graph->node_type[inner] == PLIM_NODE_OBJECT))
             node = inner;
     }
     uint32_t bound = plim__leak_follow(graph, node, PLIM_EDGE_INTERNAL, "bound_function");
@@ -187,7 +185,8 @@ static void say_growth(leak_said *said, const char *more)
         even = even && leak->growth_count[i] == leak->growth_count[0];
     }
     say(said, even ? ": " : ": about ");
-    say_number(said, leak->round_count == 0 ? 0 : (sum + leak->round_count / 2) / leak->round_count);
+    say_number(said,
+               leak->round_count == 0 ? 0 : (sum + leak->round_count / 2) / leak->round_count);
     say(said, " ");
     say(said, more);
     say(said, " each round.");
@@ -213,8 +212,7 @@ static plim_text say_key_in_table(const leak_said *said, uint32_t at)
     if (number == 0)
         return (plim_text){"", 0};
     snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)(number - 1));
-    uint32_t key =
-        plim__leak_follow(said->graph, path->nodes[at - 1], PLIM_EDGE_INTERNAL, wanted);
+    uint32_t key = plim__leak_follow(said->graph, path->nodes[at - 1], PLIM_EDGE_INTERNAL, wanted);
     if (key == PLIM_NONE || said->graph->node_type[key] != PLIM_NODE_STRING)
         return (plim_text){"", 0};
     return plim__graph_string(said->graph, said->graph->node_name[key]);
@@ -265,9 +263,9 @@ static void say_task(leak_said *said)
         plim__leak_follow(said->graph, said->scene->task, PLIM_EDGE_INTERNAL, "function");
     say(said, "Tasks are started and never end, ");
     say_function(said, function != PLIM_NONE ? function : said->scene->task);
-    bool waits = said->scene->path != NULL &&
-                 plim__leak_is_named(said->graph, said->scene->path->nodes[said->scene->at],
-                                     "Promise");
+    bool waits =
+        said->scene->path != NULL &&
+        plim__leak_is_named(said->graph, said->scene->path->nodes[said->scene->at], "Promise");
     say_kept_in(said, waits ? "; they wait for " : "; they are kept in ");
     say_growth(said, "more");
 }

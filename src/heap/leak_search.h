@@ -47,8 +47,7 @@ plim_status plim__leak_tree_make(const plim_analysis *analysis, plim__leak_memor
 
 /** Per node of the last snapshot: 0 if it was in the first one, else the round it was born in. */
 plim_status plim__leak_births_find(const plim_analysis *const *snapshots, uint32_t count,
-                                   plim__leak_memory *memory, uint8_t **out_birth,
-                                   plim_error *err);
+                                   plim__leak_memory *memory, uint8_t **out_birth, plim_error *err);
 
 /** A few ids, and where they are in one snapshot. */
 typedef struct plim__leak_ids {
@@ -113,13 +112,13 @@ typedef struct plim__leak_group {
     uint64_t previous; /* members in the snapshot looked at before */
     uint32_t holder;   /* ordinal in the last snapshot */
     uint32_t key;
-    uint32_t shape;    /* 0: not wide */
-    uint32_t up;       /* the wide group it is part of, or PLIM_NONE */
+    uint32_t shape;      /* 0: not wide */
+    uint32_t up;         /* the wide group it is part of, or PLIM_NONE */
     uint32_t part_count; /* of a wide group */
-    uint32_t accepted; /* itself, a wide group, or PLIM_NONE */
-    uint32_t first;    /* for the clusters: some member, or PLIM_NONE */
-    bool grows;        /* in every round so far */
-    bool loose;        /* of a wide group: the collection does not keep its elements alone */
+    uint32_t accepted;   /* itself, a wide group, or PLIM_NONE */
+    uint32_t first;      /* for the clusters: some member, or PLIM_NONE */
+    bool grows;          /* in every round so far */
+    bool loose;          /* of a wide group: the collection does not keep its elements alone */
 } plim__leak_group;
 
 /** Everything known of the last snapshot, and the groups. */
@@ -129,12 +128,12 @@ typedef struct plim__leak_search {
     const plim_analysis *const *snapshots;
     uint32_t count;
     const plim_analysis *last;
-    const plim_graph *graph;     /* of the last */
-    uint64_t all_rounds;         /* a bit for each */
+    const plim_graph *graph; /* of the last */
+    uint64_t all_rounds;     /* a bit for each */
 
     plim__text_table names;
-    plim__leak_keys keys;        /* of the last */
-    plim__leak_tree tree;        /* of the last */
+    plim__leak_keys keys; /* of the last */
+    plim__leak_tree tree; /* of the last */
     uint8_t *birth;
     uint8_t *role;
     uint32_t *owner;  /* the nearest dominator that is no part, or the node itself */
@@ -162,15 +161,15 @@ typedef struct plim__leak_cluster {
     uint64_t *growth_bytes; /* per round */
     uint64_t *growth_count; /* per round */
     uint64_t growth_total;
-    uint32_t key;           /* the class that names it */
+    uint32_t key; /* the class that names it */
     uint32_t sample;
-    uint32_t holder;        /* by dominators */
-    uint32_t first_class;   /* the classes in it; see plim__leak_class */
-    uint32_t task;          /* a suspended function in it, or PLIM_NONE */
-    uint32_t function;      /* some function in it, or PLIM_NONE */
-    bool realm;             /* a context is in it */
-    bool same_texts;        /* text, and most of it the same */
-    bool doubtful;          /* dominators say too little: see leak_content.c */
+    uint32_t holder;      /* by dominators */
+    uint32_t first_class; /* the classes in it; see plim__leak_class */
+    uint32_t task;        /* a suspended function in it, or PLIM_NONE */
+    uint32_t function;    /* some function in it, or PLIM_NONE */
+    bool realm;           /* a context is in it */
+    bool same_texts;      /* text, and most of it the same */
+    bool doubtful;        /* dominators say too little: see leak_content.c */
     bool dropped;
 } plim__leak_cluster;
 
@@ -207,12 +206,6 @@ plim_status plim__leak_clusters_find(plim__leak_search *search, plim__leak_clust
 /** Drops doubtful clusters whose holders do not hold more of the class from round to round. */
 plim_status plim__leak_content_check(plim__leak_search *search, plim__leak_clusters *clusters,
                                      plim_error *err);
-
-/** The old thing whose contents a node belongs to, or PLIM_NONE: what ties clusters together. */
-uint32_t plim__leak_anchor(const plim__leak_search *search, uint32_t node);
-
-/** Whether a new node takes part in a cluster. */
-bool plim__leak_takes_part(const plim__leak_search *search, uint32_t node);
 
 /** Whether a node is a generator or an async function in the middle of its work. */
 bool plim__leak_is_suspended(const plim_graph *graph, uint32_t node);

@@ -7,10 +7,9 @@
  * Invariant: order is a permutation of the nodes; start[n] < end[n]; a child's interval lies in
  * its dominator's.
  */
-#include "heap/leak_search.h"
-
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "heap/leak_search.h"
 
 struct plim__leak_block {
     plim__leak_block *next;

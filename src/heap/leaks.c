@@ -27,9 +27,9 @@ static plim_status leaks_check(const plim_analysis *const *snapshots, uint32_t c
                                plim_error *err)
 {
     if (count < 3 || count > PLIM_LEAKS_ROUNDS_MAX) {
-        plim_status status = plim_error_set(
-            err, PLIM_ERR_USAGE, "a search for leaks takes 3 to %d snapshots, not %u",
-            (int)PLIM_LEAKS_ROUNDS_MAX, (unsigned)count);
+        plim_status status = plim_error_set(err, PLIM_ERR_USAGE,
+                                            "a search for leaks takes 3 to %d snapshots, not %u",
+                                            (int)PLIM_LEAKS_ROUNDS_MAX, (unsigned)count);
         plim_error_hint(err, "take one before, one between and one after two equal rounds of work");
         return status;
     }
@@ -98,8 +98,8 @@ static plim_text leaks_name(const plim_analysis *last, uint32_t sample)
 
 /* What a cluster is beyond the leak it becomes; parallel to the leaks until they are ranked. */
 static plim_status leaks_from_cluster(const plim__leak_search *search,
-                                      const plim__leak_cluster *cluster,
-                                      plim__leak_memory *memory, plim_leak *out, plim_error *err)
+                                      const plim__leak_cluster *cluster, plim__leak_memory *memory,
+                                      plim_leak *out, plim_error *err)
 {
     uint32_t rounds = search->count - 1;
     uint64_t *growth = plim__leak_take(memory, (size_t)rounds * 2, sizeof *growth);
@@ -144,8 +144,7 @@ static plim_status leaks_describe(plim_leaks *leaks, uint32_t index, const plim_
     if (plim_paths_count(leak->paths) > 0)
         scene.path = plim_paths_get(leak->paths, 0);
     if (search != NULL) {
-        const plim__leak_cluster *cluster =
-            &clusters->items[clusters->of_node[leak->sample]];
+        const plim__leak_cluster *cluster = &clusters->items[clusters->of_node[leak->sample]];
         scene.birth = search->birth;
         scene.task = cluster->task;
         scene.function = cluster->function;
@@ -182,8 +181,7 @@ static plim_status leaks_collect(plim_leaks *leaks, const plim__leak_search *sea
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < clusters->count; i++)
-        count += !clusters->items[i].dropped &&
-                 clusters->items[i].growth_total >= min_growth_bytes;
+        count += !clusters->items[i].dropped && clusters->items[i].growth_total >= min_growth_bytes;
     leaks->items = plim__leak_take(&leaks->memory, count, sizeof *leaks->items);
     if (leaks->items == NULL)
         return plim__no_memory(err, "the search for leaks");
@@ -214,13 +212,12 @@ static plim_status leaks_find_by_id(plim_leaks *leaks, const plim_analysis *cons
     plim_status status = PLIM_OK;
     if (search.graph->node_count == 0)
         return PLIM_OK;
-    status =
-        plim__leak_births_find(snapshots, count, &search.memory, &search.birth, err);
+    status = plim__leak_births_find(snapshots, count, &search.memory, &search.birth, err);
     if (status == PLIM_OK)
         status = plim__leak_tree_make(search.last, &search.memory, &search.tree, err);
     if (status == PLIM_OK)
-        status = plim__leak_keys_init(&search.keys, search.graph, &search.names, &search.memory,
-                                      err);
+        status =
+            plim__leak_keys_init(&search.keys, search.graph, &search.names, &search.memory, err);
     if (status == PLIM_OK)
         status = plim__leak_groups_find(&search, err);
     if (status == PLIM_OK)
@@ -246,8 +243,8 @@ static plim_status leaks_find_by_class(plim_leaks *leaks, const plim_analysis *c
     leaks->items = rows.items;
     leaks->count = rows.count;
     if (status == PLIM_OK)
-        status = leaks_finish(leaks, snapshots[count - 1], options->paths_per_leak, NULL, NULL,
-                              err);
+        status =
+            leaks_finish(leaks, snapshots[count - 1], options->paths_per_leak, NULL, NULL, err);
     return status;
 }
 

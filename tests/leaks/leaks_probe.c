@@ -96,8 +96,8 @@ static void print_leaks(const probe *p, const plim_leaks *leaks)
         print_text(leak->name);
         printf(",\"kind\":\"%s\",\"count\":%" PRIu64 ",\"self_bytes\":%" PRIu64
                ",\"retained_bytes\":%" PRIu64 ",\"sample_id\":%" PRIu64 ",\"holder\":",
-               plim_leak_kind_name(leak->kind), leak->count, leak->self_bytes,
-               leak->retained_bytes, leak->sample_id);
+               plim_leak_kind_name(leak->kind), leak->count, leak->self_bytes, leak->retained_bytes,
+               leak->sample_id);
         print_text(holder.name);
         print_numbers("growth_bytes", leak->growth_bytes, leak->round_count);
         print_numbers("growth_count", leak->growth_count, leak->round_count);
@@ -123,8 +123,7 @@ static int sweep(probe *p)
         plim_status status = plim_leaks_find((const plim_analysis *const *)p->analyses, p->count,
                                              &p->options, &leaks, &err);
         plim_leaks_destroy(&leaks);
-        if (fault.live_bytes != 0 ||
-            (fault.refused > 0 && status != PLIM_ERR_NO_MEMORY) ||
+        if (fault.live_bytes != 0 || (fault.refused > 0 && status != PLIM_ERR_NO_MEMORY) ||
             (fault.refused == 0 && status != PLIM_OK)) {
             fprintf(stderr, "leaks_probe: request %" PRIu64 ": %s, %" PRId64 " bytes left\n", n,
                     plim_status_name(status), (int64_t)fault.live_bytes);

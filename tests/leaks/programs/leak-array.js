@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: an audit log in memory.
 //: leak {"name":"AuditRecord","kind":"growing collection","count":70,"holder":"log","says":["Array \"log\""]}
 'use strict';

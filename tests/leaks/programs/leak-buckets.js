@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak, spread over many old holders: none of them grows in every round, all do.
 //: leak {"name":"Message","kind":"growing collection","count":10,"holder":"rooms"}
 'use strict';

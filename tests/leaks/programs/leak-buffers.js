@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: buffers outside the V8 heap, held by small objects inside.
 //: leak {"kind":"growing collection","count":12,"holder":"chunks"}
 'use strict';

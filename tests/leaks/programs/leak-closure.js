@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: functions that are kept, each with the scope it captures.
-//: leak {"name":"Function","kind":"closure","count":100,"holder":"pending","says":["respond","leak-closure.js:10"]}
+//: leak {"name":"Function","kind":"closure","count":100,"holder":"pending","says":["respond","leak-closure.js:11"]}
 'use strict';
 const pending = [];
 

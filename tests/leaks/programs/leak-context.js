@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: a sandbox for each plug-in run, and all of them kept.
-//: leak {"kind":"detached context","count":2,"holder":"sandboxes"}
+//: leak {"kind":"detached context","count":2,"says":["Array \"sandboxes\""]}
 'use strict';
 const vm = require('node:vm');
 const sandboxes = [];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: generators that are started, parked in a list, and never run to their end.
 //: leak {"kind":"task that never ends","count":35,"holder":"parked","says":["cursor","leak-generator.js"]}
 'use strict';

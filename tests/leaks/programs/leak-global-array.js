@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: the forgotten `const` that makes a global of a list.
 //: leak {"name":"Upload","kind":"global reference","count":40,"holder":"uploads","says":["uploads"]}
 class Upload {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: every job leaves a property on the global object.
 //: leak {"name":"Job","kind":"global reference","count":40,"says":["job"]}
 'use strict';

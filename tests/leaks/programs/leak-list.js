@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: a linked list; the newest element holds all older ones.
 //: leak {"name":"Version","kind":"growing collection","count":45,"says":["newest"]}
 'use strict';

@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: each request adds a listener to a bus that lives for ever.
-//: leak {"name":"Function","kind":"listener","count":50,"holder":"_events","says":["\"config\"","leak-listener.js:13"]}
+//: leak {"name":"Function","kind":"listener","count":50,"holder":"_events","says":["\"config\"","leak-listener.js:14"]}
 'use strict';
 const { EventEmitter } = require('node:events');
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: sessions go into a Map and never leave it.
 //: leak {"name":"Session","kind":"growing collection","count":200,"holder":"sessions","says":["Session","Map \"sessions\"","leak-map.js","200"]}
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: a plain object used as a cache, without a bound.
 //: leak {"name":"Rendered","kind":"growing collection","count":90,"holder":"cache","says":["\"cache\""]}
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: one chain, ever longer, behind a link that never settles.
 //: leak {"name":"Promise","kind":"promise chain","count":60}
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: work is queued behind a promise that never settles.
 //: leak {"name":"Promise","kind":"promise chain","count":60,"holder":"ready"}
 'use strict';

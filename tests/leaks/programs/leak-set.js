@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: a Set of connections that nobody is taken out of.
 //: leak {"name":"Connection","kind":"growing collection","count":30,"holder":"seen","says":["Set"]}
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: each request waits for the abort of one signal that is never aborted.
 //: leak {"kind":"listener","count":50,"says":["\"abort\"","AbortSignal"]}
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: the same text again and again, each time a string of its own.
 //: leak {"name":"(string)","kind":"duplicated strings","count":150,"holder":"statuses","says":["delivered to the customer"]}
 'use strict';

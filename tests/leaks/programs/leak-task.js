@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: async functions that wait for a lock nobody ever gives back.
 //: leak {"kind":"task that never ends","count":35,"says":["worker","leak-task.js"]}
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: timeouts of many durations, hours away, that nobody clears.
 //: leak {"name":"Timeout","kind":"timer","count":25,"says":["retry"]}
 'use strict';

@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: timeouts hours away, each with a duration of its own.
-//: leak {"name":"Timeout","kind":"timer","count":25,"says":["expire","leak-timer-spread.js:7"]}
+//: leak {"name":"Timeout","kind":"timer","count":25,"says":["expire","leak-timer-spread.js:8"]}
 'use strict';
 let next = 0;
 function schedule(id) {

@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: each client gets a heartbeat that is never cleared.
-//: leak {"name":"Timeout","kind":"timer","count":25,"says":["heartbeat","leak-timer.js:8"]}
+//: leak {"name":"Timeout","kind":"timer","count":25,"says":["heartbeat","leak-timer.js:9"]}
 'use strict';
 class Client {
   constructor(id) { this.id = id; this.missed = [id]; }

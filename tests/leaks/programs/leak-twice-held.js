@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: each order is held from two sides, so that neither side alone keeps it.
 //: leak {"name":"Order","kind":"growing collection","count":55}
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Two planted leaks, and churn around them.
 //: leak {"name":"Tracker","kind":"growing collection","count":80,"holder":"trackers"}
 //: leak {"name":"Function","kind":"listener","count":15,"holder":"_events","says":["\"tick\""]}

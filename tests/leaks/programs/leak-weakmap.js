@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One planted leak: the WeakMap is innocent, the list of its keys is not.
 //: leak {"name":"Handle","kind":"growing collection","count":20,"holder":"open"}
 'use strict';

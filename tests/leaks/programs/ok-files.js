@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: files, streams, compression, hashes, sandboxes that end: Node's own machinery at work.
 'use strict';
 const crypto = require('node:crypto');

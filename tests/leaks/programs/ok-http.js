@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: a real HTTP server under load from the same process, connections kept and closed.
 'use strict';
 const http = require('node:http');

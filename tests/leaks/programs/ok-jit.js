@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: code is compiled, warmed up and optimised, each round another part of it.
 'use strict';
 const sources = [];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: listeners are added and removed, or run once.
 'use strict';
 const { EventEmitter, once } = require('node:events');

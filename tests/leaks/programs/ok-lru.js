@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: a cache at its capacity, where every round throws out what the last one brought.
 'use strict';
 class Entry {

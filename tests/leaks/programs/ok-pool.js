@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: objects of a pool go out and come back.
 'use strict';
 class Worker {

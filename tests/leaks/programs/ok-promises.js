@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: chains, races and async functions that all come to their end.
 'use strict';
 let tail = Promise.resolve();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: a linked queue that is worked through as fast as it fills, and promises one after another.
 'use strict';
 class Task {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: requests with many temporary objects, and counters of what they did.
 'use strict';
 const routes = { '/a': (r) => ({ ...r, a: 1 }), '/b': (r) => [r, r], '/c': (r) => JSON.stringify(r) };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: a ring of the last requests, full, and a rolling window of durations.
 'use strict';
 class LogLine {

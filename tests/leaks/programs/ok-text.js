@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: much text, many numbers made text, patterns, keys computed at run time; none is kept.
 'use strict';
 let next = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: timers that are cleared, and timers that fire.
 'use strict';
 let next = 0;

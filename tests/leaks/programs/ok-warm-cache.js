@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: a cache that fills while the program warms up and is then complete.
 'use strict';
 class Template {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Healthy: weak caches; nothing but the round itself holds what is in them.
 'use strict';
 const meta = new WeakMap();
