@@ -23,7 +23,7 @@ struct plim_leaks {
     uint32_t count;
 };
 
-static plim_status leaks_check(const plim_analysis *const *snapshots, uint32_t count,
+static plim_status found_check(const plim_analysis *const *snapshots, uint32_t count,
                                plim_error *err)
 {
     if (count < 3 || count > PLIM_LEAKS_ROUNDS_MAX) {
@@ -40,7 +40,7 @@ static plim_status leaks_check(const plim_analysis *const *snapshots, uint32_t c
     return PLIM_OK;
 }
 
-static bool leaks_outranks(const plim_leak *a, const plim_leak *b)
+static bool found_outranks(const plim_leak *a, const plim_leak *b)
 {
     uint64_t x = 0;
     uint64_t y = 0;
@@ -51,12 +51,12 @@ static bool leaks_outranks(const plim_leak *a, const plim_leak *b)
     return x != y ? x > y : a->sample < b->sample;
 }
 
-static void leaks_sift(plim_leak *items, uint32_t root, uint32_t count)
+static void found_sift(plim_leak *items, uint32_t root, uint32_t count)
 {
     for (;;) {
         uint32_t least = root;
         for (uint64_t child = 2u * (uint64_t)root + 1; child <= 2u * (uint64_t)root + 2; child++)
-            if (child < count && leaks_outranks(&items[least], &items[child]))
+            if (child < count && found_outranks(&items[least], &items[child]))
                 least = (uint32_t)child;
         if (least == root)
             return;
@@ -68,19 +68,19 @@ static void leaks_sift(plim_leak *items, uint32_t root, uint32_t count)
 }
 
 /* Heap sort: no extra memory, and no order of leaks makes it slow. */
-static void leaks_rank(plim_leak *items, uint32_t count)
+static void found_rank(plim_leak *items, uint32_t count)
 {
     for (uint32_t root = count / 2; root-- > 0;)
-        leaks_sift(items, root, count);
+        found_sift(items, root, count);
     for (uint32_t end = count; end-- > 1;) {
         plim_leak swap = items[0];
         items[0] = items[end];
         items[end] = swap;
-        leaks_sift(items, 0, end);
+        found_sift(items, 0, end);
     }
 }
 
-static plim_text leaks_name(const plim_analysis *last, uint32_t sample)
+static plim_text found_name(const plim_analysis *last, uint32_t sample)
 {
     static const plim_text text = {"(string)", 8};
     static const plim_text realm = {"system / NativeContext", 22};
@@ -97,7 +97,7 @@ static plim_text leaks_name(const plim_analysis *last, uint32_t sample)
 }
 
 /* What a cluster is beyond the leak it becomes; parallel to the leaks until they are ranked. */
-static plim_status leaks_from_cluster(const plim__leak_search *search,
+static plim_status found_from_cluster(const plim__leak_search *search,
                                       const plim__leak_cluster *cluster, plim__leak_memory *memory,
                                       plim_leak *out, plim_error *err)
 {
@@ -106,7 +106,7 @@ static plim_status leaks_from_cluster(const plim__leak_search *search,
     if (growth == NULL)
         return plim__no_memory(err, "the search for leaks");
     memcpy(growth, cluster->growth_bytes, (size_t)rounds * 2 * sizeof *growth);
-    *out = (plim_leak){.name = leaks_name(search->last, cluster->sample),
+    *out = (plim_leak){.name = found_name(search->last, cluster->sample),
                        .sample = cluster->sample,
                        .sample_id = plim__leak_id(search->graph, cluster->sample),
                        .holder = cluster->holder,
@@ -119,7 +119,7 @@ static plim_status leaks_from_cluster(const plim__leak_search *search,
     return PLIM_OK;
 }
 
-static plim_status leaks_find_path(plim_leaks *leaks, uint32_t index, const plim_analysis *last,
+static plim_status found_add_paths(plim_leaks *leaks, uint32_t index, const plim_analysis *last,
                                    uint32_t limit, plim_error *err)
 {
     plim_leak *leak = &leaks->items[index];
@@ -131,7 +131,7 @@ static plim_status leaks_find_path(plim_leaks *leaks, uint32_t index, const plim
 }
 
 /* The scene of a leak, as its cluster has it; by class there is no cluster. */
-static plim_status leaks_describe(plim_leaks *leaks, uint32_t index, const plim_analysis *last,
+static plim_status found_describe(plim_leaks *leaks, uint32_t index, const plim_analysis *last,
                                   const plim__leak_search *search,
                                   const plim__leak_clusters *clusters, plim_error *err)
 {
@@ -158,24 +158,24 @@ static plim_status leaks_describe(plim_leaks *leaks, uint32_t index, const plim_
 }
 
 /* Ranks what was found, then gives each its paths and words. */
-static plim_status leaks_finish(plim_leaks *leaks, const plim_analysis *last, uint32_t limit,
+static plim_status found_finish(plim_leaks *leaks, const plim_analysis *last, uint32_t limit,
                                 const plim__leak_search *search,
                                 const plim__leak_clusters *clusters, plim_error *err)
 {
     leaks->paths = plim__leak_take(&leaks->memory, leaks->count, sizeof *leaks->paths);
     if (leaks->paths == NULL)
         return plim__no_memory(err, "the search for leaks");
-    leaks_rank(leaks->items, leaks->count);
+    found_rank(leaks->items, leaks->count);
     plim_status status = PLIM_OK;
     for (uint32_t i = 0; status == PLIM_OK && i < leaks->count; i++) {
-        status = leaks_find_path(leaks, i, last, limit, err);
+        status = found_add_paths(leaks, i, last, limit, err);
         if (status == PLIM_OK)
-            status = leaks_describe(leaks, i, last, search, clusters, err);
+            status = found_describe(leaks, i, last, search, clusters, err);
     }
     return status;
 }
 
-static plim_status leaks_collect(plim_leaks *leaks, const plim__leak_search *search,
+static plim_status found_collect(plim_leaks *leaks, const plim__leak_search *search,
                                  const plim__leak_clusters *clusters, uint64_t min_growth_bytes,
                                  plim_error *err)
 {
@@ -189,15 +189,14 @@ static plim_status leaks_collect(plim_leaks *leaks, const plim__leak_search *sea
     for (uint32_t i = 0; status == PLIM_OK && i < clusters->count; i++) {
         const plim__leak_cluster *cluster = &clusters->items[i];
         if (!cluster->dropped && cluster->growth_total >= min_growth_bytes)
-            status = leaks_from_cluster(search, cluster, &leaks->memory,
+            status = found_from_cluster(search, cluster, &leaks->memory,
                                         &leaks->items[leaks->count++], err);
     }
     return status;
 }
 
-static plim_status leaks_find_by_id(plim_leaks *leaks, const plim_analysis *const *snapshots,
-                                    uint32_t count, const plim_leaks_options *options,
-                                    plim_error *err)
+static plim_status found_by_id(plim_leaks *leaks, const plim_analysis *const *snapshots,
+                               uint32_t count, const plim_leaks_options *options, plim_error *err)
 {
     const plim_allocator *allocator = leaks->memory.allocator;
     plim__leak_search search = {.allocator = allocator,
@@ -223,17 +222,17 @@ static plim_status leaks_find_by_id(plim_leaks *leaks, const plim_analysis *cons
     if (status == PLIM_OK)
         status = plim__leak_clusters_find(&search, &clusters, err);
     if (status == PLIM_OK)
-        status = leaks_collect(leaks, &search, &clusters, options->min_growth_bytes, err);
+        status = found_collect(leaks, &search, &clusters, options->min_growth_bytes, err);
     if (status == PLIM_OK)
-        status = leaks_finish(leaks, search.last, options->paths_per_leak, &search, &clusters, err);
+        status = found_finish(leaks, search.last, options->paths_per_leak, &search, &clusters, err);
     plim__text_table_fini(&search.names);
     plim__leak_memory_fini(&search.memory);
     return status;
 }
 
-static plim_status leaks_find_by_class(plim_leaks *leaks, const plim_analysis *const *snapshots,
-                                       uint32_t count, const plim_leaks_options *options,
-                                       plim_error *err)
+static plim_status found_by_class(plim_leaks *leaks, const plim_analysis *const *snapshots,
+                                  uint32_t count, const plim_leaks_options *options,
+                                  plim_error *err)
 {
     plim__leak_memory scratch = {.allocator = leaks->memory.allocator};
     plim__leak_rows rows = {.count = 0};
@@ -244,7 +243,7 @@ static plim_status leaks_find_by_class(plim_leaks *leaks, const plim_analysis *c
     leaks->count = rows.count;
     if (status == PLIM_OK)
         status =
-            leaks_finish(leaks, snapshots[count - 1], options->paths_per_leak, NULL, NULL, err);
+            found_finish(leaks, snapshots[count - 1], options->paths_per_leak, NULL, NULL, err);
     return status;
 }
 
@@ -254,7 +253,7 @@ plim_status plim_leaks_find(const plim_analysis *const *snapshots, uint32_t coun
 {
     PLIM_CHECK(snapshots != NULL && out_leaks != NULL);
     PLIM_CHECK(options == NULL || options->struct_bytes == sizeof *options);
-    plim_status status = leaks_check(snapshots, count, err);
+    plim_status status = found_check(snapshots, count, err);
     if (status != PLIM_OK)
         return status;
     plim_leaks_options wanted = {.struct_bytes = sizeof wanted};
@@ -271,9 +270,9 @@ plim_status plim_leaks_find(const plim_analysis *const *snapshots, uint32_t coun
     leaks->magic = PLIM__LEAKS_MAGIC;
     leaks->memory.allocator = allocator;
     if (wanted.match == PLIM_MATCH_ID)
-        status = leaks_find_by_id(leaks, snapshots, count, &wanted, err);
+        status = found_by_id(leaks, snapshots, count, &wanted, err);
     else
-        status = leaks_find_by_class(leaks, snapshots, count, &wanted, err);
+        status = found_by_class(leaks, snapshots, count, &wanted, err);
     if (status != PLIM_OK) {
         plim_leaks_destroy(&leaks);
         return status;
