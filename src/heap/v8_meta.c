@@ -175,8 +175,6 @@ static plim_status leaf_count(meta_walk *walk, meta_text text)
     } else if (meta_text_is(walk->key[1], "edge_count")) {
         out = &meta->edge_count;
         walk->has_edge_count = true;
-    } else if (meta_text_is(walk->key[1], "trace_function_count")) {
-        out = &meta->trace_function_count;
     } else if (meta_text_is(walk->key[1], "extra_native_bytes")) {
         out = &meta->extra_native_bytes;
     }

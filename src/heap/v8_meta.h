@@ -54,7 +54,6 @@ typedef enum plim__v8_rows {
 typedef struct plim__v8_meta {
     uint64_t node_count;
     uint64_t edge_count;
-    uint64_t trace_function_count;
     uint64_t extra_native_bytes;
     uint8_t width[PLIM__V8_ROWS_COUNT];  /* fields of a row; 0 where the meta has none */
     uint8_t field[PLIM__V8_FIELD_COUNT]; /* place in the row, or PLIM__V8_NO_FIELD */

@@ -54,6 +54,9 @@ static void print_facts(const plim_graph *graph)
            info.string_count, info.location_count);
     printf("self_bytes %" PRIu64 "\nextra_native_bytes %" PRIu64 "\n", info.self_bytes,
            info.extra_native_bytes);
+    printf("trace_functions %" PRIu64 "\nsamples %" PRIu64 "\n", info.trace_function_count,
+           info.sample_count);
+    print_sum("node_trace", graph->node_trace, graph->node_trace != NULL ? nodes : 0, 4);
     print_sum("node_type", graph->node_type, nodes, 1);
     print_sum("node_detached", graph->node_detached, nodes, 1);
     print_sum("node_name", graph->node_name, nodes, 4);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Writes a heap snapshot of a small program with every kind of value, some in known numbers.
-//   node make_snapshot.js OUT
+//   node make_snapshot.js OUT             a .heapsnapshot
+//   node make_snapshot.js OUT timeline    a .heaptimeline, with the stacks of allocations
 'use strict';
 
 const v8 = require('v8');
@@ -38,4 +39,30 @@ kept.weakMap.set(kept.vaults[0], new Vault(200));
 kept.unicode.push(kept.unicode.join('-'), 'sliced'.repeat(40).slice(3, 100));
 globalThis.keptForSnapshot = kept;
 
-v8.writeHeapSnapshot(process.argv[2]);
+function descend(depth) {
+  return depth === 0 ? new Vault(depth) : [descend(depth - 1)];
+}
+
+async function writeTimeline(path) {
+  const fs = require('fs');
+  const { Session } = require('inspector');
+  const session = new Session();
+  session.connect();
+  const out = fs.openSync(path, 'w', 0o600);
+  session.on('HeapProfiler.addHeapSnapshotChunk', (m) => fs.writeSync(out, m.params.chunk));
+  const post = (method, params) => new Promise((resolve, reject) => {
+    session.post(method, params, (error, result) => (error ? reject(error) : resolve(result)));
+  });
+  await post('HeapProfiler.startTrackingHeapObjects', { trackAllocations: true });
+  kept.tracked = [];
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 50; i++) kept.tracked.push(descend(i));
+    await new Promise((resolve) => { setTimeout(resolve, 60); });
+  }
+  await post('HeapProfiler.stopTrackingHeapObjects', { reportProgress: false });
+  session.disconnect();
+  fs.closeSync(out);
+}
+
+if (process.argv[3] === 'timeline') writeTimeline(process.argv[2]);
+else v8.writeHeapSnapshot(process.argv[2]);

@@ -28,16 +28,18 @@ NODE_TYPES = ["hidden", "array", "string", "object", "code", "closure", "regexp"
 EDGE_TYPES = ["context", "element", "property", "internal", "hidden", "shortcut", "weak"]
 
 
-def snapshot_of(version):
+def snapshot_of(version, kind="heapsnapshot"):
     """The path of this version's snapshot, made if it is not there yet."""
-    path = FOLDER / f"node-{version}.heapsnapshot"
-    if path.exists():
+    path = FOLDER / f"node-{version}.{kind}"
+    script = HERE / "make_snapshot.js"
+    if path.exists() and path.stat().st_mtime > script.stat().st_mtime:
         return path
     node = RUNTIMES / f"node-{version}/node_modules/node/bin/node"
     FOLDER.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    subprocess.run([str(node), str(HERE / "make_snapshot.js"), str(partial)], check=True,
-                   stdout=subprocess.DEVNULL, timeout=120)
+    partial = path.with_name(path.name + ".partial")
+    subprocess.run([str(node), str(script), str(partial)] +
+                   (["timeline"] if kind == "heaptimeline" else []),
+                   check=True, stdout=subprocess.DEVNULL, timeout=120)
     partial.rename(path)
     return path
 
@@ -74,6 +76,9 @@ class Reference:
             "nodes": len(self.types), "edges": len(self.to), "strings": len(self.strings),
             "locations": len(rows), "self_bytes": sum(node["self_size"]),
             "extra_native_bytes": head.get("extra_native_bytes", 0),
+            "trace_functions": len(text["trace_function_infos"]) // 6,
+            "samples": len(text["samples"]) // 2,
+            "node_trace": checksum("I", node.get("trace_node_id", [])),
             "node_type": checksum("B", [NODE_TYPES.index(t) for t in self.types]),
             "node_detached": checksum("B", node["detachedness"]),
             "node_name": checksum("I", self.names),
@@ -87,6 +92,7 @@ class Reference:
             "string_text": "%08x" % zlib.crc32(b"".join(encoded)),
             "location_rows": checksum("I", [n for row in self.locations for n in row]),
         }
+        self.is_traced = any(node.get("trace_node_id", []))
         self.scripts = self.find_scripts()
 
     def follow(self, node, words):
@@ -122,15 +128,25 @@ class RealSnapshots(unittest.TestCase):
                 lines[word] = rest
         return lines, scripts
 
-    def compare(self, version):
-        path = snapshot_of(version)
+    def compare(self, version, kind="heapsnapshot"):
+        path = snapshot_of(version, kind)
         reference = Reference(path)
         lines, scripts = self.facts(path)
+        if reference.lines["node_trace"] != lines["node_trace"]:
+            # Where no allocation was tracked, the column is all zeros, and we have none.
+            self.assertEqual(lines["node_trace"], "00000000")
+            self.assertFalse(reference.is_traced)
+            reference.lines["node_trace"] = "00000000"
         self.assertEqual(lines, {key: str(value) for key, value in reference.lines.items()})
         self.assertEqual(scripts, reference.scripts)
         self.assertTrue(any(name.endswith("make_snapshot.js") for name in scripts.values()))
         kinds = collections.Counter(
             (kind, reference.strings[name]) for kind, name in zip(reference.types, reference.names))
+        if kind == "heaptimeline":
+            self.assertGreater(int(lines["trace_functions"]), 0)
+            self.assertGreater(int(lines["samples"]), 1)
+            self.assertEqual(kinds["object", "Vault"], 28 + 200)
+            return
         self.assertEqual(kinds["object", "Vault"], 28)
         self.assertGreaterEqual(kinds["closure", "keptClosure"], 7)
 
@@ -157,6 +173,8 @@ for number in (20, 22, 24, 26):
             lambda self, number=number: self.compare(number))
     setattr(RealSnapshots, f"test_node_{number}_cut_short_is_truncated_and_cut_up_is_whole",
             lambda self, number=number: self.cuts(number))
+    setattr(RealSnapshots, f"test_node_{number}_timeline_reads_as_python_reads_it",
+            lambda self, number=number: self.compare(number, "heaptimeline"))
 
 if __name__ == "__main__":
     FACTS, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
