@@ -63,14 +63,13 @@ static void leakreport_growth(plim__cli *cli, const plim_leak *leak)
     plim__out *out = &cli->out;
     plim__draft line;
     plim__draft_init(&line, out->draft.allocator);
-    plim__draft_puts(&line, "grows by ");
+    plim__draft_puts(&line, "grew by ");
     for (uint32_t i = 0; i < leak->round_count; i++) {
         char change[PLIM__UNITS_BYTES], count[PLIM__UNITS_BYTES];
         plim__units_change(change, (int64_t)leak->growth_bytes[i], out->exact_bytes);
         plim__units_count_change(count, (int64_t)leak->growth_count[i]);
-        plim__draft_printf(&line, "%s%s in %s", i > 0 ? ", then " : "", change, count);
+        plim__draft_printf(&line, i == 0 ? "%s (%s objects)" : ", then %s (%s)", change, count);
     }
-    plim__draft_puts(&line, " objects");
     leakreport_wrap(cli, plim__draft_peek(&line), LEAKREPORT_INDENT);
     plim__draft_fini(&line);
 }

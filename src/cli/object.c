@@ -253,12 +253,15 @@ void plim__object_show_path(plim__cli *cli, const plim_analysis *analysis, const
                             uint32_t indent)
 {
     const plim_graph *graph = plim_analysis_graph(analysis);
+    uint32_t columns = cli->out.columns;
+    uint32_t indent_max =
+        columns > indent + OBJECT_LINE_COLUMNS_MIN ? columns - indent - OBJECT_LINE_COLUMNS_MIN : 0;
     bool all = path->length <= OBJECT_PATH_HEAD + OBJECT_PATH_TAIL + 1;
     if (path->length > 0 && path->nodes[0] != 0)
         object_show_step(cli, analysis, 0, PLIM_NONE, indent);
     for (uint32_t i = 0; i < path->length; i++) {
         uint32_t depth = i + (path->nodes[0] != 0 ? 1 : 0);
-        uint32_t more = depth * 2 < OBJECT_INDENT_MAX ? depth * 2 : OBJECT_INDENT_MAX;
+        uint32_t more = depth * 2 < indent_max ? depth * 2 : indent_max;
         if (!all && i == OBJECT_PATH_HEAD) {
             uint32_t left_out = path->length - OBJECT_PATH_HEAD - OBJECT_PATH_TAIL;
             plim__draft_fill(&cli->out.draft, ' ', indent + more);
