@@ -15,7 +15,7 @@ enum {
     OBJECT_NAME_BYTES_MAX = 200, /* V8 keeps 1024 characters of a string: too many for a line */
     OBJECT_PATH_HEAD = 40,       /* a longer path is shown with its middle left out */
     OBJECT_PATH_TAIL = 20,
-    OBJECT_INDENT_MAX = 24 /* deeper lines stand below each other */
+    OBJECT_LINE_COLUMNS_MIN = 50 /* deeper lines stand below each other, to have this much */
 };
 
 void plim__object_place(plim__draft *draft, const plim_graph *graph, const plim_location *location)
