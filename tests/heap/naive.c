@@ -32,7 +32,8 @@ static bool naive_has_user_roots(const naive *n)
 static void naive_copy_text(char *out, plim_text text)
 {
     PLIM_CHECK(text.size_bytes < NAIVE_NAME_BYTES);
-    memcpy(out, text.data, text.size_bytes);
+    if (text.size_bytes > 0)
+        memcpy(out, text.data, text.size_bytes);
     out[text.size_bytes] = '\0';
 }
 
@@ -444,7 +445,7 @@ static void naive_name_class(naive *n, const plim_graph *graph, uint32_t v, char
         (void)snprintf(key, NAIVE_NAME_BYTES + 64, "made %s", name);
         return;
     }
-    (void)snprintf(name, NAIVE_NAME_BYTES, "%s", n->names[v]);
+    memcpy(name, n->names[v], NAIVE_NAME_BYTES);
     (void)snprintf(key, NAIVE_NAME_BYTES + 64, "string %u%s", (unsigned)graph->node_name[v],
                    n->detached[v] && n->has_detachedness ? " detached" : "");
     if (name[0] == '<' || strncmp(name, "Detached <", 10) == 0) {
