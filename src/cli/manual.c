@@ -73,7 +73,7 @@ static void manual_exit_status(bool judges)
                  "*5*\n\tthis runtime or file cannot give that\n\n"
                  "*6*\n\ta limit was reached: --mem, a full device, a snapshot that is not safe\n\n"
                  "*70*\n\ta fault in plim itself\n\n"
-                 "*130*, *143*\n\tstopped by Ctrl-C or SIGTERM; what was recorded is kept\n\n");
+                 "*130*\n\tstopped by Ctrl-C or SIGTERM; what was recorded is kept\n\n");
 }
 
 static void manual_command(const plim__command *command, const char *version)
