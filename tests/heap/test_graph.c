@@ -118,13 +118,17 @@ static void strings_are_unescaped(void **state)
         "\xed\xa0\xbd",
     };
     plim_graph *graph = read_data("escapes.heapsnapshot");
-    assert_int_equal(graph->string_count, 25);
+    assert_int_equal(graph->string_count, 30);
     for (uint32_t i = 0; i < 7; i++)
         assert_true(is(plim__graph_string(graph, 16 + i), WANTED[i]));
     plim_text nul = plim__graph_string(graph, 23);
     assert_int_equal(nul.size_bytes, 12);
     assert_memory_equal(nul.data, "nul \0 inside", 12);
     assert_true(is(plim__graph_string(graph, 24), "del \x7f"));
+    static const char *const EDGES[] = {"\xf0\x9f\x90\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+                                        "\xed\x9f\xbf\xee\x80\x80", "\xed\xbf\xbf\xed\xa0\x80"};
+    for (uint32_t i = 0; i < 5; i++)
+        assert_true(is(plim__graph_string(graph, 25 + i), EDGES[i]));
     plim_graph_destroy(&graph);
 }
 

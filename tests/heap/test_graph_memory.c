@@ -38,7 +38,8 @@ static void put(test_sink *out, const char *format, ...)
     assert_int_equal(sink.write(sink.ctx, line, (size_t)len, NULL), PLIM_OK);
 }
 
-static void make_text(test_sink *out)
+/* wide: the node, if any, whose id and trace node are beyond the usual. */
+static void make_text(test_sink *out, uint32_t wide)
 {
     put(out, "{\"snapshot\":{\"meta\":{\"node_fields\":[\"type\",\"name\",\"id\",\"self_size\",");
     put(out, "\"edge_count\",\"trace_node_id\",\"detachedness\"],\"node_types\":[[\"object\"]],");
@@ -46,8 +47,9 @@ static void make_text(test_sink *out)
     put(out, "\"edge_types\":[[\"property\"]]},\"node_count\":%d,\"edge_count\":%d},\"nodes\":[",
         (int)NODES, (int)NODES * EDGES_EACH);
     for (uint32_t i = 0; i < NODES; i++)
-        put(out, "%s0,%" PRIu32 ",%" PRIu32 ",48,%d,0,0\n", i == 0 ? "" : ",", i % STRINGS,
-            2 * i + 1, (int)EDGES_EACH);
+        put(out, "%s0,%" PRIu32 ",%" PRIu64 ",48,%d,%d,0\n", i == 0 ? "" : ",", i % STRINGS,
+            2 * (uint64_t)i + 1 + (i == wide ? (uint64_t)7 << 32 : 0), (int)EDGES_EACH,
+            i == wide ? 9 : 0);
     put(out, "],\"edges\":[");
     for (uint32_t i = 0; i < NODES * EDGES_EACH; i++)
         put(out, "%s0,%" PRIu32 ",%" PRIu32 "\n", i == 0 ? "" : ",", i % STRINGS,
@@ -62,7 +64,7 @@ static void a_node_takes_18_bytes_and_an_edge_9(void **state)
 {
     (void)state;
     test_sink text = {0};
-    make_text(&text);
+    make_text(&text, PLIM_NONE);
     for (size_t chunk = 0; chunk < 2; chunk++) {
         fault_allocator count;
         fault_allocator_init(&count, 0);
@@ -90,9 +92,35 @@ static void a_node_takes_18_bytes_and_an_edge_9(void **state)
     test_sink_fini(&text);
 }
 
+static void a_column_made_late_covers_every_node(void **state)
+{
+    (void)state;
+    static const uint32_t WIDE[] = {5, NODES / 2, NODES - 1};
+    for (size_t i = 0; i < 3; i++) {
+        test_sink text = {0};
+        make_text(&text, WIDE[i]);
+        for (size_t chunk = 0; chunk < 2; chunk++) {
+            plim_graph *graph = NULL;
+            size_t cut = chunk == 0 ? 0 : 65537;
+            assert_int_equal(test_read_text(text.data, text.len, cut, NULL, &graph, NULL), PLIM_OK);
+            uint64_t id = 2 * (uint64_t)WIDE[i] + 1;
+            assert_int_equal(plim_graph_find_id(graph, id), PLIM_NONE);
+            assert_int_equal(plim_graph_find_id(graph, id + ((uint64_t)7 << 32)), WIDE[i]);
+            assert_int_equal(plim_graph_find_id(graph, 1), 0);
+            assert_int_equal(plim_graph_find_id(graph, 2 * (uint64_t)(NODES - 2) + 1), NODES - 2);
+            assert_non_null(graph->node_trace);
+            for (uint32_t node = 0; node < NODES; node++)
+                assert_true(graph->node_trace[node] == (node == WIDE[i] ? 9 : 0));
+            plim_graph_destroy(&graph);
+        }
+        test_sink_fini(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_column_made_late_covers_every_node),
         cmocka_unit_test(a_node_takes_18_bytes_and_an_edge_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,7 @@ static void the_sound_text_is_sound(void **state)
     SOUND(.tail = "}");
     SOUND(.tail = "} \n\t\r ");
     SOUND(.tail = ",\"samples\":[-1,1e9],\"more\":{\"a\":[{}]}}");
+    SOUND(.nodes = "0,0,1,4294967295,1,0,1,1,3,4294967294,0,0");
     SOUND(.locations = "");
     SOUND(.locations = "6,7,-1,-1");
     SOUND(.locations = "6,1,1,1,6,2,2,2,0,3,3,3");
