@@ -421,6 +421,14 @@ class Tidy(House):
         self.plant("src/base/words.c", '"other"', '"strcpy(a, b)" /* malloc(1) */')
         self.assertEqual(self.tidy(), [])
 
+    def test_a_name_that_the_rows_of_a_table_make_is_used(self):
+        self.plant("src/base/words.c", None, "int plim__words_of_tea(void)\n{\n    return 0;\n}\n")
+        self.assertEqual(len(self.tidy()), 1)
+        self.write("src/base/drinks.def", SPDX + "DRINK(tea)\n")
+        self.plant("src/base/status.c", None,
+                   "#define DRINK(name) int plim__words_of_##name(void);\n")
+        self.assertEqual(self.tidy(), [])
+
     def test_folders_set_apart_may_not_meet(self):
         self.write("src/heap/jsc/read.h", SPDX)
         self.write("src/heap/v8/read.c", SPDX + '#include "heap/jsc/read.h"\n')

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program of somebody else, against the installed tree: C17 and C++17 alike. */
+/* A program of somebody else, against the installed tree: C17 and C++17 alike.
+   plim-tidy: allow orphans: test_install.py builds it, as a stranger would */
 #include <plimsoll/allocator.h>
 #include <plimsoll/analysis.h>
 #include <plimsoll/codec.h>
