@@ -61,8 +61,8 @@ static void diff_sheet(plim__cli *cli, const plim_diff *diff, bool by_class, uin
         {"added", "added", PLIM__CELL_COUNT},
         {"removed", "removed", PLIM__CELL_COUNT},
         {"delta", "change", PLIM__CELL_COUNT_CHANGE},
-        {"added_bytes", "bytes added", PLIM__CELL_BYTES},
-        {"removed_bytes", "removed", PLIM__CELL_BYTES},
+        {"added_bytes", "+ bytes", PLIM__CELL_BYTES},
+        {"removed_bytes", "- bytes", PLIM__CELL_BYTES},
         {"delta_bytes", "growth", PLIM__CELL_CHANGE},
     };
     plim__sheet sheet;
@@ -152,8 +152,8 @@ plim_status plim__cmd_diff(plim__cli *cli, plim_error *err)
         diff_show(cli, diff, by_class);
     if (status == PLIM_OK && !by_class && !plim__args_has(&cli->args, PLIM__OPTION_match) &&
         !plim__series_is_one(cli->args.operands, 2))
-        plim__say_note(&cli->say, "objects were matched by id: right if both snapshots are of one "
-                                  "connection; otherwise --match class");
+        plim__say_later(&cli->say, "objects were matched by id: right if both snapshots are of one "
+                                   "connection; otherwise --match class");
     plim_diff_destroy(&diff);
     plim__heap_close(&base);
     plim__heap_close(&target);

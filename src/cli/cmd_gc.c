@@ -64,7 +64,7 @@ static void gc_emit(plim__cli *cli, const plim_target *target, const gc_report *
 static void gc_sheet(plim__cli *cli, const gc_report *report)
 {
     static const plim__column columns[] = {
-        {"kind", "collection", PLIM__CELL_NAME},    {"ns", "pause", PLIM__CELL_TIME},
+        {"kind", "collection", PLIM__CELL_TEXT},    {"ns", "pause", PLIM__CELL_TIME},
         {"at_ns", "at", PLIM__CELL_TIME},           {"before_bytes", "before", PLIM__CELL_BYTES},
         {"after_bytes", "after", PLIM__CELL_BYTES},
     };

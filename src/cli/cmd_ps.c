@@ -30,9 +30,9 @@ static void ps_emit(plim__cli *cli, const plim_found_list *list)
 static void ps_sheet(plim__cli *cli, const plim_found_list *list)
 {
     static const plim__column columns[] = {
-        {"pid", "pid", PLIM__CELL_PLAIN_NUMBER}, {"runtime", "runtime", PLIM__CELL_NAME},
-        {"version", "version", PLIM__CELL_NAME}, {"address", "target", PLIM__CELL_NAME},
-        {"title", "title", PLIM__CELL_NAME},
+        {"pid", "pid", PLIM__CELL_PLAIN_NUMBER}, {"runtime", "runtime", PLIM__CELL_TEXT},
+        {"version", "version", PLIM__CELL_TEXT}, {"address", "target", PLIM__CELL_NAME},
+        {"title", "title", PLIM__CELL_TEXT},
     };
     plim__sheet sheet;
     plim__sheet_start(&sheet, &cli->out, &cli->emit, "targets", columns, 5);
@@ -55,8 +55,8 @@ static void ps_hint(plim__cli *cli, const plim_found_list *list)
     for (uint32_t i = 0; i < plim_found_list_count(list); i++) {
         const plim_found *found = plim_found_list_get(list, i);
         if (found->can_open && found->address[0] == '\0') {
-            plim__say_note(&cli->say, "to open a closed one: plim usage pid:%lld --open-inspector",
-                           (long long)found->pid);
+            plim__say_later(&cli->say, "to open a closed one: plim usage pid:%lld --open-inspector",
+                            (long long)found->pid);
             return;
         }
     }

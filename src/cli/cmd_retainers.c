@@ -6,7 +6,7 @@
 static void retainers_sheet(plim__cli *cli, const plim_analysis *analysis, uint32_t node)
 {
     static const plim__column columns[] = {
-        {"edge", "edge", PLIM__CELL_NAME},
+        {"edge", "edge", PLIM__CELL_TEXT},
         {"edge_type", "by", PLIM__CELL_PLACE},
         {"name", "holder", PLIM__CELL_NAME},
         {"id", "id", PLIM__CELL_ID},

@@ -90,7 +90,7 @@ static plim_status sample_show(plim__cli *cli, plim_target *target, plim__draft 
     if (plim__cli_is_json(cli))
         plim__emit_finish(&cli->emit);
     if (status == PLIM_OK && path != NULL)
-        plim__say_note(&cli->say, "wrote %s: it opens in Chrome DevTools, Memory panel", path);
+        plim__say_later(&cli->say, "wrote %s: it opens in Chrome DevTools, Memory panel", path);
     return status;
 }
 

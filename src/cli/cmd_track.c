@@ -156,8 +156,8 @@ static void track_tell(track_job *job, const char *path)
                      "  %s; %s in %s objects allocated while it ran are alive;\n"
                      "the target stood still for %s while it was saved\n",
                      size, live, count, pause);
-    plim__say_note(&cli->say, "next: plim summary %s, or the Memory panel of Chrome DevTools",
-                   path);
+    plim__say_later(&cli->say, "next: plim summary %s, or the Memory panel of Chrome DevTools",
+                    path);
 }
 
 plim_status plim__cmd_track(plim__cli *cli, plim_error *err)

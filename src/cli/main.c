@@ -180,6 +180,8 @@ int main(int argc, char **argv)
     plim_status written = plim__out_finish(&cli.out, &err);
     if (status == PLIM_OK)
         status = written;
+    if (status == PLIM_OK)
+        plim__say_finish(&cli.say);
     main_explain_cap(&cli, &err);
     if (status != PLIM_OK && !plim__out_is_broken(&cli.out)) {
         if (err.status == PLIM_OK)

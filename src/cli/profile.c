@@ -147,6 +147,19 @@ static void profile_sheet(plim__cli *cli, const profile_frame *frames, uint64_t 
     plim__draft_fini(&place);
 }
 
+static void profile_headline(plim__cli *cli, uint64_t total_bytes, uint32_t count)
+{
+    char total[PLIM__UNITS_BYTES];
+    if (count == 0) {
+        plim__out_puts(&cli->out, "nothing that was sampled in this time is still alive\n");
+        return;
+    }
+    plim__units_bytes(total, total_bytes, cli->out.exact_bytes);
+    plim__out_styled(&cli->out, PLIM__STYLE_HEAD, total);
+    plim__out_printf(&cli->out, " allocated in this time and still alive, by %u function%s\n\n",
+                     count, count == 1 ? "" : "s");
+}
+
 plim_status plim__profile_show(plim__cli *cli, plim_text text, plim_error *err)
 {
     json_error_t why;
@@ -168,13 +181,7 @@ plim_status plim__profile_show(plim__cli *cli, plim_text text, plim_error *err)
         if (plim__cli_is_json(cli)) {
             plim__emit_unsigned(&cli->emit, "total_bytes", walk.total_bytes);
         } else if (plim__cli_is_human(cli)) {
-            char total[PLIM__UNITS_BYTES];
-            plim__units_bytes(total, walk.total_bytes, cli->out.exact_bytes);
-            plim__out_styled(&cli->out, PLIM__STYLE_HEAD, total);
-            plim__out_printf(&cli->out,
-                             " allocated in this time and still alive, by %u "
-                             "functions\n\n",
-                             count);
+            profile_headline(cli, walk.total_bytes, count);
         }
         profile_sheet(cli, frames, top, walk.total_bytes);
         plim__cli_rest(cli, top, count);

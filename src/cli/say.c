@@ -73,6 +73,22 @@ void plim__say_note(plim__say *say, const char *format, ...)
     va_end(arguments);
 }
 
+void plim__say_later(plim__say *say, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(say->later, sizeof say->later, format, arguments) < 0)
+        say->later[0] = '\0';
+    va_end(arguments);
+}
+
+void plim__say_finish(plim__say *say)
+{
+    plim__say_end(say);
+    if (say->later[0] != '\0')
+        plim__say_note(say, "%s", say->later);
+}
+
 void plim__say_always(plim__say *say, const char *format, ...)
 {
     if (say->quiet)

@@ -20,6 +20,7 @@ typedef struct plim__say {
     uint64_t begun_ns; /* of the work under way */
     uint64_t shown_ns; /* when the line was last written */
     char work[128];    /* what the line begins with */
+    char later[512];   /* the remark that follows the result; empty: none */
 } plim__say;
 
 /** Prints an error as "plim: what", "  where: …", "  try: …". */
@@ -27,6 +28,12 @@ void plim__say_error(plim__say *say, const plim_error *err);
 
 /** A remark for people: only on a terminal, not with -q. */
 void plim__say_note(plim__say *say, const char *format, ...) PLIM_PRINTF(2, 3);
+
+/** A remark for people that is shown after the result, by plim__say_finish(). The last one wins. */
+void plim__say_later(plim__say *say, const char *format, ...) PLIM_PRINTF(2, 3);
+
+/** The result is out: shows the remark that was to follow it. */
+void plim__say_finish(plim__say *say);
 
 /** What must be known wherever standard error goes (not with -q): a file kept, a target lost. */
 void plim__say_always(plim__say *say, const char *format, ...) PLIM_PRINTF(2, 3);

@@ -22,7 +22,7 @@ static const plim__column *sheet_column(const plim__sheet *sheet)
 
 static bool sheet_is_text(plim__cell kind)
 {
-    return kind == PLIM__CELL_NAME || kind == PLIM__CELL_PLACE;
+    return kind == PLIM__CELL_NAME || kind == PLIM__CELL_TEXT || kind == PLIM__CELL_PLACE;
 }
 
 void plim__sheet_start(plim__sheet *sheet, plim__out *out, plim__emit *emit, const char *array_key,
@@ -131,6 +131,7 @@ static void sheet_say_unsigned(char out[PLIM__UNITS_BYTES], plim__cell kind, uin
         (void)snprintf(out, PLIM__UNITS_BYTES, "%llu", (unsigned long long)number);
         break;
     case PLIM__CELL_NAME:
+    case PLIM__CELL_TEXT:
     case PLIM__CELL_PLACE:
     case PLIM__CELL_CHANGE:
     case PLIM__CELL_COUNT:

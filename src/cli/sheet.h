@@ -11,7 +11,8 @@
 #include "cli/emit.h"
 
 typedef enum plim__cell {
-    PLIM__CELL_NAME,         /* text; cut at its end where the terminal is narrow */
+    PLIM__CELL_NAME,         /* text that the eye looks for; cut where the terminal is narrow */
+    PLIM__CELL_TEXT,         /* other text; cut likewise */
     PLIM__CELL_PLACE,        /* text; cut at its start */
     PLIM__CELL_BYTES,        /* unsigned */
     PLIM__CELL_CHANGE,       /* signed, bytes */

@@ -18,7 +18,7 @@ from node import Node, path
 IDLE = "setInterval(() => {}, 1000); console.log('ready');"
 CHURN = "globalThis.kept = []; setInterval(() => { for (let i = 0; i < 100; i++) " \
         "kept.push({ i }); }, 20); console.log('ready');"
-LARGE = "globalThis.kept = []; for (let i = 0; i < 7e5; i++) kept.push({ i, s: 's' + i });" + IDLE
+LARGE = "globalThis.kept = []; for (let i = 0; i < 4e5; i++) kept.push({ i, s: 's' + i });" + IDLE
 
 
 class Stops(unittest.TestCase):

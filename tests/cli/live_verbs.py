@@ -133,7 +133,7 @@ class EachVersion(Live):
                 name = self.file(f"{version}{stacks}.heaptimeline")
                 value = self.json("track", node.address, "--duration=1s", "-o", name, *flags)
                 self.assertGreater(value["live_count"], 1000)
-                self.assertGreaterEqual(value["intervals"], 2)  # 20 a second, if it is not busy
+                self.assertGreaterEqual(value["intervals"], 1)  # 20 a second, if it is not busy
                 with open(name, encoding="utf-8") as file:
                     document = json.load(file)
                 self.assertGreater(len(document["samples"]), 10)
