@@ -95,7 +95,8 @@ def report(peers, file, runs):
                                   row["memory_ratio"] <= MEMORY_GOAL)
         met = met and good
         print(f"{name:10}{row['seconds']:9.3f}{row['seconds_min']:9.3f}{row['cpu_seconds']:8.2f}"
-              f"{row['peak_mib']:10.1f}{row['speed_ratio']:8.1f}x{row['memory_ratio']:9.2f}{'' if good else '  missed'}")
+              f"{row['peak_mib']:10.1f}{row['speed_ratio']:8.1f}x{row['memory_ratio']:9.2f}"
+              f"{'' if good else '  missed'}")
     print(json.dumps({"bench": "summary", "file_bytes": file.stat().st_size, "runs": runs,
                       "speed_goal": SPEED_GOAL, "memory_goal": MEMORY_GOAL, "met": met,
                       "peers": rows}))

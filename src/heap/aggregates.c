@@ -72,20 +72,19 @@ static void aggregate_add_retained(plim__analysis_work *work, const uint32_t *in
 static plim_status aggregate_retained(plim__analysis_work *work, plim_error *err)
 {
     const plim_allocator *allocator = work->allocator;
-    size_t count = work->graph->node_count;
     size_t class_count = work->analysis->class_count;
-    uint32_t *in_order = plim__array_new(allocator, count, sizeof *in_order);
-    uint32_t *size = plim__array_new(allocator, count, sizeof *size);
-    uint32_t *next = plim__array_new(allocator, count, sizeof *next);
+    uint32_t *in_order = plim__scratch_take(&work->caller);
+    uint32_t *size = plim__scratch_take(&work->caller);
+    uint32_t *next = plim__scratch_take(&work->caller);
     uint32_t *until = plim__array_new_zero(allocator, class_count, sizeof *until);
     bool done = in_order != NULL && size != NULL && next != NULL && until != NULL;
     if (done) {
         aggregate_preorder(work, in_order, size, next);
         aggregate_add_retained(work, in_order, size, until);
     }
-    plim__array_free(allocator, in_order, count, sizeof *in_order);
-    plim__array_free(allocator, size, count, sizeof *size);
-    plim__array_free(allocator, next, count, sizeof *next);
+    plim__scratch_give(&work->caller, in_order);
+    plim__scratch_give(&work->caller, size);
+    plim__scratch_give(&work->caller, next);
     plim__array_free(allocator, until, class_count, sizeof *until);
     return done ? PLIM_OK : plim__no_memory(err, "the retained sizes of classes");
 }

@@ -95,6 +95,26 @@ struct plim_analysis {
     uint32_t *retainer_edge;
 };
 
+/** Blocks a lane keeps at most: as many as its hungriest part, the dominators, gives back. */
+enum { PLIM__SCRATCH_MAX = 8 };
+
+/**
+ * Arrays of one size that parts of one lane hand on: fresh pages cost more than what most walks do
+ * with them. Each holds at least node_count + 1 numbers, and the root's edges more.
+ */
+typedef struct plim__scratch {
+    const plim_allocator *allocator;
+    size_t count; /* of 32-bit numbers in each */
+    uint32_t *spare[PLIM__SCRATCH_MAX];
+    unsigned spare_count;
+} plim__scratch;
+
+/** A block, uncleared; NULL if memory was refused. */
+uint32_t *plim__scratch_take(plim__scratch *scratch);
+
+/** Gives a block back; NULL is accepted. */
+void plim__scratch_give(plim__scratch *scratch, uint32_t *block);
+
 /** The work in progress: facts that parts share and that do not outlive it. */
 typedef struct plim__analysis_work {
     plim_analysis *analysis;
@@ -113,6 +133,9 @@ typedef struct plim__analysis_work {
     uint64_t *sizes;     /* per node: shallow sizes; they become the retained ones */
     uint64_t *essential; /* one bit per edge */
     uint32_t *order;     /* all nodes, each after its dominator */
+
+    plim__scratch caller; /* of the caller's lane, and of what is last */
+    plim__scratch other;  /* of the other lane */
 
     plim_progress progress; /* called by the caller's thread only */
     atomic_bool stop;       /* some lane failed, or progress said so */

@@ -132,19 +132,18 @@ static void distance_run(distance_walk *walk)
 plim_status plim__distances_find(plim__analysis_work *work, plim_error *err)
 {
     const plim_graph *graph = work->graph;
-    size_t queue_capacity = (size_t)graph->node_count + graph->first_edge[1];
     size_t words = ((size_t)work->weak_pair_count + 63) / 64 + 1;
     distance_walk walk = {.work = work};
     plim_status status = PLIM_OK;
     walk.distance = plim__array_new(work->allocator, graph->node_count, sizeof *walk.distance);
-    walk.queue = plim__array_new(work->allocator, queue_capacity, sizeof *walk.queue);
+    walk.queue = plim__scratch_take(&work->other); /* room for the root's edges as well */
     walk.pending = plim__array_new_zero(work->allocator, words, sizeof *walk.pending);
     work->analysis->distance = walk.distance;
     if (walk.distance != NULL && walk.queue != NULL && walk.pending != NULL)
         distance_run(&walk);
     else
         status = plim__no_memory(err, "distances");
-    plim__array_free(work->allocator, walk.queue, queue_capacity, sizeof *walk.queue);
+    plim__scratch_give(&work->other, walk.queue);
     plim__array_free(work->allocator, walk.pending, words, sizeof *walk.pending);
     return status;
 }

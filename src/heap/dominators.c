@@ -14,6 +14,8 @@
  * from a lower to a higher number comes from an ancestor, which is its own semidominator.
  * Invariants: N1 parent[i] < i. N2 semi[i] <= parent[i]. N3 order holds every node once, each after
  * its dominator. N4 the path stack of eval holds ascending tree depth: never more than reached.
+ * N5 label[i] lives where first_pred[i + 1] was: numbers are done from the highest down, so row i is
+ * read for the last time just before its label is written, and row i - 1 ends at first_pred[i].
  */
 #include "base/assert.h"
 #include "heap/analysis.h"
@@ -25,7 +27,7 @@ typedef struct dominator_walk {
     uint32_t *node;       /* by number: becomes work->order */
     uint32_t *parent;     /* by number; becomes the dominator's number */
     uint32_t *semi;       /* by number; first the cursor of the depth-first walk */
-    uint32_t *label;      /* by number: least semi on the compressed path */
+    uint32_t *label;      /* by number: least semi on the compressed path; see N5 */
     uint32_t *ancestor;   /* by number: becomes analysis->dominator, by node */
     uint32_t *first_pred; /* by number, reached + 1 */
     uint32_t *pred;
@@ -208,11 +210,10 @@ static plim_status dominator_number(dominator_walk *walk, plim_error *err)
 {
     plim__analysis_work *work = walk->work;
     uint32_t count = work->graph->node_count;
-    const plim_allocator *allocator = work->allocator;
-    walk->number = plim__array_new(allocator, count, sizeof *walk->number);
-    walk->node = plim__array_new(allocator, count, sizeof *walk->node);
-    walk->parent = plim__array_new(allocator, count, sizeof *walk->parent);
-    walk->semi = plim__array_new(allocator, count, sizeof *walk->semi);
+    walk->number = plim__scratch_take(&work->caller);
+    walk->node = plim__scratch_take(&work->caller);
+    walk->parent = plim__scratch_take(&work->caller);
+    walk->semi = plim__scratch_take(&work->caller);
     if (walk->number == NULL || walk->node == NULL || walk->parent == NULL || walk->semi == NULL)
         return plim__no_memory(err, "dominators");
     memset(walk->number, 0xff, (size_t)count * sizeof *walk->number);
@@ -224,9 +225,10 @@ static plim_status dominator_number(dominator_walk *walk, plim_error *err)
 
 static plim_status dominator_table(dominator_walk *walk, plim_error *err)
 {
-    const plim_allocator *allocator = walk->work->allocator;
-    uint32_t count = walk->work->graph->node_count;
-    walk->first_pred = plim__array_new(allocator, (size_t)count + 1, sizeof *walk->first_pred);
+    plim__analysis_work *work = walk->work;
+    const plim_allocator *allocator = work->allocator;
+    size_t words = ((size_t)work->graph->edge_count + 63) / 64 + 1;
+    walk->first_pred = plim__scratch_take(&work->caller);
     if (walk->first_pred == NULL)
         return plim__no_memory(err, "dominators");
     dominator_count_preds(walk);
@@ -234,19 +236,15 @@ static plim_status dominator_table(dominator_walk *walk, plim_error *err)
     if (walk->pred == NULL)
         return plim__no_memory(err, "dominators");
     dominator_fill_preds(walk);
-    size_t words = ((size_t)walk->work->graph->edge_count + 63) / 64 + 1;
-    plim__array_free(allocator, walk->work->essential, words, sizeof *walk->work->essential);
-    walk->work->essential = NULL;
-    walk->ancestor = plim__array_new(allocator, count, sizeof *walk->ancestor);
-    walk->label = plim__array_new(allocator, count, sizeof *walk->label);
-    return walk->ancestor != NULL && walk->label != NULL ? PLIM_OK
-                                                         : plim__no_memory(err, "dominators");
+    plim__array_free(allocator, work->essential, words, sizeof *work->essential);
+    work->essential = NULL;
+    walk->label = walk->first_pred + 1;
+    walk->ancestor = plim__array_new(allocator, work->graph->node_count, sizeof *walk->ancestor);
+    return walk->ancestor != NULL ? PLIM_OK : plim__no_memory(err, "dominators");
 }
 
 plim_status plim__dominators_find(plim__analysis_work *work, plim_error *err)
 {
-    const plim_allocator *allocator = work->allocator;
-    size_t count = work->graph->node_count;
     dominator_walk walk = {.work = work};
     plim_status status = dominator_number(&walk, err);
     if (status == PLIM_OK)
@@ -255,14 +253,14 @@ plim_status plim__dominators_find(plim__analysis_work *work, plim_error *err)
         dominator_find_semis(&walk);
         dominator_hand_over(&walk);
     }
-    plim__array_free(allocator, walk.number, count, sizeof *walk.number);
-    plim__array_free(allocator, walk.node, count, sizeof *walk.node);
-    plim__array_free(allocator, walk.parent, count, sizeof *walk.parent);
-    plim__array_free(allocator, walk.semi, count, sizeof *walk.semi);
-    plim__array_free(allocator, walk.label, count, sizeof *walk.label);
-    plim__array_free(allocator, walk.ancestor, count, sizeof *walk.ancestor);
-    plim__array_free(allocator, walk.first_pred, count + 1, sizeof *walk.first_pred);
-    plim__array_free(allocator, walk.pred, walk.pred_count + 1, sizeof *walk.pred);
+    plim__scratch_give(&work->caller, walk.number);
+    plim__scratch_give(&work->caller, walk.node);
+    plim__scratch_give(&work->caller, walk.parent);
+    plim__scratch_give(&work->caller, walk.semi);
+    plim__scratch_give(&work->caller, walk.first_pred);
+    plim__array_free(work->allocator, walk.ancestor, work->graph->node_count,
+                     sizeof *walk.ancestor);
+    plim__array_free(work->allocator, walk.pred, walk.pred_count + 1, sizeof *walk.pred);
     return status;
 }
 

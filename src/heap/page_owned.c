@@ -53,10 +53,10 @@ plim_status plim__page_owned_find(plim__analysis_work *work, uint64_t **out_bits
         return PLIM_OK;
     size_t words = ((size_t)graph->node_count + 63) / 64;
     uint64_t *bits = plim__array_new_zero(work->allocator, words, sizeof *bits);
-    uint32_t *stack = plim__array_new(work->allocator, graph->node_count, sizeof *stack);
+    uint32_t *stack = plim__scratch_take(&work->caller);
     if (bits == NULL || stack == NULL) {
         plim__array_free(work->allocator, bits, words, sizeof *bits);
-        plim__array_free(work->allocator, stack, graph->node_count, sizeof *stack);
+        plim__scratch_give(&work->caller, stack);
         return plim__no_memory(err, "the marks of page-owned objects");
     }
     uint32_t count = 0;
@@ -64,7 +64,7 @@ plim_status plim__page_owned_find(plim__analysis_work *work, uint64_t **out_bits
         if (page_is_entry(work, entry) && page_take(bits, graph->edge_to[entry]))
             stack[count++] = graph->edge_to[entry];
     page_spread(graph, bits, stack, count);
-    plim__array_free(work->allocator, stack, graph->node_count, sizeof *stack);
+    plim__scratch_give(&work->caller, stack);
     *out_bits = bits;
     return PLIM_OK;
 }

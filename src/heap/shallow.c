@@ -147,7 +147,7 @@ static plim_status shallow_walk_all(plim__analysis_work *work, plim_error *err)
     shallow_walk walk = {.work = work};
     plim_status status = PLIM_OK;
     walk.ownable = plim__array_new_zero(work->allocator, words, sizeof *walk.ownable);
-    walk.owner = plim__array_new(work->allocator, graph->node_count, sizeof *walk.owner);
+    walk.owner = plim__scratch_take(&work->other);
     if (walk.ownable == NULL || walk.owner == NULL) {
         status = plim__no_memory(err, "the owners of internal objects");
     } else {
@@ -161,7 +161,7 @@ static plim_status shallow_walk_all(plim__analysis_work *work, plim_error *err)
             status = plim__no_memory(err, "the owners of internal objects");
     }
     plim__array_free(work->allocator, walk.ownable, words, sizeof *walk.ownable);
-    plim__array_free(work->allocator, walk.owner, graph->node_count, sizeof *walk.owner);
+    plim__scratch_give(&work->other, walk.owner);
     plim__array_free(work->allocator, walk.stack, walk.stack_capacity, sizeof *walk.stack);
     return status;
 }
