@@ -256,6 +256,8 @@ static plim_status leaks_take(leaks_run *run, plim_error *err)
     if (status != PLIM_OK)
         return status;
     leaks_name(run, index);
+    if (index == 0)
+        plim__record_show_estimate(cli, run->target);
     status = plim__record_snapshot(cli, run->target, run->paths[index], &result, err);
     if (status != PLIM_OK)
         return status;

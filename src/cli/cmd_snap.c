@@ -117,6 +117,7 @@ static plim_status snap_all(snap_job *job, plim_error *err)
         plim__session_emit(cli, job->target);
         plim__emit_array(&cli->emit, "snapshots");
     }
+    plim__record_show_estimate(cli, job->target);
     for (uint32_t i = 0; status == PLIM_OK && i < job->count; i++) {
         if (i > 0) {
             char wait[PLIM__UNITS_BYTES];

@@ -122,7 +122,7 @@ static plim_status record_take(void *ctx, plim_sink sink, plim_error *err)
     return plim_target_snapshot(job->target, &options, sink, &job->result, err);
 }
 
-static void record_show_estimate(plim__cli *cli, plim_target *target)
+void plim__record_show_estimate(plim__cli *cli, plim_target *target)
 {
     plim_snapshot_estimate estimate;
     char peak[PLIM__UNITS_BYTES], available[PLIM__UNITS_BYTES];
@@ -143,7 +143,6 @@ plim_status plim__record_snapshot(plim__cli *cli, plim_target *target, const cha
 {
     record_job job = {.cli = cli, .target = target};
     uint64_t bytes;
-    record_show_estimate(cli, target);
     plim__say_begin(&cli->say, "taking a snapshot");
     plim_status status = plim__record(cli, path, record_take, &job, &bytes, err);
     plim__say_end(&cli->say);

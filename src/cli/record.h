@@ -17,8 +17,11 @@ typedef plim_status (*plim__recorder)(void *ctx, plim_sink sink, plim_error *err
 plim_status plim__record(plim__cli *cli, const char *path, plim__recorder recorder, void *ctx,
                          uint64_t *out_bytes, plim_error *err);
 
+/** Says what a snapshot may cost the target, before one is taken. */
+void plim__record_show_estimate(plim__cli *cli, plim_target *target);
+
 /**
- * Takes one snapshot to a file: shows what it may cost before, and progress. It is refused where
+ * Takes one snapshot to a file, with progress. It is refused where
  * the target would not survive it, unless --force.
  */
 plim_status plim__record_snapshot(plim__cli *cli, plim_target *target, const char *path,

@@ -240,7 +240,8 @@ class Verbs(Live):
     def test_leaks_of_a_running_target_by_eval_and_by_wait(self):
         node = self.start("globalThis.held = []; class Held {} ; globalThis.act = () => {"
                           "for (let i = 0; i < 50; i++) held.push(new Held()); }; " + IDLE)
-        value = self.json("leaks", node.address, "--eval", "act()", "--repeat=2", code=1)
+        value = self.json("leaks", node.address, "--eval", "act()", "--repeat=2", code=1,
+                          env={"TMPDIR": self.folder})
         self.assertEqual(value["leaks"][0]["name"], "Held")
         self.assertEqual(value["leaks"][0]["growth_count"], [100, 100])
         self.assertEqual(self.json("leaks", node.address, "--wait=200ms")["leaks"], [])
