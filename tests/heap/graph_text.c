@@ -2,63 +2,47 @@
 #include "graph_text.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void put(test_sink *out, const char *format, ...) PLIM_PRINTF(2, 3);
-
-static void put(test_sink *out, const char *format, ...)
-{
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    int len = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    plim_sink sink = test_sink_view(out);
-    if (len < 0 || (size_t)len >= sizeof line ||
-        sink.write(sink.ctx, line, (size_t)len, NULL) != PLIM_OK)
-        abort();
-}
-
 static void put_text(test_sink *out, plim_text text)
 {
-    put(out, "\"");
+    test_put(out, "\"");
     for (size_t i = 0; i < text.size_bytes; i++) {
         unsigned char c = (unsigned char)text.data[i];
         if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
-            put(out, "%c", c);
+            test_put(out, "%c", c);
         else
-            put(out, "\\x%02x", (unsigned)c);
+            test_put(out, "\\x%02x", (unsigned)c);
     }
-    put(out, "\"");
+    test_put(out, "\"");
 }
 
 static void put_node(test_sink *out, const plim_graph *graph, uint32_t ordinal)
 {
     plim_node node;
     plim_graph_node(graph, ordinal, &node);
-    put(out, "%" PRIu32 " %s ", ordinal, plim_node_type_name(node.type));
+    test_put(out, "%" PRIu32 " %s ", ordinal, plim_node_type_name(node.type));
     put_text(out, node.name);
-    put(out, " id %" PRIu64 " self %" PRIu64, node.id, node.self_bytes);
+    test_put(out, " id %" PRIu64 " self %" PRIu64, node.id, node.self_bytes);
     if (node.detachedness != 0)
-        put(out, " detachedness %" PRIu32, node.detachedness);
+        test_put(out, " detachedness %" PRIu32, node.detachedness);
     plim_location at;
     if (plim_graph_location(graph, ordinal, &at)) {
-        put(out, " at %" PRIu32 ":%" PRIu32 ":%" PRIu32 " ", at.script_id, at.line, at.column);
+        test_put(out, " at %" PRIu32 ":%" PRIu32 ":%" PRIu32 " ", at.script_id, at.line, at.column);
         put_text(out, plim_graph_script_name(graph, at.script_id));
     }
-    put(out, "\n");
+    test_put(out, "\n");
     for (uint32_t i = 0; i < node.edge_count; i++) {
         plim_edge edge;
         plim_graph_edge(graph, node.first_edge + i, &edge);
-        put(out, "    %s ", plim_edge_type_name(edge.type));
+        test_put(out, "    %s ", plim_edge_type_name(edge.type));
         if (edge.index != PLIM_NONE)
-            put(out, "%" PRIu32, edge.index);
+            test_put(out, "%" PRIu32, edge.index);
         else
             put_text(out, edge.name);
-        put(out, " -> %" PRIu32 "\n", edge.to);
+        test_put(out, " -> %" PRIu32 "\n", edge.to);
     }
 }
 
@@ -66,9 +50,10 @@ void test_graph_text(const plim_graph *graph, test_sink *out)
 {
     plim_graph_info info;
     plim_graph_read_info(graph, &info);
-    put(out, "nodes %" PRIu32 " edges %" PRIu32 " strings %" PRIu32 " locations %" PRIu32 "\n",
-        info.node_count, info.edge_count, info.string_count, info.location_count);
-    put(out,
+    test_put(out, "nodes %" PRIu32 " edges %" PRIu32 " strings %" PRIu32 " locations %" PRIu32 "\n",
+             info.node_count, info.edge_count, info.string_count, info.location_count);
+    test_put(
+        out,
         "self %" PRIu64 " native %" PRIu64 " trace functions %" PRIu64 " samples %" PRIu64 "\n",
         info.self_bytes, info.extra_native_bytes, info.trace_function_count, info.sample_count);
     for (uint32_t node = 0; node < info.node_count; node++)

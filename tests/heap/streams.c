@@ -3,6 +3,7 @@
 
 #include <plimsoll/file.h>
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,18 @@ void test_sink_fini(test_sink *sink)
     if (sink->data != NULL)
         (void)system->resize(system->ctx, sink->data, sink->capacity, 0);
     *sink = (test_sink){0};
+}
+
+void test_put(test_sink *sink, const char *format, ...)
+{
+    char line[1001];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (len < 0 || (size_t)len >= sizeof line ||
+        sink_write(sink, line, (size_t)len, NULL) != PLIM_OK)
+        abort();
 }
 
 plim_status test_copy(plim_source from, test_sink *to, size_t cap, plim_error *err)

@@ -31,6 +31,9 @@ typedef struct test_sink {
 plim_sink test_sink_view(test_sink *sink);
 void test_sink_fini(test_sink *sink);
 
+/** printf into a sink, at most 1,000 bytes at a time. */
+void test_put(test_sink *sink, const char *format, ...) PLIM_PRINTF(2, 3);
+
 /** All of a source into a sink, `cap` bytes asked for at a time; the first failure. */
 plim_status test_copy(plim_source from, test_sink *to, size_t cap, plim_error *err);
 

@@ -153,6 +153,25 @@ static void streams_behind_each_other_are_one_text(void **state)
     test_sink_fini(&twice);
 }
 
+/* A few bytes that unpack to much more than a read asks for: the library holds the rest. */
+static void what_does_not_fit_a_read_comes_with_the_next(void **state)
+{
+    (void)state;
+    enum { BYTES = 3 << 20 };
+    static char zeros[BYTES];
+    for (size_t c = 0; c < 2; c++) {
+        test_sink packed = {0}, back = {0};
+        assert_int_equal(pack(zeros, BYTES, BYTES, PACKING[c], NULL, &packed, NULL), PLIM_OK);
+        assert_true(packed.len < 100000);
+        test_source source = {.data = packed.data, .len = packed.len};
+        assert_int_equal(unpack(&source, 1000, NULL, &back, NULL), PLIM_OK);
+        assert_int_equal(back.len, BYTES);
+        assert_memory_equal(back.data, zeros, BYTES);
+        test_sink_fini(&packed);
+        test_sink_fini(&back);
+    }
+}
+
 static void a_stream_cut_anywhere_is_truncated_never_short(void **state)
 {
     (void)state;
@@ -298,6 +317,7 @@ int main(void)
         cmocka_unit_test(plain_bytes_pass_through_and_keep_their_size),
         cmocka_unit_test(nothing_packs_and_unpacks_to_nothing),
         cmocka_unit_test(streams_behind_each_other_are_one_text),
+        cmocka_unit_test(what_does_not_fit_a_read_comes_with_the_next),
         cmocka_unit_test(a_stream_cut_anywhere_is_truncated_never_short),
         cmocka_unit_test(a_flipped_byte_is_never_taken_for_the_text),
         cmocka_unit_test(bytes_behind_the_end_are_damage),

@@ -105,6 +105,43 @@ static void locations_and_scripts_are_found(void **state)
     plim_graph_destroy(&graph);
 }
 
+/* Enough of them for the table to grow, and in an order that is none. */
+static void every_one_of_many_scripts_is_found(void **state)
+{
+    (void)state;
+    enum { SCRIPTS = 1000, STEP = 617 };
+    test_sink text = {0};
+    test_put(&text, "{\"snapshot\":{\"meta\":{\"node_fields\":[\"type\",\"name\",\"id\","
+                    "\"self_size\",\"edge_count\"],\"node_types\":[[\"code\"]],"
+                    "\"edge_fields\":[\"type\",\"name_or_index\",\"to_node\"],"
+                    "\"edge_types\":[[\"internal\"]],\"location_fields\":[\"object_index\","
+                    "\"script_id\",\"script_object_index\",\"line\",\"column\"]},");
+    test_put(&text, "\"node_count\":%d,\"edge_count\":0},\"nodes\":[0,0,1,0,0", SCRIPTS + 1);
+    for (int i = 1; i <= SCRIPTS; i++)
+        test_put(&text, ",0,%d,%d,0,0", i, 2 * i + 1);
+    test_put(&text, "],\"locations\":[");
+    for (int i = 0; i < SCRIPTS; i++) {
+        int node = i * STEP % SCRIPTS + 1;
+        test_put(&text, "%s%d,%d,%d,1,2", i == 0 ? "" : ",", 5 * node, 3 * node, 5 * node);
+    }
+    test_put(&text, "],\"strings\":[\"root\"");
+    for (int i = 1; i <= SCRIPTS; i++)
+        test_put(&text, ",\"s%d\"", i);
+    test_put(&text, "]}");
+    plim_graph *graph = NULL;
+    assert_int_equal(test_read_text(text.data, text.len, 0, NULL, &graph, NULL), PLIM_OK);
+    assert_true(plim__graph_is_valid(graph));
+    assert_int_equal(graph->script_count, SCRIPTS);
+    for (int i = 1; i <= SCRIPTS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "s%d", i);
+        assert_true(is(plim_graph_script_name(graph, 3 * (uint32_t)i), name));
+        assert_true(is(plim_graph_script_name(graph, 3 * (uint32_t)i + 1), ""));
+    }
+    plim_graph_destroy(&graph);
+    test_sink_fini(&text);
+}
+
 static void strings_are_unescaped(void **state)
 {
     (void)state;
@@ -206,6 +243,7 @@ int main(void)
         cmocka_unit_test(accessors_give_what_the_file_says),
         cmocka_unit_test(ids_and_sizes_beyond_32_bits_are_kept),
         cmocka_unit_test(locations_and_scripts_are_found),
+        cmocka_unit_test(every_one_of_many_scripts_is_found),
         cmocka_unit_test(strings_are_unescaped),
         cmocka_unit_test(trace_nodes_are_kept_only_where_there_are_any),
         cmocka_unit_test(types_have_v8s_words),

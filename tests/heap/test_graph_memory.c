@@ -24,40 +24,29 @@
 
 enum { NODES = 200000, EDGES_EACH = 4, STRINGS = 5000 };
 
-static void put(test_sink *out, const char *format, ...) PLIM_PRINTF(2, 3);
-
-static void put(test_sink *out, const char *format, ...)
-{
-    char line[256];
-    va_list args;
-    va_start(args, format);
-    int len = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    assert_true(len >= 0 && (size_t)len < sizeof line);
-    plim_sink sink = test_sink_view(out);
-    assert_int_equal(sink.write(sink.ctx, line, (size_t)len, NULL), PLIM_OK);
-}
-
 /* wide: the node, if any, whose id and trace node are beyond the usual. */
 static void make_text(test_sink *out, uint32_t wide)
 {
-    put(out, "{\"snapshot\":{\"meta\":{\"node_fields\":[\"type\",\"name\",\"id\",\"self_size\",");
-    put(out, "\"edge_count\",\"trace_node_id\",\"detachedness\"],\"node_types\":[[\"object\"]],");
-    put(out, "\"edge_fields\":[\"type\",\"name_or_index\",\"to_node\"],");
-    put(out, "\"edge_types\":[[\"property\"]]},\"node_count\":%d,\"edge_count\":%d},\"nodes\":[",
-        (int)NODES, (int)NODES * EDGES_EACH);
+    test_put(out,
+             "{\"snapshot\":{\"meta\":{\"node_fields\":[\"type\",\"name\",\"id\",\"self_size\",");
+    test_put(out,
+             "\"edge_count\",\"trace_node_id\",\"detachedness\"],\"node_types\":[[\"object\"]],");
+    test_put(out, "\"edge_fields\":[\"type\",\"name_or_index\",\"to_node\"],");
+    test_put(out,
+             "\"edge_types\":[[\"property\"]]},\"node_count\":%d,\"edge_count\":%d},\"nodes\":[",
+             (int)NODES, (int)NODES * EDGES_EACH);
     for (uint32_t i = 0; i < NODES; i++)
-        put(out, "%s0,%" PRIu32 ",%" PRIu64 ",48,%d,%d,0\n", i == 0 ? "" : ",", i % STRINGS,
-            2 * (uint64_t)i + 1 + (i == wide ? (uint64_t)7 << 32 : 0), (int)EDGES_EACH,
-            i == wide ? 9 : 0);
-    put(out, "],\"edges\":[");
+        test_put(out, "%s0,%" PRIu32 ",%" PRIu64 ",48,%d,%d,0\n", i == 0 ? "" : ",", i % STRINGS,
+                 2 * (uint64_t)i + 1 + (i == wide ? (uint64_t)7 << 32 : 0), (int)EDGES_EACH,
+                 i == wide ? 9 : 0);
+    test_put(out, "],\"edges\":[");
     for (uint32_t i = 0; i < NODES * EDGES_EACH; i++)
-        put(out, "%s0,%" PRIu32 ",%" PRIu32 "\n", i == 0 ? "" : ",", i % STRINGS,
-            i * 31 % NODES * 7);
-    put(out, "],\"strings\":[");
+        test_put(out, "%s0,%" PRIu32 ",%" PRIu32 "\n", i == 0 ? "" : ",", i % STRINGS,
+                 i * 31 % NODES * 7);
+    test_put(out, "],\"strings\":[");
     for (uint32_t i = 0; i < STRINGS; i++)
-        put(out, "%s\"name-%06" PRIu32 "\"", i == 0 ? "" : ",", i);
-    put(out, "]}");
+        test_put(out, "%s\"name-%06" PRIu32 "\"", i == 0 ? "" : ",", i);
+    test_put(out, "]}");
 }
 
 static void a_node_takes_18_bytes_and_an_edge_9(void **state)
