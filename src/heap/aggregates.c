@@ -14,8 +14,9 @@
 #include "base/assert.h"
 #include "heap/analysis.h"
 
-static void aggregate_count(plim__analysis_work *work)
+plim_status plim__aggregates_count(plim__analysis_work *work, plim_error *err)
 {
+    (void)err; /* it needs no memory */
     plim_analysis *analysis = work->analysis;
     for (uint32_t node = 0; node < work->graph->node_count; node++) {
         uint64_t bytes = plim__analysis_shallow(analysis, node);
@@ -32,6 +33,7 @@ static void aggregate_count(plim__analysis_work *work)
         class->count++;
         class->self_bytes += bytes;
     }
+    return PLIM_OK;
 }
 
 /* Nodes in a preorder of the dominator tree, and how many each interval holds. */
@@ -132,7 +134,6 @@ plim_status plim__aggregates_sum(plim__analysis_work *work, plim_error *err)
 {
     plim_analysis *analysis = work->analysis;
     plim_status status = PLIM_OK;
-    aggregate_count(work);
     if (analysis->retained != NULL)
         status = aggregate_retained(work, err);
     if (status != PLIM_OK)

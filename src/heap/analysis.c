@@ -88,6 +88,7 @@ static const analysis_part ANALYSIS_OTHER[] = {
     {"interfaces", PLIM_WANT_CLASSES, plim__interfaces_apply},
     {"class names", PLIM_WANT_CLASSES, plim__class_names_find},
     {"classes", PLIM_WANT_CLASSES, plim__classes_find},
+    {"classes", PLIM_WANT_CLASSES, plim__aggregates_count},
     {"retainers", PLIM_WANT_RETAINERS, plim__retainers_find},
 };
 
@@ -95,7 +96,7 @@ static const analysis_part ANALYSIS_LAST[] = {
     {"classes", PLIM_WANT_CLASSES, plim__aggregates_sum},
 };
 
-enum { ANALYSIS_PART_COUNT = 11 }; /* for progress: all of the above */
+enum { ANALYSIS_PART_COUNT = 12 }; /* for progress: all of the above */
 
 typedef struct analysis_lane {
     plim__analysis_work *work;

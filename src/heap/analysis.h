@@ -207,7 +207,10 @@ plim_status plim__class_names_find(plim__analysis_work *work, plim_error *err);
 /** classes.c (rule 8): the names in node_class become classes: by string, or by place and text. */
 plim_status plim__classes_find(plim__analysis_work *work, plim_error *err);
 
-/** aggregates.c (rule 9): counts and sizes of the classes, and the rows. */
+/** aggregates.c (rule 9): counts, shallow sizes and distances of the classes. */
+plim_status plim__aggregates_count(plim__analysis_work *work, plim_error *err);
+
+/** aggregates.c (rule 9): retained sizes of the classes, and the rows. */
 plim_status plim__aggregates_sum(plim__analysis_work *work, plim_error *err);
 
 /** retainers.c: edges by target. */
