@@ -123,6 +123,8 @@ class Live:
         info = probe.good("identify")
         self.assertTrue(info["version"].startswith(f"{self.version}."))
         self.assertEqual(info["address"], node.address)
+        self.assertEqual(info["runtime"], "node")
+        self.assertEqual(info["pid"], node.process.pid)
 
     def test_usage_is_what_the_process_itself_says(self):
         """SM-S1: within 10 % of v8.getHeapStatistics()."""
