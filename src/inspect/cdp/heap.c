@@ -51,7 +51,7 @@ plim_status plim__cdp_usage(plim_target *target, plim_usage *out_usage, plim_err
     return PLIM_OK;
 }
 
-plim_status plim__cdp_collect(plim_target *target, plim_error *err)
+static plim_status heap_collect(plim_target *target, plim_error *err)
 {
     return plim__cdp_call(target->cdp.session, "HeapProfiler.collectGarbage", NULL,
                           plim__target_timeout(target, heap_call_timeout_ns), NULL, err);
@@ -81,8 +81,8 @@ static json_t *heap_value_of(const json_t *object)
     return value != NULL ? json_incref(value) : json_null();
 }
 
-plim_status plim__cdp_evaluate(plim__cdp_session *session, const char *expression,
-                               uint64_t timeout_ns, json_t **out_value, plim_error *err)
+static plim_status heap_evaluate(plim__cdp_session *session, const char *expression,
+                                 uint64_t timeout_ns, json_t **out_value, plim_error *err)
 {
     PLIM_CHECK(expression != NULL);
     json_t *text = json_string(expression);
@@ -112,8 +112,7 @@ static plim_status heap_evaluate_text(plim_target *target, const char *expressio
 {
     const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
     json_t *value = NULL;
-    plim_status status =
-        plim__cdp_evaluate(target->cdp.session, expression, timeout_ns, &value, err);
+    plim_status status = heap_evaluate(target->cdp.session, expression, timeout_ns, &value, err);
     if (status != PLIM_OK)
         return status;
     size_t len = json_dumpb(value, NULL, 0, flags);
@@ -162,7 +161,7 @@ const plim__protocol plim__cdp_protocol = {
     .leave = heap_leave,
     .disconnect = heap_disconnect,
     .usage = plim__cdp_usage,
-    .collect = plim__cdp_collect,
+    .collect = heap_collect,
     .snapshot = plim__cdp_snapshot,
     .sampling_start = plim__cdp_sampling_start,
     .sampling_stop = plim__cdp_sampling_stop,

@@ -22,9 +22,6 @@ PLIM_NODISCARD plim_status plim__cdp_find(plim_target *target, plim_error *err);
 PLIM_NODISCARD plim_status plim__cdp_usage(plim_target *target, plim_usage *out_usage,
                                            plim_error *err);
 
-/** As plim_target_collect(). */
-PLIM_NODISCARD plim_status plim__cdp_collect(plim_target *target, plim_error *err);
-
 /** As plim_target_snapshot(), the estimate apart. options may be NULL. */
 PLIM_NODISCARD plim_status plim__cdp_snapshot(plim_target *target,
                                               const plim_snapshot_options *options, plim_sink sink,
@@ -36,11 +33,6 @@ PLIM_NODISCARD plim_status plim__cdp_stream_snapshot(plim_target *target, const 
                                                      plim_sink sink,
                                                      plim_snapshot_result *out_result,
                                                      plim_error *err);
-
-/** As plim_target_evaluate(); in any session. out_value may be NULL, else a new reference. */
-PLIM_NODISCARD plim_status plim__cdp_evaluate(plim__cdp_session *session, const char *expression,
-                                              uint64_t timeout_ns, json_t **out_value,
-                                              plim_error *err);
 
 /** As the calls of plimsoll/target.h. */
 PLIM_NODISCARD plim_status plim__cdp_sampling_start(plim_target *target,

@@ -430,12 +430,6 @@ void plim__cdp_session_end(plim__cdp_session **session_ptr)
     plim__array_free(connection->allocator, session, 1, sizeof *session);
 }
 
-plim__cdp_connection *plim__cdp_session_connection(plim__cdp_session *session)
-{
-    PLIM_CHECK_OBJ(session, PLIM__CDP_SESSION_MAGIC);
-    return session->connection;
-}
-
 /* ---- the connection ------------------------------------------------------------------------ */
 
 plim_status plim__cdp_connect(plim__loop *loop, const plim_allocator *allocator, const char *host,

@@ -84,9 +84,6 @@ void plim__cdp_session_mark_gone(plim__cdp_session *session);
 /** Ends a child session. */
 void plim__cdp_session_end(plim__cdp_session **session);
 
-/** The connection a session belongs to. */
-plim__cdp_connection *plim__cdp_session_connection(plim__cdp_session *session);
-
 /** Registers a handler of an event of this session; method is borrowed. Replaces an earlier one. */
 void plim__cdp_on(plim__cdp_session *session, const char *method, plim__cdp_handler handler,
                   void *ctx);
