@@ -77,15 +77,15 @@ static void watch_row(watch_state *watch, const plim_usage *usage)
     double share = base_bytes > 0 ? (double)usage->used_bytes * 100.0 / (double)base_bytes : 0.0;
     if (watch->row_count % WATCH_HEAD_EVERY == 0) {
         char head[128];
-        (void)snprintf(head, sizeof head, "%-8s  %12s  %12s  %6s  %12s  %12s\n", "time", "used",
+        (void)snprintf(head, sizeof head, "%-8s  %14s  %14s  %6s  %14s  %14s\n", "time", "used",
                        "of", "share", "change", "process");
         plim__out_styled(out, PLIM__STYLE_HEAD, head);
     }
-    plim__out_printf(out, "%.8s  %12s  %12s  %5.1f%%  ", now + 11, used, base, share);
+    plim__out_printf(out, "%.8s  %14s  %14s  %5.1f%%  ", now + 11, used, base, share);
     char padded[PLIM__UNITS_BYTES + 16];
-    (void)snprintf(padded, sizeof padded, "%12s", change);
+    (void)snprintf(padded, sizeof padded, "%14s", change);
     plim__out_styled(out, change[0] == '+' ? PLIM__STYLE_BAD : PLIM__STYLE_NONE, padded);
-    plim__out_printf(out, "  %12s%s\n", rss, watch->above ? "  ALERT" : "");
+    plim__out_printf(out, "  %14s%s\n", rss, watch->above ? "  ALERT" : "");
     plim__out_flush(out);
 }
 

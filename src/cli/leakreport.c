@@ -68,7 +68,10 @@ static void leakreport_growth(plim__cli *cli, const plim_leak *leak)
         char change[PLIM__UNITS_BYTES], count[PLIM__UNITS_BYTES];
         plim__units_change(change, (int64_t)leak->growth_bytes[i], out->exact_bytes);
         plim__units_count_change(count, (int64_t)leak->growth_count[i]);
-        plim__draft_printf(&line, i == 0 ? "%s (%s objects)" : ", then %s (%s)", change, count);
+        plim__draft_printf(&line, "%s%s (%s", i > 0 ? ", then " : "", change, count);
+        if (i == 0)
+            plim__draft_puts(&line, leak->growth_count[i] == 1 ? " object" : " objects");
+        plim__draft_puts(&line, ")");
     }
     leakreport_wrap(cli, plim__draft_peek(&line), LEAKREPORT_INDENT);
     plim__draft_fini(&line);
