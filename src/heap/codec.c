@@ -49,7 +49,6 @@ struct plim_decoder {
     plim_status failed;
     bool inner_ended;
     bool open;
-    bool stuck;     /* the library may hold output that did not fit */
     uint64_t taken; /* compressed bytes given to the library */
     z_stream gzip;
     ZSTD_DCtx *zstd;
@@ -192,11 +191,8 @@ static plim_status decoder_step_gzip(plim_decoder *decoder, char *out, size_t ca
     decoder->input_at += before - gzip->avail_in;
     decoder->taken += before - gzip->avail_in;
     *out_len = room - gzip->avail_out;
-    decoder->stuck = gzip->avail_out == 0;
-    if (result == Z_STREAM_END) {
+    if (result == Z_STREAM_END)
         decoder->open = false;
-        decoder->stuck = false;
-    }
     if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR)
         return PLIM_OK;
     if (result == Z_MEM_ERROR)
@@ -226,7 +222,6 @@ static plim_status decoder_step_zstd(plim_decoder *decoder, char *out, size_t ca
     if (ZSTD_isError(result))
         return decoder_damaged(decoder, zstd_status(result), ZSTD_getErrorName(result), err);
     decoder->open = result != 0;
-    decoder->stuck = decoder->open && output.pos == cap;
     return PLIM_OK;
 }
 
@@ -255,10 +250,11 @@ static plim_status decoder_read(void *ctx, void *buffer, size_t cap, size_t *out
         return PLIM_OK;
     if (decoder->codec == PLIM_CODEC_PLAIN)
         return decoder_read_plain(decoder, buffer, cap, out_len, err);
-    /* Each round takes input or gives output, or reads more, or ends. */
+    /* Each round takes input or gives output, or reads more, or ends. Output that did not fit waits
+       in the library; it then leaves the trailer untaken, so there is always a next round. */
     while (*out_len == 0) {
         plim_status status = PLIM_OK;
-        if (decoder->input_at < decoder->input_len || decoder->stuck) {
+        if (decoder->input_at < decoder->input_len) {
             status = decoder->codec == PLIM_CODEC_GZIP
                          ? decoder_step_gzip(decoder, buffer, cap, out_len, err)
                          : decoder_step_zstd(decoder, buffer, cap, out_len, err);
