@@ -90,10 +90,33 @@ static void lines_take(plim__node_lines *lines, char c, plim__node_lines_out out
     }
 }
 
+/* In the middle of a line of the program's, at the beginning of what was read: Node writes a line
+   of its own in one go, so one that stands there whole is Node's. Gives its bytes, or 0. */
+static size_t lines_intruder(plim__node_lines *lines, const char *data, size_t len)
+{
+    const char *end = memchr(data, '\n', len);
+    size_t line_len = end != NULL ? (size_t)(end - data) : 0;
+    if (line_len == 0 || line_len >= sizeof lines->held)
+        return 0;
+    memcpy(lines->held, data, line_len); /* nothing is held back in the middle of a line */
+    lines->held_len = line_len;
+    bool is_match = lines_is_match(lines);
+    if (is_match)
+        lines_take_url(lines);
+    lines->held_len = 0;
+    return is_match ? line_len + 1 : 0;
+}
+
 void plim__node_lines_feed(plim__node_lines *lines, const char *data, size_t len,
                            plim__node_lines_out out, void *ctx)
 {
     PLIM_CHECK(lines != NULL && out != NULL);
+    size_t skipped = 1;
+    while (lines->state == PLIM__NODE_LINES_PASSING && len > 0 && skipped > 0) {
+        skipped = lines_intruder(lines, data, len);
+        data += skipped;
+        len -= skipped;
+    }
     while (len > 0) {
         if (lines->state == PLIM__NODE_LINES_HOLDING) {
             lines_take(lines, *data, out, ctx);

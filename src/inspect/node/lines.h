@@ -29,7 +29,7 @@ typedef struct plim__node_lines {
     char url[PLIM__NODE_LINE_BYTES]; /**< of the first "Debugger listening on"; empty before */
 } plim__node_lines;
 
-/** The next bytes. */
+/** The next bytes, as one read(2) gave them. */
 void plim__node_lines_feed(plim__node_lines *lines, const char *data, size_t len,
                            plim__node_lines_out out, void *ctx);
 
