@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Nodes of this machine: found, opened by process id, refused where it would harm, left as they were."""
+"""Nodes of this machine: found, opened by id, refused where it would harm, left as they were."""
 import os
 import shutil
 import signal
