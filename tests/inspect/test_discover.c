@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Discovery under refused memory. Method: the real machine, whatever runs there, each n-th refused. */
+/* Discovery under refused memory. Method: the real machine, whatever runs, each n-th refused. */
 #include <plimsoll/target.h>
 
 #include <setjmp.h>
