@@ -73,7 +73,8 @@ static uint64_t path_id(const plim_analysis *analysis, uint32_t node)
     return high << 32 | graph->node_id[node];
 }
 
-/* How many nodes the shortest path to a node has, the root and itself included. */
+/* How many nodes the shortest path to a node has, the root and itself included: by its distance,
+   which may say more where an edge leads back to the root (see path_step_up). */
 static uint32_t path_length_of(const plim_analysis *analysis, uint32_t node)
 {
     int32_t distance = analysis->distance[node];
@@ -100,9 +101,13 @@ static path_step path_step_up(path_search *search, uint32_t node)
     if (cached->node == node)
         return *cached;
     path_step best = {node, PLIM_NONE, PLIM_NONE};
+    path_step from_root = {node, PLIM_NONE, PLIM_NONE};
     uint32_t count = plim_analysis_retainer_count(analysis, node);
     for (uint32_t i = 0; i < count; i++) {
         plim_retainer retainer = plim_analysis_retainer(analysis, node, i);
+        if (retainer.from == 0 && from_root.holder == PLIM_NONE &&
+            analysis->graph->edge_type[retainer.edge] != PLIM_EDGE_WEAK)
+            from_root = (path_step){node, 0, retainer.edge};
         if (path_is_nearer(analysis, node, retainer) &&
             (best.holder == PLIM_NONE ||
              path_id(analysis, retainer.from) < path_id(analysis, best.holder))) {
@@ -111,6 +116,9 @@ static path_step path_step_up(path_search *search, uint32_t node)
         }
     }
     search->work_left -= count < search->work_left ? count : search->work_left;
+    /* Where an edge leads back to the root, distances ran through it before it got its own. */
+    if (best.holder == PLIM_NONE)
+        best = from_root;
     PLIM_CHECK(best.holder != PLIM_NONE); /* breadth first came from somewhere */
     *cached = best;
     return best;
@@ -160,7 +168,9 @@ static bool path_emit(path_search *search, uint32_t link)
 {
     plim_paths *paths = search->paths;
     const path_link *head = &search->links[link];
-    uint32_t length = path_length_of(search->analysis, head->node) + head->depth;
+    uint32_t length = 1 + head->depth;
+    for (uint32_t node = head->node; node != 0; node = path_step_up(search, node).holder)
+        length++;
     if (!path_room(paths))
         return false;
     plim_path path = {.length = length};
