@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "inspect/target.h"
-#include "inspect/wire/sha1.h"
 
 static void what_people_write_is_read(void **state)
 {
@@ -119,36 +118,6 @@ static void long_names_are_refused_not_cut(void **state)
     assert_int_equal(plim__address_parse(text, &address, NULL), PLIM_ERR_USAGE);
 }
 
-static void the_digest_is_that_of_the_standards(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        const char *base64;
-    } rows[] = {
-        {"", "2jmj7l5rSw0yVb/vlWAYkK/YBwk="},    /* FIPS 180 */
-        {"abc", "qZk+NkcGgWq6PiVxeFDCbJzQ2J0="}, /* FIPS 180 */
-        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-         "hJg+RBw70m66rkqh+VEp5eVGcPE="}, /* FIPS 180 */
-        {"dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
-         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}, /* RFC 6455 section 1.3 */
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        uint8_t digest[PLIM__SHA1_BYTES];
-        char text[32];
-        plim__sha1(rows[i].text, strlen(rows[i].text), digest);
-        plim__base64(digest, sizeof digest, text);
-        assert_string_equal(text, rows[i].base64);
-    }
-    char text[16];
-    plim__base64((const uint8_t *)"f", 1, text);
-    assert_string_equal(text, "Zg==");
-    plim__base64((const uint8_t *)"fo", 2, text);
-    assert_string_equal(text, "Zm8=");
-    plim__base64((const uint8_t *)"foo", 3, text);
-    assert_string_equal(text, "Zm9v");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,7 +125,6 @@ int main(void)
         cmocka_unit_test(what_cannot_be_meant_is_refused),
         cmocka_unit_test(a_bare_number_is_answered_with_both_readings),
         cmocka_unit_test(long_names_are_refused_not_cut),
-        cmocka_unit_test(the_digest_is_that_of_the_standards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,8 @@
 
 #include <ctype.h>
 #include <http_parser.h>
+#include <nettle/base64.h>
+#include <nettle/sha1.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -20,7 +22,6 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/error_repeat.h"
-#include "inspect/wire/sha1.h"
 #include "inspect/wire/tcp.h"
 
 enum {
@@ -417,17 +418,22 @@ static plim_status websocket_ask(plim__websocket *websocket, uint16_t port, cons
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 section 1.3 */
     uint8_t random[16];
-    uint8_t digest[PLIM__SHA1_BYTES];
+    uint8_t digest[SHA1_DIGEST_SIZE];
     char key[PLIM__WEBSOCKET_KEY_BYTES + 1];
     char proof[PLIM__WEBSOCKET_KEY_BYTES + sizeof guid];
     char request[PLIM__WEBSOCKET_REQUEST_BYTES];
     int code = uv_random(NULL, NULL, random, sizeof random, 0, NULL);
     if (code != 0)
         return plim_error_set(err, PLIM_ERR_IO, "no random numbers: %s", uv_strerror(code));
-    plim__base64(random, sizeof random, key);
+    base64_encode_raw(key, sizeof random, random);
+    key[PLIM__WEBSOCKET_KEY_BYTES] = '\0';
     (void)snprintf(proof, sizeof proof, "%s%s", key, guid);
-    plim__sha1(proof, strlen(proof), digest);
-    plim__base64(digest, sizeof digest, websocket->expected);
+    struct sha1_ctx hash;
+    sha1_init(&hash);
+    sha1_update(&hash, strlen(proof), (const uint8_t *)proof);
+    sha1_digest(&hash, sizeof digest, digest);
+    base64_encode_raw(websocket->expected, sizeof digest, digest);
+    websocket->expected[PLIM__WEBSOCKET_ACCEPT_BYTES] = '\0';
     int len = snprintf(request, sizeof request,
                        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\n"
                        "Connection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
