@@ -29,28 +29,32 @@ static int classlist_by_name(const void *a, const void *b)
 /* Ties are broken by name, so that output does not depend on the sort. */
 static int classlist_by_retained(const void *a, const void *b)
 {
-    const plim_class *one = a, *other = b;
+    const plim_class *one = a;
+    const plim_class *other = b;
     int order = classlist_largest_first(one->retained_bytes, other->retained_bytes);
     return order != 0 ? order : classlist_by_name(a, b);
 }
 
 static int classlist_by_self(const void *a, const void *b)
 {
-    const plim_class *one = a, *other = b;
+    const plim_class *one = a;
+    const plim_class *other = b;
     int order = classlist_largest_first(one->self_bytes, other->self_bytes);
     return order != 0 ? order : classlist_by_name(a, b);
 }
 
 static int classlist_by_count(const void *a, const void *b)
 {
-    const plim_class *one = a, *other = b;
+    const plim_class *one = a;
+    const plim_class *other = b;
     int order = classlist_largest_first(one->count, other->count);
     return order != 0 ? order : classlist_by_name(a, b);
 }
 
 static int classlist_by_distance(const void *a, const void *b)
 {
-    const plim_class *one = a, *other = b;
+    const plim_class *one = a;
+    const plim_class *other = b;
     int order = (one->distance > other->distance) - (one->distance < other->distance);
     return order != 0 ? order : classlist_by_name(a, b);
 }
@@ -70,7 +74,9 @@ static void classlist_sort(plim_class *rows, uint32_t count, plim__class_order o
 
 static char classlist_lower(char letter)
 {
-    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+    if (letter >= 'A' && letter <= 'Z')
+        return (char)(letter - 'A' + 'a');
+    return letter;
 }
 
 /* Whether text has word in it; ASCII letters of either case are the same. */

@@ -86,7 +86,9 @@ static void diff_sheet(plim__cli *cli, const plim_diff *diff, bool by_class, uin
 
 static void diff_headline(plim__cli *cli, const diff_totals *totals, bool by_class)
 {
-    char change[PLIM__UNITS_BYTES], added[PLIM__UNITS_BYTES], removed[PLIM__UNITS_BYTES];
+    char change[PLIM__UNITS_BYTES];
+    char added[PLIM__UNITS_BYTES];
+    char removed[PLIM__UNITS_BYTES];
     const char *word = totals->delta_bytes > 0 ? "grew" : "shrank";
     plim__style style = totals->delta_bytes > 0 ? PLIM__STYLE_BAD : PLIM__STYLE_GOOD;
     plim__units_change(change, totals->delta_bytes, cli->out.exact_bytes);

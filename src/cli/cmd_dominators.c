@@ -87,7 +87,8 @@ static void dominators_fini(dominators_tree *tree)
 
 static int dominators_order(const void *a, const void *b)
 {
-    const dominators_row *one = a, *other = b;
+    const dominators_row *one = a;
+    const dominators_row *other = b;
     if (one->retained_bytes != other->retained_bytes)
         return one->retained_bytes < other->retained_bytes ? 1 : -1;
     return (one->node > other->node) - (one->node < other->node);

@@ -83,7 +83,9 @@ static void gc_sheet(plim__cli *cli, const gc_report *report)
 
 static void gc_show(plim__cli *cli, const plim_target *target, const gc_report *report)
 {
-    char before[PLIM__UNITS_BYTES], after[PLIM__UNITS_BYTES], change[PLIM__UNITS_BYTES];
+    char before[PLIM__UNITS_BYTES];
+    char after[PLIM__UNITS_BYTES];
+    char change[PLIM__UNITS_BYTES];
     int64_t delta = (int64_t)report->after.used_bytes - (int64_t)report->before.used_bytes;
     plim__units_bytes(before, report->before.used_bytes, cli->out.exact_bytes);
     plim__units_bytes(after, report->after.used_bytes, cli->out.exact_bytes);

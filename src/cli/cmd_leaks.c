@@ -123,7 +123,8 @@ static plim_status leaks_connect(leaks_run *run, plim_error *err)
 static plim_status leaks_act_command(leaks_run *run, plim_error *err)
 {
     enum { VARIABLE_BYTES = 300 };
-    char address[VARIABLE_BYTES], pid[VARIABLE_BYTES];
+    char address[VARIABLE_BYTES];
+    char pid[VARIABLE_BYTES];
     const char *environment[] = {address, pid, NULL};
     const char *command = run->cli->args.values[PLIM__OPTION_action].text;
     plim_target_info info;
@@ -262,7 +263,8 @@ static plim_status leaks_take(leaks_run *run, plim_error *err)
     if (status != PLIM_OK)
         return status;
     run->count++;
-    char size[PLIM__UNITS_BYTES], pause[PLIM__UNITS_BYTES];
+    char size[PLIM__UNITS_BYTES];
+    char pause[PLIM__UNITS_BYTES];
     plim__units_bytes(size, result.byte_count, cli->out.exact_bytes);
     plim__units_time(pause, result.pause_ns);
     plim__say_note(&cli->say, "snapshot %u of %u: %s; the target stood still for %s", index + 1,

@@ -52,7 +52,9 @@ static void snap_name(const snap_job *job, uint32_t index, plim__draft *out_name
 static void snap_tell(snap_job *job, const char *path, const plim_snapshot_result *result)
 {
     plim__cli *cli = job->cli;
-    char size[PLIM__UNITS_BYTES], nodes[PLIM__UNITS_BYTES], pause[PLIM__UNITS_BYTES];
+    char size[PLIM__UNITS_BYTES];
+    char nodes[PLIM__UNITS_BYTES];
+    char pause[PLIM__UNITS_BYTES];
     plim__units_bytes(size, result->byte_count, cli->out.exact_bytes);
     plim__units_count(nodes, result->node_count);
     plim__units_time(pause, result->pause_ns);

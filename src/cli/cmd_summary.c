@@ -4,7 +4,9 @@
 
 static void summary_totals(plim__cli *cli, const plim_graph_info *info)
 {
-    char nodes[PLIM__UNITS_BYTES], edges[PLIM__UNITS_BYTES], strings[PLIM__UNITS_BYTES];
+    char nodes[PLIM__UNITS_BYTES];
+    char edges[PLIM__UNITS_BYTES];
+    char strings[PLIM__UNITS_BYTES];
     char self[PLIM__UNITS_BYTES];
     plim__units_count(nodes, info->node_count);
     plim__units_count(edges, info->edge_count);

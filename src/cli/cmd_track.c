@@ -59,7 +59,9 @@ static void track_bars(const plim_track_interval *intervals, uint32_t count, cha
 static void track_show_live(track_job *job, const plim_track_interval *intervals, uint32_t count,
                             uint64_t begun_ns)
 {
-    char bars[TRACK_BARS * 4 + 8], bytes[PLIM__UNITS_BYTES], objects[PLIM__UNITS_BYTES];
+    char bars[TRACK_BARS * 4 + 8];
+    char bytes[PLIM__UNITS_BYTES];
+    char objects[PLIM__UNITS_BYTES];
     char line[400];
     job->live_bytes = job->live_count = 0;
     job->interval_count = count > 0 ? count - 1 : 0;
@@ -123,7 +125,9 @@ static plim_status track_save(void *ctx, plim_sink sink, plim_error *err)
 static void track_tell(track_job *job, const char *path)
 {
     plim__cli *cli = job->cli;
-    char size[PLIM__UNITS_BYTES], live[PLIM__UNITS_BYTES], count[PLIM__UNITS_BYTES];
+    char size[PLIM__UNITS_BYTES];
+    char live[PLIM__UNITS_BYTES];
+    char count[PLIM__UNITS_BYTES];
     char pause[PLIM__UNITS_BYTES];
     if (plim__cli_is_json(cli)) {
         plim__emit_start(&cli->emit, &cli->out, "track");

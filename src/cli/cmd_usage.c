@@ -5,7 +5,8 @@
 static void usage_row(plim__cli *cli, const char *label, uint64_t bytes, uint64_t of_bytes,
                       const char *of_word)
 {
-    char text[PLIM__UNITS_BYTES], of_text[PLIM__UNITS_BYTES];
+    char text[PLIM__UNITS_BYTES];
+    char of_text[PLIM__UNITS_BYTES];
     if (bytes == PLIM_UNKNOWN)
         return;
     plim__units_bytes(text, bytes, cli->out.exact_bytes);

@@ -63,8 +63,11 @@ static void watch_row(watch_state *watch, const plim_usage *usage)
 {
     plim__cli *cli = watch->cli;
     plim__out *out = &cli->out;
-    char now[PLIM__STAMP_BYTES], used[PLIM__UNITS_BYTES], base[PLIM__UNITS_BYTES];
-    char change[PLIM__UNITS_BYTES] = "", rss[PLIM__UNITS_BYTES] = "-";
+    char now[PLIM__STAMP_BYTES];
+    char used[PLIM__UNITS_BYTES];
+    char base[PLIM__UNITS_BYTES];
+    char change[PLIM__UNITS_BYTES] = "";
+    char rss[PLIM__UNITS_BYTES] = "-";
     uint64_t base_bytes = watch_base(cli, usage);
     plim__clock_iso(now);
     plim__units_bytes(used, usage->used_bytes, out->exact_bytes);

@@ -78,7 +78,8 @@ static uint32_t commands_least(uint32_t a, uint32_t b)
 /* Letters to insert, remove or replace (Levenshtein's distance), for short words. */
 static uint32_t commands_distance(const char *a, const char *b)
 {
-    size_t a_length = strlen(a), b_length = strlen(b);
+    size_t a_length = strlen(a);
+    size_t b_length = strlen(b);
     if (a_length > COMMANDS_WORD_MAX || b_length > COMMANDS_WORD_MAX)
         return UINT32_MAX;
     uint32_t row[COMMANDS_WORD_MAX + 1];

@@ -116,12 +116,11 @@ void plim__glyphs_json(plim__draft *draft, plim_text text)
         uint32_t value = plim__glyph_take(&text);
         if (value == '"' || value == '\\') {
             plim__draft_printf(draft, "\\%c", (char)value);
-        } else if (value < 0x20 && value != '\n' && value != '\t' && value != '\r') {
-            plim__draft_printf(draft, "\\u%04x", value);
-        } else if (value < 0x20) {
+        } else if (value == '\n' || value == '\t' || value == '\r') {
             glyph_escape(draft, value);
-        } else if (value == 0x7F || (value >= 0x80 && value < 0xA0)) {
-            plim__draft_printf(draft, "\\u%04x", value); /* JSON shown in a terminal, too */
+        } else if (value < 0x20 || (value >= 0x7F && value < 0xA0)) {
+            /* From 0x7F on JSON would not ask for it, but it may be shown in a terminal, too. */
+            plim__draft_printf(draft, "\\u%04x", value);
         } else {
             glyph_add(draft, value);
         }

@@ -40,7 +40,8 @@ static void leakreport_wrap(plim__cli *cli, const char *text, uint32_t indent)
     plim__glyphs_show(&shown, plim__text_of(text));
     const char *at = plim__draft_peek(&shown);
     while (*at != '\0') {
-        size_t end = 0, columns = 0;
+        size_t end = 0;
+        size_t columns = 0;
         while (at[end] != '\0') {
             size_t word = end + strspn(at + end, " ");
             word += strcspn(at + word, " ");
@@ -65,7 +66,8 @@ static void leakreport_growth(plim__cli *cli, const plim_leak *leak)
     plim__draft_init(&line, out->draft.allocator);
     plim__draft_puts(&line, "grew by ");
     for (uint32_t i = 0; i < leak->round_count; i++) {
-        char change[PLIM__UNITS_BYTES], count[PLIM__UNITS_BYTES];
+        char change[PLIM__UNITS_BYTES];
+        char count[PLIM__UNITS_BYTES];
         plim__units_change(change, (int64_t)leak->growth_bytes[i], out->exact_bytes);
         plim__units_count_change(count, (int64_t)leak->growth_count[i]);
         plim__draft_printf(&line, "%s%s (%s", i > 0 ? ", then " : "", change, count);
@@ -81,7 +83,9 @@ static void leakreport_show_leak(plim__cli *cli, const plim_analysis *last, cons
                                  uint32_t number)
 {
     plim__out *out = &cli->out;
-    char retained[PLIM__UNITS_BYTES], self[PLIM__UNITS_BYTES], count[PLIM__UNITS_BYTES];
+    char retained[PLIM__UNITS_BYTES];
+    char self[PLIM__UNITS_BYTES];
+    char count[PLIM__UNITS_BYTES];
     plim__units_bytes(retained, leak->retained_bytes, out->exact_bytes);
     plim__units_bytes(self, leak->self_bytes, out->exact_bytes);
     plim__units_count(count, leak->count);

@@ -112,7 +112,9 @@ static plim_status main_start_cap(plim__cli *cli, plim_error *err)
 /* Says whose limit it was, if it was ours. */
 static void main_explain_cap(const plim__cli *cli, plim_error *err)
 {
-    uint64_t used, peak, refused;
+    uint64_t used;
+    uint64_t peak;
+    uint64_t refused;
     if (cli->cap == NULL || err->status != PLIM_ERR_NO_MEMORY)
         return;
     plim_cap_read(cli->cap, &used, &peak, &refused);

@@ -88,7 +88,8 @@ static void manual_command(const plim__command *command, const char *version)
     (void)printf(" \\[options\\]\n\n# EXAMPLES\n\n");
     for (int i = 0; i < 4; i += 2) {
         char first = command->examples[i + 1][0];
-        first = first >= 'a' && first <= 'z' ? (char)(first - 'a' + 'A') : first;
+        if (first >= 'a' && first <= 'z')
+            first = (char)(first - 'a' + 'A');
         (void)putchar(first);
         manual_put(command->examples[i + 1] + 1);
         (void)printf(":\n\n```\n%s\n```\n\n", command->examples[i]);

@@ -200,7 +200,9 @@ static void object_show_step(plim__cli *cli, const plim_analysis *analysis, uint
     plim__out *out = &cli->out;
     const plim_graph *graph = plim_analysis_graph(analysis);
     const plim_allocator *allocator = out->draft.allocator;
-    plim__draft raw, shown, line;
+    plim__draft raw;
+    plim__draft shown;
+    plim__draft line;
     plim__draft_init(&raw, allocator);
     plim__draft_init(&shown, allocator);
     plim__draft_init(&line, allocator);
@@ -280,7 +282,8 @@ void plim__object_show(plim__cli *cli, const plim_analysis *analysis, uint32_t n
     const plim_graph *graph = plim_analysis_graph(analysis);
     plim_node facts;
     plim_node_facts more;
-    char self[PLIM__UNITS_BYTES], retained[PLIM__UNITS_BYTES];
+    char self[PLIM__UNITS_BYTES];
+    char retained[PLIM__UNITS_BYTES];
     plim_graph_node(graph, node, &facts);
     plim_analysis_node(analysis, node, &more);
     object_show_step(cli, analysis, node, PLIM_NONE, 0);

@@ -23,10 +23,14 @@ typedef struct profile_frame {
     uint64_t self_bytes;
 } profile_frame;
 
+typedef struct profile_item {
+    const json_t *node;
+} profile_item;
+
 /* Growing arrays of frames and of nodes still to be walked. */
 typedef struct profile_walk {
     plim__draft frames;  /* profile_frame each */
-    plim__draft pending; /* const json_t * each */
+    plim__draft pending; /* profile_item each */
     uint64_t total_bytes;
     uint32_t frame_count;
 } profile_walk;
@@ -37,12 +41,18 @@ static const char *profile_string(const json_t *object, const char *key)
     return value != NULL ? value : "";
 }
 
+static void profile_push(profile_walk *walk, const json_t *node)
+{
+    profile_item item = {node};
+    plim__draft_add(&walk->pending, &item, sizeof item);
+}
+
 static void profile_push_children(profile_walk *walk, const json_t *node)
 {
     const json_t *children = json_object_get(node, "children");
     for (size_t i = 0; i < json_array_size(children); i++) {
         const json_t *child = json_array_get(children, i);
-        plim__draft_add(&walk->pending, &child, sizeof child);
+        profile_push(walk, child);
     }
 }
 
@@ -67,20 +77,21 @@ static void profile_visit(profile_walk *walk, const json_t *node)
 
 static bool profile_gather(profile_walk *walk, const json_t *head)
 {
-    plim__draft_add(&walk->pending, &head, sizeof head);
+    profile_push(walk, head);
     uint32_t visited = 0;
     while (walk->pending.size_bytes > 0 && visited++ < PROFILE_NODES_MAX) {
-        const json_t *node;
-        walk->pending.size_bytes -= sizeof(const json_t *);
-        memcpy(&node, walk->pending.data + walk->pending.size_bytes, sizeof(const json_t *));
-        profile_visit(walk, node);
+        profile_item item;
+        walk->pending.size_bytes -= sizeof item;
+        memcpy(&item, walk->pending.data + walk->pending.size_bytes, sizeof item);
+        profile_visit(walk, item.node);
     }
     return !walk->pending.failed && !walk->frames.failed;
 }
 
 static int profile_by_place(const void *a, const void *b)
 {
-    const profile_frame *one = a, *other = b;
+    const profile_frame *one = a;
+    const profile_frame *other = b;
     int order = strcmp(one->name, other->name);
     if (order == 0)
         order = strcmp(one->url, other->url);
@@ -91,7 +102,8 @@ static int profile_by_place(const void *a, const void *b)
 
 static int profile_by_size(const void *a, const void *b)
 {
-    const profile_frame *one = a, *other = b;
+    const profile_frame *one = a;
+    const profile_frame *other = b;
     if (one->self_bytes != other->self_bytes)
         return one->self_bytes < other->self_bytes ? 1 : -1;
     return profile_by_place(a, b);

@@ -125,7 +125,8 @@ static plim_status record_take(void *ctx, plim_sink sink, plim_error *err)
 void plim__record_show_estimate(plim__cli *cli, plim_target *target)
 {
     plim_snapshot_estimate estimate;
-    char peak[PLIM__UNITS_BYTES], available[PLIM__UNITS_BYTES];
+    char peak[PLIM__UNITS_BYTES];
+    char available[PLIM__UNITS_BYTES];
     if (plim_target_estimate(target, &estimate, NULL) != PLIM_OK)
         return; /* only a remark: the snapshot itself makes its own estimate */
     plim__units_bytes(peak, estimate.peak_bytes, cli->out.exact_bytes);

@@ -43,6 +43,7 @@ void plim__say_error(plim__say *say, const plim_error *err)
         say_row(say, "  try: ", PLIM__STYLE_DIM, err->hint);
 }
 
+PLIM_PRINTF(2, 0)
 static void say_remark(plim__say *say, const char *format, va_list arguments)
 {
     char text[1024];
@@ -147,8 +148,11 @@ void plim__say_bytes(plim__say *say, uint64_t done, uint64_t total)
 {
     if (!say_wants_line(say))
         return;
-    char text[320], done_text[PLIM__UNITS_BYTES], total_text[PLIM__UNITS_BYTES + 8] = "";
-    char rate_text[PLIM__UNITS_BYTES], left_text[PLIM__UNITS_BYTES + 8] = "";
+    char text[320];
+    char done_text[PLIM__UNITS_BYTES];
+    char total_text[PLIM__UNITS_BYTES + 8] = "";
+    char rate_text[PLIM__UNITS_BYTES];
+    char left_text[PLIM__UNITS_BYTES + 8] = "";
     double seconds = (double)(plim__clock_ns() - say->begun_ns) / 1e9;
     double rate = seconds > 0 ? (double)done / seconds : 0;
     plim__units_bytes(done_text, done, false);
@@ -169,7 +173,8 @@ void plim__say_share(plim__say *say, const char *phase, uint64_t done, uint64_t 
 {
     if (!say_wants_line(say))
         return;
-    char text[320], left_text[PLIM__UNITS_BYTES] = "";
+    char text[320];
+    char left_text[PLIM__UNITS_BYTES] = "";
     uint64_t percent = total > 0 ? (done < total ? done * 100 / total : 100) : 0;
     double seconds = (double)(plim__clock_ns() - say->begun_ns) / 1e9;
     if (done > 0 && total > done && seconds > 0.3) {

@@ -70,7 +70,8 @@ static bool series_read(const char *path, char out_uuid[PLIM__UUID_BYTES])
 {
     char side_path[PLIM__SERIES_PATH_BYTES];
     char text[SERIES_BYTES_MAX];
-    size_t size_bytes = 0, piece = 1;
+    size_t size_bytes = 0;
+    size_t piece = 1;
     plim_file_source *file = NULL;
     if (strcmp(path, "-") == 0 || series_path(side_path, path, NULL) != PLIM_OK ||
         plim_file_source_open(side_path, NULL, &file, NULL) != PLIM_OK)
@@ -94,7 +95,8 @@ static bool series_read(const char *path, char out_uuid[PLIM__UUID_BYTES])
 
 bool plim__series_is_one(const char *const *paths, uint32_t count)
 {
-    char first[PLIM__UUID_BYTES], other[PLIM__UUID_BYTES];
+    char first[PLIM__UUID_BYTES];
+    char other[PLIM__UUID_BYTES];
     if (count == 0 || !series_read(paths[0], first))
         return false;
     for (uint32_t i = 1; i < count; i++) {

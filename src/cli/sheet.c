@@ -255,15 +255,17 @@ static void sheet_write(plim__sheet *sheet)
         sheet_put(sheet, i, plim__text_of(sheet->columns[i].title), PLIM__STYLE_HEAD);
     plim__out_puts(sheet->out, "\n");
     const char *at = plim__draft_peek(&sheet->text);
+    uint32_t column = 0;
     for (uint64_t cell = 0; cell < sheet->cell_count; cell++) {
-        uint32_t column = (uint32_t)(cell % sheet->column_count);
         size_t size_bytes;
         memcpy(&size_bytes, sheet->sizes.data + cell * sizeof size_bytes, sizeof size_bytes);
         plim_text shown = {at, size_bytes};
         sheet_put(sheet, column, shown, sheet_style(sheet->columns[column].kind, shown));
         at += size_bytes;
-        if (column + 1 == sheet->column_count)
+        if (++column == sheet->column_count) {
             plim__out_puts(sheet->out, "\n");
+            column = 0;
+        }
     }
 }
 

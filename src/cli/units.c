@@ -136,7 +136,9 @@ static bool units_scale(const units_number *number, uint64_t scale, uint64_t *ou
 static bool units_same(const char *text, const char *word)
 {
     for (; *text != '\0' && *word != '\0'; text++, word++) {
-        char letter = *text >= 'A' && *text <= 'Z' ? (char)(*text - 'A' + 'a') : *text;
+        char letter = *text;
+        if (letter >= 'A' && letter <= 'Z')
+            letter = (char)(letter - 'A' + 'a');
         if (letter != *word)
             return false;
     }
