@@ -101,8 +101,7 @@ static bool strings_parse_weak_pair(plim_text text, plim_text *out_pair, uint64_
         return false;
     size_t value_id;
     if (!strings_ends_in_id(text, table_id - table_bytes, &value_id) ||
-        value_id < pair + head_bytes || !strings_has_middle(text, pair + head_bytes, value_id) ||
-        strings_has_line_end(rest))
+        !strings_has_middle(text, pair + head_bytes, value_id) || strings_has_line_end(rest))
         return false;
     *out_pair = rest;
     *out_table = strings_number(text, table_id, size - 1);

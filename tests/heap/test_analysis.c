@@ -210,6 +210,76 @@ static void one_name_from_two_places_is_two_classes(void **state)
     plim_graph_destroy(&graph);
 }
 
+static void a_thousand_places_are_a_thousand_classes(void **state)
+{
+    (void)state;
+    graph_maker *maker = start();
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint32_t node = graph_maker_node(maker, PLIM_NODE_OBJECT, "Session", 10);
+        graph_maker_set_location(maker, i % 10, i / 10 % 10, i / 100);
+        graph_maker_index(maker, 1, PLIM_EDGE_ELEMENT, i, node);
+    }
+    plim_graph *graph = graph_maker_finish(&maker);
+    plim_analysis *analysis = analyse(graph, PLIM_WANT_CLASSES);
+    assert_int_equal(plim_analysis_class_count(analysis), 1000 + 2); /* root and global */
+    for (uint32_t i = 0; i < 1000; i++) {
+        plim_class class = class_of(analysis, i + 2);
+        assert_int_equal(class.count, 1);
+        assert_int_equal(class.location.script_id, i % 10);
+        assert_int_equal(class.location.line, i / 10 % 10);
+        assert_int_equal(class.location.column, i / 100);
+    }
+    plim_analysis_destroy(&analysis);
+    plim_graph_destroy(&graph);
+}
+
+/* Whether the table's edge of that name is taken for one to a WeakMap's value. */
+static bool is_weak_pair(const char *name)
+{
+    graph_maker *maker = start();
+    uint32_t table = graph_maker_node(maker, PLIM_NODE_OBJECT, "table", 8); /* id 5 */
+    uint32_t key = graph_maker_node(maker, PLIM_NODE_OBJECT, "key", 8);
+    uint32_t value = graph_maker_node(maker, PLIM_NODE_OBJECT, "value", 8);
+    graph_maker_edge(maker, 1, PLIM_EDGE_PROPERTY, "t", table);
+    graph_maker_edge(maker, 1, PLIM_EDGE_PROPERTY, "k", key);
+    graph_maker_edge(maker, table, PLIM_EDGE_INTERNAL, name, value);
+    graph_maker_edge(maker, key, PLIM_EDGE_PROPERTY, "v", value);
+    plim_graph *graph = graph_maker_finish(&maker);
+    plim_analysis *analysis = analyse(graph, PLIM_WANT_DOMINATORS);
+    bool pair = facts_of(analysis, value).dominator == key;
+    assert_true(pair || facts_of(analysis, value).dominator == 1);
+    plim_analysis_destroy(&analysis);
+    plim_graph_destroy(&graph);
+    return pair;
+}
+
+static void names_of_weak_map_entries_are_told_from_others(void **state)
+{
+    (void)state;
+#define PART(x) " / part of key (" x
+#define PAIR    ") pair in WeakMap (table @5)"
+    assert_true(is_weak_pair("1" PART(" @1) -> value ( @1" PAIR)));
+    assert_true(is_weak_pair("123" PART("a (b) @7 @8) -> value (c) @x) -> value ( @9" PAIR)));
+    assert_true(is_weak_pair("1" PART("k @1) -> value () -> value (v @22" PAIR)));
+    assert_false(is_weak_pair(PART("k @1) -> value (v @2" PAIR)));
+    assert_false(is_weak_pair("x1" PART("k @1) -> value (v @2" PAIR)));
+    assert_false(is_weak_pair("1" PART("k @) -> value (v @2" PAIR)));
+    assert_false(is_weak_pair("1" PART("k@1) -> value (v @2" PAIR)));
+    assert_false(is_weak_pair("1" PART("k @1) -> value (v @2x" PAIR)));
+    assert_false(is_weak_pair("1" PART("k @1) -> value (v @" PAIR)));
+    assert_false(is_weak_pair("1" PART("key and value @1 and some more words @2" PAIR)));
+    assert_false(is_weak_pair("1" PART("k @1) -> value (v @2" PAIR " ")));
+    assert_false(is_weak_pair("1" PART("k @1) -> value (v @2) pair in WeakMap (table @)")));
+    assert_false(is_weak_pair("1" PART("k @1) -> value (v @2) pair in WeakMap (table @6)")));
+    assert_false(is_weak_pair("1" PART("k\n @1) -> value (v @2" PAIR)));
+    assert_false(is_weak_pair("1" PART("k\xe2\x80\xa8 @1) -> value (v @2" PAIR)));
+    /* 5 + 2^64: a number that only looks like the table's id where it wraps */
+    assert_false(is_weak_pair(
+        "1" PART("k @1) -> value (v @2) pair in WeakMap (table @18446744073709551621)")));
+#undef PART
+#undef PAIR
+}
+
 static void a_class_does_not_count_twice_what_it_retains(void **state)
 {
     (void)state;
@@ -341,6 +411,8 @@ int main(void)
         cmocka_unit_test(plain_objects_are_named_by_what_they_have),
         cmocka_unit_test(a_name_of_120_units_takes_no_further_property),
         cmocka_unit_test(one_name_from_two_places_is_two_classes),
+        cmocka_unit_test(a_thousand_places_are_a_thousand_classes),
+        cmocka_unit_test(names_of_weak_map_entries_are_told_from_others),
         cmocka_unit_test(a_class_does_not_count_twice_what_it_retains),
         cmocka_unit_test(a_part_that_was_not_asked_for_is_empty),
         cmocka_unit_test(retainers_come_in_the_order_of_edges),

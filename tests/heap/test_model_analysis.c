@@ -118,6 +118,22 @@ static void model_add_edge(model *m)
                          to);
 }
 
+/* Properties of plain objects, from few names, so that several interfaces fit one object. */
+static void model_add_properties(model *m)
+{
+    static const char *const few[] = {"a", "b", "c", "d,e"};
+    uint32_t node = model_random(m, m->node_count);
+    if (m->types[node] != PLIM_NODE_OBJECT)
+        return;
+    uint32_t first = model_random(m, 3);
+    for (uint32_t i = model_random(m, 4); i > 0 && m->edge_count < NAIVE_EDGES_MAX; i--) {
+        m->edge_count++;
+        graph_maker_edge(m->maker, node, PLIM_EDGE_PROPERTY, few[first],
+                         model_random(m, m->node_count));
+        first = model_random(m, 6) == 0 ? first : (first + 1) % 4;
+    }
+}
+
 /* The two edges of an entry of a WeakMap; now and then one of them is missing or lies. */
 static void model_add_weak_pair(model *m)
 {
@@ -163,6 +179,8 @@ static plim_graph *model_graph(uint64_t seed, bool *out_has_detachedness)
         model_add_edge(&m);
     for (uint32_t i = model_random(&m, 5); i > 0; i--)
         model_add_weak_pair(&m);
+    for (uint32_t i = model_random(&m, 2) * nodes; i > 0; i--)
+        model_add_properties(&m);
     *out_has_detachedness = m.has_detachedness;
     return graph_maker_finish(&m.maker);
 }
