@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT * --fail-at N: the n-th allocation fails, and a last line says what is still out.
+ */
 /*
  * A line of command on standard input, a line of JSON on standard output: the target contract as
  * tests drive it, over one connection.
@@ -24,6 +25,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "fault_allocator.h"
 #include "platform/process.h"
 
 static plim_interrupt probe_interrupt;
@@ -366,11 +368,13 @@ static void probe_line(plim_target **target, plim_launched **launched,
 int main(int argc, char **argv)
 {
     static char line[1 << 16];
+    static fault_allocator memory;
     plim_target *target = NULL;
     plim_launched *launched = NULL;
     plim_target_options options = {.struct_bytes = sizeof options, .interrupt = &probe_interrupt};
     for (int i = 1; i + 1 < argc; i += 2) {
-        uint64_t ns = strtoull(argv[i + 1], NULL, 10) * 1000000u;
+        uint64_t number = strtoull(argv[i + 1], NULL, 10);
+        uint64_t ns = number * 1000000u;
         if (strcmp(argv[i], "--call-timeout") == 0)
             options.call_timeout_ns = ns;
         else if (strcmp(argv[i], "--connect-timeout") == 0)
@@ -381,11 +385,18 @@ int main(int argc, char **argv)
             options.open_inspector = true;
         else if (strcmp(argv[i], "--keep-open") == 0)
             options.keep_open = true;
+        else if (strcmp(argv[i], "--fail-at") == 0) {
+            fault_allocator_init(&memory, number);
+            options.allocator = &memory.allocator;
+        }
     }
     (void)signal(SIGINT, probe_on_signal); /* restarts reads: the line being awaited is not lost */
     while (fgets(line, sizeof line, stdin) != NULL)
         probe_line(&target, &launched, &options, line);
     plim_target_close(&target);
     plim_launched_end(&launched);
+    if (options.allocator != NULL)
+        printf("{\"live\":%lld,\"refused\":%llu}\n", (long long)memory.live_bytes,
+               (unsigned long long)memory.refused);
     return 0;
 }

@@ -18,7 +18,7 @@
 typedef struct plim__cdp_connection plim__cdp_connection;
 typedef struct plim__cdp_session plim__cdp_session;
 
-enum { PLIM__CDP_HANDLERS_MAX = 8 };
+enum { PLIM__CDP_HANDLERS_MAX = 16 }; /* of one session; tracking, snapshots, workers, traces: 8 */
 
 /** An event; params is borrowed and may be NULL. A failure ends the connection with it. */
 typedef plim_status (*plim__cdp_handler)(void *ctx, const json_t *params, plim_error *err);
