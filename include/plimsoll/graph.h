@@ -8,7 +8,7 @@
  * file order; node 0 is the root. An edge is named by its position, 0 to edge_count-1; the edges
  * of one node are neighbours. Facts are as the file gives them: what Chrome DevTools derives
  * (moved sizes, "Detached" names, classes) is in analysis.h.
- * Cost: 18 bytes a node, 9 an edge, plus strings (tests/unit/test_graph_memory.c holds it).
+ * Cost: 18 bytes a node, 9 an edge, plus strings (tests/heap/test_graph_memory.c holds it).
  * Thread-safety: immutable after it was made; any number of readers at once.
  */
 #ifndef PLIM_GRAPH_H
@@ -96,7 +96,7 @@ typedef struct plim_read_options {
  * @param[out] out_graph  set only on PLIM_OK; ended by plim_graph_destroy().
  * @param[out] err        what is wrong, at which byte and in which section; may be NULL.
  * @retval PLIM_ERR_DAMAGED not JSON, not a snapshot, an index out of range, counts that lie.
- * @retval PLIM_ERR_TRUNCATED the text ends early; the hint names `--salvage` alternatives.
+ * @retval PLIM_ERR_TRUNCATED the text ends early; where says at which byte.
  * @retval PLIM_ERR_LIMIT more than this build can hold (limits in src/base/limits.h).
  * @retval PLIM_ERR_NO_MEMORY the allocator refused; nothing is left behind.
  * @retval PLIM_ERR_INTERRUPTED progress asked to stop.
