@@ -39,7 +39,8 @@ typedef struct plim_analysis_options {
     const plim_allocator *allocator; /**< NULL: the system's; must be safe for two threads */
     plim_progress progress;          /**< step NULL: none */
     const plim_analysis *classes_of; /**< name plain objects by this one's inferred interfaces, as
-                                          DevTools' Comparison does; NULL: by its own */
+                                          DevTools' Comparison does; made with PLIM_WANT_CLASSES,
+                                          borrowed during the call; NULL: by its own */
 } plim_analysis_options;
 
 /**

@@ -227,6 +227,7 @@ plim_status plim_analysis_create(const plim_graph *graph, const plim_analysis_op
         options = &defaults;
     PLIM_CHECK(options->struct_bytes == sizeof *options && options->thread_count <= 2);
     PLIM_CHECK(options->want <= PLIM_WANT_ALL);
+    PLIM_CHECK(options->classes_of == NULL || (options->classes_of->want & PLIM_WANT_CLASSES) != 0);
     if (graph->node_count == 0 || graph->string_count == 0)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "the heap has no nodes");
     const plim_allocator *allocator = plim__allocator_or_system(options->allocator);
