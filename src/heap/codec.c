@@ -166,7 +166,10 @@ static plim_status decoder_damaged(plim_decoder *decoder, plim_status status, co
     decoder->failed = status;
     (void)plim_error_set(err, status, "the %s stream is unreadable: %s", name, why);
     plim_error_where(err, "compressed byte %" PRIu64, decoder->taken);
-    plim_error_hint(err, "test the file with `%s -t`, or compress it again", name);
+    if (status == PLIM_ERR_TRUNCATED)
+        plim_error_hint(err, "it was cut off while it was written or copied: get it again");
+    else
+        plim_error_hint(err, "test the file with `%s -t`, or compress it again", name);
     return status;
 }
 
