@@ -73,8 +73,8 @@ static void snap_tell(snap_job *job, const char *path, const plim_snapshot_resul
         plim__out_puts(&cli->out, plim__style_on(cli->out.colour, PLIM__STYLE_NAME));
         plim__out_show(&cli->out, plim__text_of(path));
         plim__out_puts(&cli->out, plim__style_off(cli->out.colour));
-        plim__out_printf(&cli->out, "  %s, %s nodes; the target stood still for %s\n", size, nodes,
-                         pause);
+        plim__out_printf(&cli->out, "\n  %s, %s nodes; the target stood still for %s\n", size,
+                         nodes, pause);
     } else {
         plim__out_show(&cli->out, plim__text_of(path));
         plim__out_printf(

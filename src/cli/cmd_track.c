@@ -157,9 +157,9 @@ static void track_tell(track_job *job, const char *path)
     plim__out_show(&cli->out, plim__text_of(path));
     plim__out_puts(&cli->out, plim__style_off(cli->out.colour));
     plim__out_printf(&cli->out,
-                     "  %s; %s in %s objects allocated while it ran are alive;\n"
-                     "the target stood still for %s while it was saved\n",
-                     size, live, count, pause);
+                     "\n  %s; the target stood still for %s while it was saved\n"
+                     "  %s in %s objects allocated while it ran are alive\n",
+                     size, pause, live, count);
     plim__say_later(&cli->say, "next: plim summary %s, or the Memory panel of Chrome DevTools",
                     path);
 }

@@ -69,6 +69,7 @@ static void watch_row(watch_state *watch, const plim_usage *usage)
     char change[PLIM__UNITS_BYTES] = "";
     char rss[PLIM__UNITS_BYTES] = "-";
     uint64_t base_bytes = watch_base(cli, usage);
+    int width = out->exact_bytes ? 14 : 11;
     plim__clock_iso(now);
     plim__units_bytes(used, usage->used_bytes, out->exact_bytes);
     plim__units_bytes(base, base_bytes, out->exact_bytes);
@@ -80,15 +81,15 @@ static void watch_row(watch_state *watch, const plim_usage *usage)
     double share = base_bytes > 0 ? (double)usage->used_bytes * 100.0 / (double)base_bytes : 0.0;
     if (watch->row_count % WATCH_HEAD_EVERY == 0) {
         char head[128];
-        (void)snprintf(head, sizeof head, "%-8s  %14s  %14s  %6s  %14s  %14s\n", "time", "used",
-                       "of", "share", "change", "process");
+        (void)snprintf(head, sizeof head, "%-8s  %*s  %*s  %6s  %*s  %*s\n", "time", width, "used",
+                       width, "of", "share", width, "change", width, "process");
         plim__out_styled(out, PLIM__STYLE_HEAD, head);
     }
-    plim__out_printf(out, "%.8s  %14s  %14s  %5.1f%%  ", now + 11, used, base, share);
+    plim__out_printf(out, "%.8s  %*s  %*s  %5.1f%%  ", now + 11, width, used, width, base, share);
     char padded[PLIM__UNITS_BYTES + 16];
-    (void)snprintf(padded, sizeof padded, "%14s", change);
+    (void)snprintf(padded, sizeof padded, "%*s", width, change);
     plim__out_styled(out, change[0] == '+' ? PLIM__STYLE_BAD : PLIM__STYLE_NONE, padded);
-    plim__out_printf(out, "  %14s%s\n", rss, watch->above ? "  ALERT" : "");
+    plim__out_printf(out, "  %*s%s\n", width, rss, watch->above ? "  ALERT" : "");
     plim__out_flush(out);
 }
 

@@ -75,8 +75,6 @@ void plim__session_show(plim__cli *cli, const plim_target *target)
     plim__out_puts(out, plim__style_off(out->colour));
     plim__out_puts(out, "  ");
     plim__out_show(out, plim__text_of(info.title));
-    if (info.worker_id != 0)
-        plim__out_printf(out, "  worker %u", info.worker_id);
     if (info.pid >= 0)
         plim__out_printf(out, "  pid %lld", (long long)info.pid);
     plim__out_puts(out, "  ");
@@ -100,6 +98,10 @@ void plim__session_file_name(plim__draft *out_name, const plim_target *target, c
     const char *dot = strrchr(title, '.');
     size_t length = dot != NULL && dot != title ? (size_t)(dot - title) : strlen(title);
     size_t before = out_name->size_bytes;
+    if (info.worker_id != 0) {
+        plim__draft_printf(out_name, "worker%u", info.worker_id);
+        length = 0;
+    }
     for (size_t i = 0; i < length && i < SESSION_NAME_BYTES_MAX; i++) {
         bool leading = out_name->size_bytes == before;
         if (session_letter_is_plain(title[i]) && !(leading && (title[i] == '.' || title[i] == '-')))
@@ -107,8 +109,6 @@ void plim__session_file_name(plim__draft *out_name, const plim_target *target, c
     }
     if (out_name->size_bytes == before)
         plim__draft_puts(out_name, info.runtime);
-    if (info.worker_id != 0)
-        plim__draft_printf(out_name, "-worker%u", info.worker_id);
     if (info.pid >= 0)
         plim__draft_printf(out_name, "-%lld", (long long)info.pid);
     plim__clock_stamp(stamp);

@@ -324,6 +324,26 @@ class Verbs(Live):
         self.assertEqual((rows[0]["address"], rows[0]["can_open"]), (None, True))
 
 
+class Workers(Live):
+    def test_a_worker_is_a_target_of_its_own(self):
+        node = self.start("const { Worker, isMainThread } = require('worker_threads');"
+                          "if (isMainThread) new Worker(__filename).on('online', () => "
+                          "console.log('ready')); else { class OfTheWorker {} ;"
+                          "globalThis.held = [new OfTheWorker()]; }"
+                          "setInterval(() => {}, 1000);")
+        worker = f"{node.address}#worker:1"
+        mine = [row["address"] for row in self.json("ps")["targets"] if row["pid"] == node.pid]
+        self.assertEqual(sorted(mine), [node.address, worker])
+        self.assertEqual(self.json("usage", worker)["worker"], 1)
+        self.assertEqual(run("snap", worker, cwd=self.folder).code, 0)
+        name = next(name for name in self.left() if name.endswith(".heapsnapshot"))
+        self.assertRegex(name, rf"^worker1-{node.pid}-")
+        found = self.json("classes", self.file(name), "--filter", "OfTheWorker")["classes"]
+        self.assertEqual([row["count"] for row in found if row["name"] == "OfTheWorker"], [1])
+        self.assertIsNone(self.json("gc", worker)["pauses"])
+        self.assertEqual(run("usage", f"{node.address}#worker:9").code, 3)
+
+
 class Refusals(Live):
     def refused(self, code, *arguments, **more):
         started = time.monotonic()
