@@ -37,9 +37,6 @@ plim_status plim__program_resolve(const char *path, char *out_path, size_t cap);
     is no script. */
 plim_status plim__program_interpreter(const char *path, char *out_text, size_t cap);
 
-/** A variable of our environment; NULL where it is not set. */
-const char *plim__environment_get(const char *name);
-
 /** Starts `path` with `argv` (NULL-terminated) and our environment.
     Pre: called on the thread that stays. Post: ended by plim__child_stop() and _fini(). */
 plim_status plim__child_start(const char *path, const char *const *argv, plim__child *out_child,

@@ -50,9 +50,6 @@ plim_status plim__process_look(int64_t pid, plim__process_glance *out_glance);
     Pre: cap > 0. Post: a longer path is PLIM_ERR_LIMIT. */
 plim_status plim__process_executable(int64_t pid, char *out_path, size_t cap);
 
-/** The directory it works in. As plim__process_executable(). */
-plim_status plim__process_directory(int64_t pid, char *out_path, size_t cap);
-
 /** Its arguments, each with its NUL; cut at @p cap, and then the last one is cut.
     Pre: cap > 0. Post: out_text[*out_len - 1] is NUL where *out_len > 0. */
 plim_status plim__process_command(int64_t pid, char *out_text, size_t cap, size_t *out_len);

@@ -106,11 +106,6 @@ plim_status plim__program_interpreter(const char *path, char *out_text, size_t c
     return len > 0 ? PLIM_OK : PLIM_ERR_UNSUPPORTED;
 }
 
-const char *plim__environment_get(const char *name)
-{
-    return getenv(name);
-}
-
 /* In the child: nothing here may allocate or lock. Returns only if it failed. */
 static void child_become(const char *path, char *const *argv, int output, pid_t parent)
 {

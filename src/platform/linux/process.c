@@ -99,11 +99,11 @@ plim_status plim__process_look(int64_t pid, plim__process_glance *out_glance)
     return PLIM_OK;
 }
 
-static plim_status process_link(int64_t pid, const char *name, char *out_path, size_t cap)
+plim_status plim__process_executable(int64_t pid, char *out_path, size_t cap)
 {
+    PLIM_CHECK(pid > 0 && out_path != NULL && cap > 0);
     char link[PATH_MAX];
-    int wanted =
-        snprintf(link, sizeof link, "%s/proc/%" PRId64 "/%s", plim__procfs_root(), pid, name);
+    int wanted = snprintf(link, sizeof link, "%s/proc/%" PRId64 "/exe", plim__procfs_root(), pid);
     if (wanted < 0 || wanted >= PATH_MAX)
         return PLIM_ERR_LIMIT;
     char path[PATH_MAX];
@@ -120,18 +120,6 @@ static plim_status process_link(int64_t pid, const char *name, char *out_path, s
     memcpy(out_path, path, len);
     out_path[len] = '\0';
     return PLIM_OK;
-}
-
-plim_status plim__process_executable(int64_t pid, char *out_path, size_t cap)
-{
-    PLIM_CHECK(pid > 0 && out_path != NULL && cap > 0);
-    return process_link(pid, "exe", out_path, cap);
-}
-
-plim_status plim__process_directory(int64_t pid, char *out_path, size_t cap)
-{
-    PLIM_CHECK(pid > 0 && out_path != NULL && cap > 0);
-    return process_link(pid, "cwd", out_path, cap);
 }
 
 static plim_status process_strings(int64_t pid, const char *name, char *out_text, size_t cap,
