@@ -229,6 +229,32 @@ class Collections(Case):
             self.assertGreater(event["before"], 0)
             self.assertGreater(event["after"], 0)
 
+    def test_as_many_are_seen_as_the_program_itself_counts(self):
+        # Thousands: their data comes long after the reply to stop, in many pieces.
+        program = """
+            const { PerformanceObserver } = require('perf_hooks');
+            globalThis.count = 0;
+            new PerformanceObserver(list => {
+                for (const entry of list.getEntries())  // not steps of marking, not callbacks
+                    if (entry.detail.kind === 1 || entry.detail.kind === 4) count++;
+            }).observe({ entryTypes: ['gc'] });
+            globalThis.work = () => {
+                const end = Date.now() + 2500;
+                let a = [];
+                while (Date.now() < end) { a = []; for (let i = 0; i < 1e4; i++) a.push({ i }); }
+                return new Promise(done => setTimeout(() => done(count), 300));
+            };
+            setInterval(() => 0, 1000);
+            setTimeout(() => { count = 0; console.log('ready'); }, 300);
+        """
+        counted = []
+        events = self.observe(
+            program, lambda target: counted.append(target.ask("evaluate work()")["value"]),
+            "--max-semi-space-size=1")
+        self.assertGreater(counted[0], 300)
+        self.assertGreaterEqual(len(events), counted[0] * 0.95)
+        self.assertLessEqual(len(events), counted[0] * 1.05 + 10)
+
     def test_collections_of_workers_are_not_taken_for_the_main_isolates(self):
         events = self.observe(QUIET_MAIN_BUSY_WORKER, lambda target: time.sleep(1))
         self.assertLessEqual(len(events), 2, events)  # a worker makes dozens

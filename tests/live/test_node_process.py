@@ -106,7 +106,7 @@ class Discovery(Case):
             const net = require('net');
             const server = net.createServer(() => console.log('somebody came'));
             server.listen(0, '0.0.0.0', () => console.log('ready'));
-        """, "--inspect=127.0.0.1:0")
+        """)  # closed: no answer of an inspector's ends the search
         self.assertEqual(len(self.found(server.pid)), 1)
         time.sleep(0.2)
         self.assertEqual(listener.visits, [])

@@ -7,10 +7,10 @@
  * 26, in megabytes of used heap:
  *     an idle program 10 to 14 · objects of 2 and 3 fields, 16 MB: 15 to 16 · 200 MB: 12 to 13 ·
  *     closures 13 to 15 · a million arrays of one number 20 to 22.5 · a map of 800,000 strings 16
- *     to 21, on Node 26 39 · long strings, arrays of numbers, buffers: under 1
+ *     to 21, on Node 26 39 · long strings, arrays of numbers, garbage: under 1
  * The factor is chosen to be too small for none of these but the last map: first do no harm; the
  * price is that a heap of long strings is refused where it would have fitted, and that --force is
- * there for. (Measured by docs/internals/node.md's recipe.)
+ * there for. (All of the figures: docs/internals/node.md.)
  * A process keeps what one snapshot took: the second one takes next to nothing more. So the rule
  * stands on the memory it had when we came, as long as it has not given that back.
  */
