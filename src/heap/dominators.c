@@ -14,8 +14,8 @@
  * from a lower to a higher number comes from an ancestor, which is its own semidominator.
  * Invariants: N1 parent[i] < i. N2 semi[i] <= parent[i]. N3 order holds every node once, each after
  * its dominator. N4 the path stack of eval holds ascending tree depth: never more than reached.
- * N5 label[i] lives where first_pred[i + 1] was: numbers are done from the highest down, so row i is
- * read for the last time just before its label is written, and row i - 1 ends at first_pred[i].
+ * N5 label[i] lives where first_pred[i + 1] was: numbers are done from the highest down, so row i
+ * is read for the last time just before its label is written, and row i - 1 ends at first_pred[i].
  */
 #include "base/assert.h"
 #include "heap/analysis.h"
