@@ -146,7 +146,7 @@ static void discover_settle(plim_found_list *list)
     }
 }
 
-/* What it runs, in its own words: the command line without the executable. */
+/* What it runs, in its own words: the command line without the executable and its long options. */
 static void discover_title(int64_t pid, char *out_title, size_t cap)
 {
     char text[DISCOVER_TITLE_COMMAND_BYTES];
@@ -155,6 +155,8 @@ static void discover_title(int64_t pid, char *out_title, size_t cap)
     if (plim__process_command(pid, text, sizeof text, &len) != PLIM_OK || len == 0)
         return;
     size_t first = strlen(text) + 1;
+    while (first < len && strncmp(text + first, "--", 2) == 0)
+        first += strlen(text + first) + 1;
     for (size_t i = first; i + 1 < len; i++) {
         if (text[i] == '\0')
             text[i] = ' ';
