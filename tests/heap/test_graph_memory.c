@@ -106,9 +106,31 @@ static void a_column_made_late_covers_every_node(void **state)
     }
 }
 
+/* The small files of test_v8_read.c make each column once; here they grow many times. */
+static void a_refused_growth_is_reported_and_leaks_nothing(void **state)
+{
+    (void)state;
+    test_sink text = {0};
+    make_text(&text, NODES / 2);
+    plim_status status = PLIM_ERR_NO_MEMORY;
+    uint64_t n = 0;
+    while (status != PLIM_OK) {
+        fault_allocator fault;
+        fault_allocator_init(&fault, ++n);
+        plim_graph *graph = NULL;
+        status = test_read_text(text.data, text.len, 65537, &fault.allocator, &graph, NULL);
+        assert_int_equal(status, atomic_load(&fault.refused) == 0 ? PLIM_OK : PLIM_ERR_NO_MEMORY);
+        plim_graph_destroy(&graph);
+        assert_int_equal(atomic_load(&fault.live_bytes), 0);
+    }
+    assert_true(n > 100);
+    test_sink_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refused_growth_is_reported_and_leaks_nothing),
         cmocka_unit_test(a_column_made_late_covers_every_node),
         cmocka_unit_test(a_node_takes_18_bytes_and_an_edge_9),
     };
