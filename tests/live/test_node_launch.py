@@ -13,7 +13,17 @@ IDLE = "setInterval(() => 0, 1000);"
 
 class Launch(Case):
     def launch(self, target, *argv):
-        return target.ask("launch " + "\t".join(argv))
+        reply = target.ask("launch " + "\t".join(argv))
+        if "pid" in reply:  # where the library fails to end it, the test does
+            self.addCleanup(self.kill_group, reply["pid"])
+        return reply
+
+    @staticmethod
+    def kill_group(pid):
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
     def begin(self, program, *arguments, probe_options=()):
         """Launches node on a program; gives the probe and its reply."""
