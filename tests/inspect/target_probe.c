@@ -1,5 +1,4 @@
-/* SPDX-License-Identifier: MIT * --fail-at N: the n-th allocation fails, and a last line says what is still out.
- */
+/* SPDX-License-Identifier: MIT */
 /*
  * A line of command on standard input, a line of JSON on standard output: the target contract as
  * tests drive it, over one connection.
@@ -13,7 +12,7 @@
  *
  * SIGINT raises the interrupt. Options come first: --call-timeout MS, --connect-timeout MS,
  * --stall-timeout MS, --open-inspector 1, --keep-open 1. root takes /proc and control groups from
- * below a folder.
+ * below a folder. --fail-at N: the n-th allocation fails, and a last line says what is still out.
  */
 #include <plimsoll/file.h>
 #include <plimsoll/target.h>
