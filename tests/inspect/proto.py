@@ -19,6 +19,7 @@ A case is a heading `## …` and a fenced block `exchange` under it. Its lines, 
     <bytewise TEXT                one byte per TCP segment
     <document CUT [WHAT]          a snapshot in cuts of CUT characters; WHAT: half, lying, shuffled
     <kill                         ends the connection and the port
+    ^                             interrupts the probe (SIGINT)
     = {…}                         the probe answers this; "~TEXT" is a regular expression
 """
 import base64
@@ -28,6 +29,7 @@ import os
 import queue
 import re
 import shlex
+import signal
 import socket
 import struct
 import subprocess
@@ -362,8 +364,10 @@ class Case:
             self.from_probe(rest.strip())
         elif mark == "=":
             self.answered(rest.strip())
+        elif mark == "^":
+            self.probe.send_signal(signal.SIGINT)
         else:
-            raise Mismatch("a line begins with ! $ > < or =")
+            raise Mismatch("a line begins with ! $ > < ^ or =")
 
     def end(self):
         """A probe that was not told to do more must end by itself, and well."""
