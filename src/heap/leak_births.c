@@ -57,50 +57,79 @@ static uint32_t *births_sorted(const plim_graph *graph, plim__leak_memory *memor
     return sorted;
 }
 
+/* The columns that go from snapshot to snapshot, latest first. */
+typedef struct births_columns {
+    plim__leak_births out;
+    uint32_t *bytes;  /* own bytes in the snapshot joined last */
+    uint32_t *growth; /* and how much they grew from there to the next */
+} births_columns;
+
+/* A node of the last snapshot was met in this one, which is `round` rounds after the first. */
+static void births_meet(births_columns *columns, uint32_t node, uint32_t round, uint64_t bytes)
+{
+    uint32_t own = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+    uint32_t later = columns->bytes[node];
+    uint32_t growth = later > own ? later - own : 0;
+    /* Between the first two rounds: the second growth is at least half of the first. */
+    if (growth == 0 || (round == 0 && columns->growth[node] < growth - growth / 2))
+        columns->out.swells[node] = 0;
+    columns->out.birth[node] = (uint8_t)round;
+    columns->bytes[node] = own;
+    columns->growth[node] = growth;
+}
+
 /* Whatever of the last snapshot is in this one was born in `round` or before. */
 static void births_join(const plim_graph *last, const uint32_t *last_sorted,
-                        const plim_graph *graph, const uint32_t *sorted, uint8_t round,
-                        uint8_t *birth)
+                        const plim_analysis *analysis, const uint32_t *sorted, uint32_t round,
+                        births_columns *columns)
 {
-    uint32_t i = 0;
+    const plim_graph *graph = analysis->graph;
     uint32_t k = 0;
-    while (i < last->node_count && k < graph->node_count) {
-        uint64_t a = plim__leak_id(last, last_sorted[i]);
-        uint64_t b = plim__leak_id(graph, sorted[k]);
-        if (a == b)
-            birth[last_sorted[i]] = round;
-        if (a <= b)
-            i++;
-        if (b <= a && (a != b || i == last->node_count || plim__leak_id(last, last_sorted[i]) != b))
+    for (uint32_t i = 0; i < last->node_count; i++) {
+        uint64_t id = plim__leak_id(last, last_sorted[i]);
+        while (k < graph->node_count && plim__leak_id(graph, sorted[k]) < id)
             k++;
+        if (k < graph->node_count && plim__leak_id(graph, sorted[k]) == id)
+            births_meet(columns, last_sorted[i], round,
+                        plim__analysis_shallow(analysis, sorted[k]));
     }
 }
 
 plim_status plim__leak_births_find(const plim_analysis *const *snapshots, uint32_t count,
-                                   plim__leak_memory *memory, uint8_t **out_birth, plim_error *err)
+                                   plim__leak_memory *memory, plim__leak_births *out_births,
+                                   plim_error *err)
 {
-    PLIM_CHECK(count >= 2 && count <= PLIM_LEAKS_ROUNDS_MAX);
+    PLIM_CHECK(count >= 3 && count <= PLIM_LEAKS_ROUNDS_MAX);
     const plim_graph *last = snapshots[count - 1]->graph;
+    uint32_t node_count = last->node_count;
     plim__leak_memory scratch = {.allocator = memory->allocator};
-    uint8_t *birth = plim__leak_take(memory, last->node_count, sizeof *birth);
+    births_columns columns = {
+        .out = {.birth = plim__leak_take(memory, node_count, sizeof(uint8_t)),
+                .swells = plim__leak_take(memory, node_count, sizeof(uint8_t))},
+        .bytes = plim__leak_take(&scratch, node_count, sizeof(uint32_t)),
+        .growth = plim__leak_take(&scratch, node_count, sizeof(uint32_t))};
     uint32_t *last_sorted = births_sorted(last, &scratch);
     plim_status status = PLIM_OK;
-    if (birth == NULL || last_sorted == NULL)
+    if (columns.out.birth == NULL || columns.out.swells == NULL || columns.bytes == NULL ||
+        columns.growth == NULL || last_sorted == NULL)
         status = plim__no_memory(err, "the search for leaks");
-    else
-        memset(birth, (int)(count - 1), last->node_count);
+    for (uint32_t node = 0; status == PLIM_OK && node < node_count; node++) {
+        uint64_t bytes = plim__analysis_shallow(snapshots[count - 1], node);
+        columns.bytes[node] = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+        columns.out.birth[node] = (uint8_t)(count - 1);
+        columns.out.swells[node] = 1;
+    }
     for (uint32_t round = count - 1; status == PLIM_OK && round-- > 0;) {
         plim__leak_memory one = {.allocator = memory->allocator};
-        const plim_graph *graph = snapshots[round]->graph;
-        const uint32_t *sorted = births_sorted(graph, &one);
+        const uint32_t *sorted = births_sorted(snapshots[round]->graph, &one);
         if (sorted == NULL)
             status = plim__no_memory(err, "the search for leaks");
         else
-            births_join(last, last_sorted, graph, sorted, (uint8_t)round, birth);
+            births_join(last, last_sorted, snapshots[round], sorted, round, &columns);
         plim__leak_memory_fini(&one);
     }
     plim__leak_memory_fini(&scratch);
     if (status == PLIM_OK)
-        *out_birth = birth;
+        *out_births = columns.out;
     return status;
 }

@@ -56,9 +56,45 @@ static void clusters_unite(uint32_t *forest, uint32_t a, uint32_t b)
         forest[a] = b;
 }
 
+static void clusters_tie_to_group(plim__leak_search *search, uint32_t *forest, uint32_t node)
+{
+    plim__leak_group *group = &search->groups[search->group[node]];
+    if (group->first == PLIM_NONE)
+        group->first = node;
+    clusters_unite(forest, group->first, node);
+}
+
+/* The inspector keeps what was printed: that is no leak of the program's. */
+static bool clusters_is_console(const plim_graph *graph, uint32_t edge)
+{
+    static const char mark[] = "DevTools console";
+    if (plim__edge_has_index(graph->edge_type[edge]))
+        return false;
+    plim_text name = plim__graph_string(graph, graph->edge_name[edge]);
+    size_t bytes = sizeof mark - 1;
+    return name.size_bytes >= bytes &&
+           memcmp(name.data + name.size_bytes - bytes, mark, bytes) == 0;
+}
+
+/* What the runtime itself holds (open sockets, ports): nothing but the class ties it together. */
+static void clusters_tie_handles(plim__leak_search *search, uint32_t *forest, uint32_t root)
+{
+    const plim_graph *graph = search->graph;
+    for (uint32_t edge = graph->first_edge[root]; edge < graph->first_edge[root + 1]; edge++) {
+        uint32_t to = graph->edge_to[edge];
+        uint8_t type = graph->node_type[to];
+        bool is_object = type == PLIM_NODE_OBJECT || type == PLIM_NODE_NATIVE;
+        if (is_object && search->group[to] != PLIM_NONE && clusters_takes_part(search, to) &&
+            plim__leak_edge_keeps(graph, root, edge) && !clusters_is_console(graph, edge))
+            clusters_tie_to_group(search, forest, to);
+    }
+}
+
 static void clusters_tie_wide(plim__leak_search *search, uint32_t *forest, uint32_t node)
 {
     uint32_t own = search->group[node];
+    if (search->groups[own].chained)
+        clusters_tie_to_group(search, forest, node);
     for (uint32_t at = search->groups[own].up; at != PLIM_NONE; at = search->groups[at].up) {
         plim__leak_group *wide = &search->groups[at];
         bool passes = wide->grows && wide->rounds == search->all_rounds;
@@ -77,6 +113,8 @@ static void clusters_tie(plim__leak_search *search, uint32_t *forest)
     const plim_graph *graph = search->graph;
     for (uint32_t node = 0; node < graph->node_count; node++) {
         uint32_t from = node;
+        if (graph->node_type[node] == PLIM_NODE_SYNTHETIC)
+            clusters_tie_handles(search, forest, node);
         if (!clusters_takes_part(search, node))
             from = search->birth[node] == 0 ? clusters_anchor(search, node) : PLIM_NONE;
         else if (search->group[node] != PLIM_NONE)
@@ -215,6 +253,7 @@ static plim_status clusters_sum(plim__leak_search *search, plim__leak_clusters *
         class_at->rounds |= (uint64_t)1 << (search->birth[node] - 1);
         if (is_top) {
             class_at->top_count++;
+            class_at->top_rounds |= (uint64_t)1 << (search->birth[node] - 1);
             class_at->top_retained += search->last->retained[node];
         }
         if (clusters_is_better(search, node, is_top, class_at->sample, class_at->sample_is_top)) {
@@ -295,7 +334,8 @@ static void clusters_name(plim__leak_search *search, plim__leak_clusters *cluste
             best = one;
             best_weight = weight;
         }
-        if (search->role[one->sample] == PLIM__ROLE_REALM && one->rounds == search->all_rounds)
+        if (search->role[one->sample] == PLIM__ROLE_REALM && one->rounds == search->all_rounds &&
+            !search->groups[search->group[one->sample]].suspect)
             realm = one;
     }
     cluster->dropped = best == NULL && realm == NULL;
@@ -305,12 +345,14 @@ static void clusters_name(plim__leak_search *search, plim__leak_clusters *cluste
     best = realm != NULL ? realm : clusters_special(search, clusters, cluster, best);
     cluster->key = best->key;
     cluster->sample = best->sample;
-    cluster->count = best->count;
+    /* A function around a function (once(), bind()) is one; a chain of functions is many. */
+    cluster->tops_only = best->key == PLIM__KEY_FUNCTION && best->top_rounds == search->all_rounds;
+    cluster->count = cluster->tops_only ? best->top_count : best->count;
     const plim__leak_group *group = &search->groups[search->group[best->sample]];
     PLIM_CHECK(group->accepted != PLIM_NONE);
     cluster->holder = search->groups[group->accepted].holder;
-    cluster->doubtful = !cluster->realm && (search->role[cluster->holder] != PLIM__ROLE_THING ||
-                                            plim__leak_is_global(search->last, cluster->holder));
+    cluster->doubtful = !cluster->realm && plim__leak_is_coarse(search, cluster->holder);
+    cluster->suspect = cluster->doubtful && group->suspect;
 }
 
 /* Bytes and counts of the clusters that are left, round by round. */
@@ -340,9 +382,11 @@ static plim_status clusters_measure(plim__leak_search *search, plim__leak_cluste
         if (clusters->of_node[node] != inside)
             continue;
         uint32_t around = clusters->inside[search->last->dominator[node]];
-        if (around != inside && search->role[node] != PLIM__ROLE_SCOPE)
+        bool is_top = around != inside && search->role[node] != PLIM__ROLE_SCOPE;
+        if (is_top)
             cluster->retained_bytes += search->last->retained[node];
-        if (search->groups[search->group[node]].key == cluster->key) {
+        bool counts = is_top || !cluster->tops_only;
+        if (counts && search->groups[search->group[node]].key == cluster->key) {
             cluster->growth_count[search->birth[node] - 1]++;
             cluster->self_bytes += bytes;
         }

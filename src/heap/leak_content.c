@@ -23,6 +23,7 @@ enum {
 typedef struct leak_doubt {
     uint64_t previous;
     uint32_t cluster;
+    bool stagnates;
     uint32_t anchor_count;
     uint32_t anchors[LEAK_ANCHORS_MAX];
     uint32_t found[LEAK_ANCHORS_MAX]; /* their ordinals in the snapshot at hand */
@@ -143,11 +144,10 @@ static plim_status content_look(leak_content *content, uint32_t snapshot, plim__
         return status;
     for (uint32_t i = 0; i < content->doubt_count; i++) {
         leak_doubt *doubt = &content->doubts[i];
-        plim__leak_cluster *cluster = &content->clusters->items[doubt->cluster];
-        if (doubt->anchor_count == 0 || cluster->dropped)
+        if (doubt->anchor_count == 0)
             continue;
         uint64_t members = content_count(content, i, &walk);
-        cluster->dropped = snapshot > 0 && members <= doubt->previous;
+        doubt->stagnates |= snapshot > 0 && members <= doubt->previous;
         doubt->previous = members;
     }
     return PLIM_OK;
@@ -159,6 +159,16 @@ static bool content_is_of_the_system(const plim__leak_search *search,
 {
     return search->role[cluster->holder] < PLIM__ROLE_SCOPE &&
            (cluster->key < PLIM__KEY_NAMES || search->role[cluster->sample] != PLIM__ROLE_THING);
+}
+
+/* The anchors decide if they hold most of the cluster; some hold just one member of it. */
+static void content_decide(const plim__leak_search *search, const leak_doubt *doubt,
+                           plim__leak_cluster *cluster)
+{
+    if (doubt->anchor_count > 0 && doubt->previous * 2 >= cluster->count)
+        cluster->dropped = doubt->stagnates;
+    else
+        cluster->dropped = cluster->suspect || content_is_of_the_system(search, cluster);
 }
 
 plim_status plim__leak_content_check(plim__leak_search *search, plim__leak_clusters *clusters,
@@ -187,16 +197,13 @@ plim_status plim__leak_content_check(plim__leak_search *search, plim__leak_clust
     }
     if (status == PLIM_OK)
         content_find_anchors(&content);
-    for (uint32_t i = 0; status == PLIM_OK && i < number; i++) {
-        plim__leak_cluster *cluster = &clusters->items[content.doubts[i].cluster];
-        if (content.doubts[i].anchor_count == 0)
-            cluster->dropped = content_is_of_the_system(search, cluster);
-    }
     for (uint32_t snapshot = 0; status == PLIM_OK && snapshot < search->count; snapshot++) {
         plim__leak_memory memory = {.allocator = search->allocator};
         status = content_look(&content, snapshot, &memory, err);
         plim__leak_memory_fini(&memory);
     }
+    for (uint32_t i = 0; status == PLIM_OK && i < number; i++)
+        content_decide(search, &content.doubts[i], &clusters->items[content.doubts[i].cluster]);
     plim__leak_memory_fini(&scratch);
     return status;
 }

@@ -26,7 +26,8 @@
 
 enum {
     LEAK_RETAINERS_LOOKED_AT = 64, /* an element of a collection has few; most have one or two */
-    LEAK_CLIMB_MAX = 4             /* element of an element …: deeper nests are rare */
+    LEAK_CLIMB_MAX = 4,            /* element of an element …: deeper nests are rare */
+    LEAK_SETTLED_BY_CHAIN = 2
 };
 
 /* How one thing holds another. */
@@ -100,10 +101,10 @@ static plim_status groups_columns(plim__leak_search *search, plim_error *err)
     search->owner = plim__leak_take(memory, count, sizeof *search->owner);
     search->holder = plim__leak_take(memory, count, sizeof *search->holder);
     search->group = plim__leak_take(memory, count, sizeof *search->group);
-    uint8_t *settled = plim__leak_take(memory, count, sizeof *settled);
+    search->settled = plim__leak_take(memory, count, sizeof *search->settled);
     uint32_t *above = plim__leak_take(memory, count, sizeof *above);
     if (search->role == NULL || search->owner == NULL || search->holder == NULL ||
-        search->group == NULL || settled == NULL || above == NULL)
+        search->group == NULL || search->settled == NULL || above == NULL)
         return plim__no_memory(err, "the search for leaks");
     for (uint32_t i = 0; i < count; i++) {
         uint32_t node = search->tree.order[i];
@@ -117,12 +118,16 @@ static plim_status groups_columns(plim__leak_search *search, plim_error *err)
             continue;
         bool inherits = search->birth[outer] != 0;
         search->holder[node] = inherits ? search->holder[outer] : search->owner[outer];
-        settled[node] = inherits && settled[outer];
-        if (settled[node] || search->role[node] < PLIM__ROLE_REALM)
+        search->settled[node] = inherits && search->settled[outer] != 0;
+        if (search->settled[node] || search->role[node] < PLIM__ROLE_REALM)
             continue;
-        settled[node] = 1;
-        if (search->role[node] == PLIM__ROLE_THING)
-            search->holder[node] = groups_past_chain(search, node, search->holder[node], above);
+        search->settled[node] = 1;
+        if (search->role[node] != PLIM__ROLE_THING)
+            continue;
+        uint32_t past = groups_past_chain(search, node, search->holder[node], above);
+        if (past != search->holder[node])
+            search->settled[node] = LEAK_SETTLED_BY_CHAIN;
+        search->holder[node] = past;
     }
     return PLIM_OK;
 }
@@ -203,7 +208,9 @@ static plim_status groups_fill(plim__leak_search *search, plim_error *err)
             groups_at(search, search->holder[node], key, 0, &search->group[node], err);
         if (status != PLIM_OK)
             return status;
-        search->groups[search->group[node]].rounds |= (uint64_t)1 << (search->birth[node] - 1);
+        plim__leak_group *group = &search->groups[search->group[node]];
+        group->rounds |= (uint64_t)1 << (search->birth[node] - 1);
+        group->chained |= search->settled[node] == LEAK_SETTLED_BY_CHAIN;
     }
     return PLIM_OK;
 }
@@ -400,7 +407,11 @@ static plim_status groups_count(plim__leak_search *search, uint32_t snapshot,
     return PLIM_OK;
 }
 
-/* Groups that pass are accepted themselves; others by the nearest wide group that passes. */
+/*
+ * Groups that pass are accepted themselves; others by the nearest wide group that passes. Inside
+ * a scope, the global object or the root, other things of the class may shrink as fast as a leak
+ * grows: such groups are suspects, and leak_content.c decides.
+ */
 static void groups_accept(plim__leak_search *search)
 {
     for (uint32_t i = 0; i < search->group_count; i++) {
@@ -418,7 +429,17 @@ static void groups_accept(plim__leak_search *search)
                 break;
             }
         }
+        if (group->accepted == PLIM_NONE && group->rounds == search->all_rounds &&
+            plim__leak_is_coarse(search, group->holder)) {
+            group->accepted = i;
+            group->suspect = true;
+        }
     }
+}
+
+bool plim__leak_is_coarse(const plim__leak_search *search, uint32_t holder)
+{
+    return search->role[holder] != PLIM__ROLE_THING || plim__leak_is_global(search->last, holder);
 }
 
 plim_status plim__leak_groups_find(plim__leak_search *search, plim_error *err)

@@ -64,7 +64,7 @@ static void kind_find_holder(plim__leak_scene *scene)
 {
     const plim_path *path = scene->path;
     uint32_t last = path->length - 1;
-    uint32_t at = kind_above(scene, last);
+    uint32_t at = scene->swells ? last : kind_above(scene, last);
     uint32_t from = last;
     while (at > 0 && !kind_is_old(scene, at))
         at = kind_above(scene, at);
@@ -74,7 +74,8 @@ static void kind_find_holder(plim__leak_scene *scene)
             break;
         }
     /* A chain: old elements of the same class, each held by a property of the one before. */
-    while (at > 0 && kind_same_class(scene, at, last) && kind_role(scene, at) == PLIM__ROLE_THING &&
+    while (at > 0 && at < last && kind_same_class(scene, at, last) &&
+           kind_role(scene, at) == PLIM__ROLE_THING &&
            (kind_is_named(scene, from) || !kind_is_named(scene, at))) {
         bool by_table = false;
         for (uint32_t i = at + 1; i < from; i++)
@@ -145,6 +146,8 @@ static bool kind_is_promise(const plim__leak_scene *scene)
 
 static plim_leak_kind kind_decide(const plim__leak_scene *scene)
 {
+    if (scene->swells)
+        return scene->global ? PLIM_LEAK_GLOBAL : PLIM_LEAK_COLLECTION;
     plim_node_facts facts;
     plim_analysis_node(scene->analysis, scene->leak->sample, &facts);
     plim__leak_role role = plim__leak_role_of(scene->graph, scene->leak->sample);

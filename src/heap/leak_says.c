@@ -307,8 +307,27 @@ static void say_global(leak_said *said)
     say_growth(said, "more");
 }
 
+static void say_swelling(leak_said *said)
+{
+    const plim_leak *leak = said->scene->leak;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < leak->round_count; i++)
+        sum += leak->growth_bytes[i];
+    if (said->scene->path != NULL)
+        say_holder(said);
+    else
+        say_word(said, leak->name);
+    say(said, " itself grows, by numbers or other small values that are never taken out: about ");
+    say_number(said, sum / leak->round_count);
+    say(said, " bytes more each round.");
+}
+
 static void say_kind(leak_said *said)
 {
+    if (said->scene->swells) {
+        say_swelling(said);
+        return;
+    }
     switch (said->scene->leak->kind) {
     case PLIM_LEAK_COLLECTION:
         say_what(said);
@@ -350,7 +369,12 @@ static void say_kind(leak_said *said)
         return;
     case PLIM_LEAK_OTHER:
         say_what(said);
-        say_kept_in(said, " are kept by ");
+        if (said->scene->path != NULL &&
+            plim__leak_role_of(said->graph, said->scene->path->nodes[said->scene->at]) <
+                PLIM__ROLE_SCOPE)
+            say(said, " are kept by the runtime itself, as what is open and was never closed");
+        else
+            say_kept_in(said, " are kept by ");
         say_growth(said, "more");
         return;
     }

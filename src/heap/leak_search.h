@@ -45,9 +45,15 @@ typedef struct plim__leak_tree {
 plim_status plim__leak_tree_make(const plim_analysis *analysis, plim__leak_memory *memory,
                                  plim__leak_tree *out_tree, plim_error *err);
 
-/** Per node of the last snapshot: 0 if it was in the first one, else the round it was born in. */
+/** What is known of each node of the last snapshot from the earlier ones. */
+typedef struct plim__leak_births {
+    uint8_t *birth;  /* 0 if it was in the first snapshot, else the round it was born in */
+    uint8_t *swells; /* it was in all, its own bytes grow in every round and go on to */
+} plim__leak_births;
+
 plim_status plim__leak_births_find(const plim_analysis *const *snapshots, uint32_t count,
-                                   plim__leak_memory *memory, uint8_t **out_birth, plim_error *err);
+                                   plim__leak_memory *memory, plim__leak_births *out_births,
+                                   plim_error *err);
 
 /** A few ids, and where they are in one snapshot. */
 typedef struct plim__leak_ids {
@@ -118,6 +124,8 @@ typedef struct plim__leak_group {
     uint32_t accepted;   /* itself, a wide group, or PLIM_NONE */
     uint32_t first;      /* for the clusters: some member, or PLIM_NONE */
     bool grows;          /* in every round so far */
+    bool chained;        /* members are elements of a chain, wherever on it they hang */
+    bool suspect;        /* does not grow, but the holder is too coarse for that to mean much */
     bool loose;          /* of a wide group: the collection does not keep its elements alone */
 } plim__leak_group;
 
@@ -135,9 +143,11 @@ typedef struct plim__leak_search {
     plim__leak_keys keys; /* of the last */
     plim__leak_tree tree; /* of the last */
     uint8_t *birth;
+    uint8_t *swells;
     uint8_t *role;
     uint32_t *owner;  /* the nearest dominator that is no part, or the node itself */
     uint32_t *holder; /* of new nodes; PLIM_NONE for old ones */
+    uint8_t *settled; /* whether a thing settled the holder: 1, or past a chain: 2 */
     uint32_t *group;  /* of new nodes that have a class; else PLIM_NONE */
 
     plim__leak_group *groups;
@@ -149,6 +159,9 @@ typedef struct plim__leak_search {
 
 /** Fills the columns and the groups, and decides which groups are accepted. */
 plim_status plim__leak_groups_find(plim__leak_search *search, plim_error *err);
+
+/** Whether a holder is a scope, a global object or the root: much else is inside it. */
+bool plim__leak_is_coarse(const plim__leak_search *search, uint32_t holder);
 
 /** Whether an edge keeps its target alive, by the rules of the dominator tree. */
 bool plim__leak_edge_keeps(const plim_graph *graph, uint32_t from, uint32_t edge);
@@ -169,13 +182,16 @@ typedef struct plim__leak_cluster {
     uint32_t function;    /* some function in it, or PLIM_NONE */
     bool realm;           /* a context is in it */
     bool same_texts;      /* text, and most of it the same */
+    bool tops_only;       /* members inside other members do not count */
     bool doubtful;        /* dominators say too little: see leak_content.c */
+    bool suspect;         /* and what they say is against it */
     bool dropped;
 } plim__leak_cluster;
 
 /** One class within a cluster. */
 typedef struct plim__leak_class {
     uint64_t rounds;
+    uint64_t top_rounds;   /* the same, of members that no other member holds */
     uint64_t top_retained; /* sum over members that no other member holds */
     uint64_t count;
     uint32_t cluster;
@@ -224,6 +240,7 @@ typedef struct plim__leak_scene {
     uint32_t function;     /* a function in it, or PLIM_NONE */
     bool realm;            /* a context is in it */
     bool same_texts;       /* text, and most of it the same */
+    bool swells;           /* the sample itself grows */
 
     /* Found by plim__leak_kind_find(): positions in the path. */
     uint32_t at;     /* of the holder; the path's length where there is none */
@@ -246,11 +263,18 @@ uint32_t plim__leak_follow(const plim_graph *graph, uint32_t node, plim_edge_typ
 /** Whether a node is an object with that class name. */
 bool plim__leak_is_named(const plim_graph *graph, uint32_t node, const char *name);
 
-/** Searches by class; fills leaks that have no paths and no words yet. */
+/** Leaks that have no paths and no words yet. */
 typedef struct plim__leak_rows {
     plim_leak *items;
     uint32_t count;
 } plim__leak_rows;
+
+/** Old things that grow by themselves. */
+plim_status plim__leak_swells_find(plim__leak_search *search, const plim__leak_clusters *clusters,
+                                   plim__leak_memory *memory, plim__leak_rows *out_rows,
+                                   plim_error *err);
+
+/** Searches by class. */
 plim_status plim__leak_by_class(const plim_analysis *const *snapshots, uint32_t count,
                                 uint64_t min_growth_bytes, plim__leak_memory *scratch,
                                 plim__leak_memory *memory, plim__leak_rows *out_rows,

@@ -143,13 +143,17 @@ static plim_status found_describe(plim_leaks *leaks, uint32_t index, const plim_
                               .function = PLIM_NONE};
     if (plim_paths_count(leak->paths) > 0)
         scene.path = plim_paths_get(leak->paths, 0);
-    if (search != NULL) {
-        const plim__leak_cluster *cluster = &clusters->items[clusters->of_node[leak->sample]];
+    uint32_t number = search != NULL ? clusters->of_node[leak->sample] : PLIM_NONE;
+    if (search != NULL)
         scene.birth = search->birth;
+    if (number != PLIM_NONE) {
+        const plim__leak_cluster *cluster = &clusters->items[number];
         scene.task = cluster->task;
         scene.function = cluster->function;
         scene.realm = cluster->realm;
         scene.same_texts = cluster->same_texts;
+    } else if (search != NULL) {
+        scene.swells = true;
     } else if (plim__leak_is_suspended(last->graph, leak->sample)) {
         scene.task = leak->sample;
     }
@@ -175,17 +179,34 @@ static plim_status found_finish(plim_leaks *leaks, const plim_analysis *last, ui
     return status;
 }
 
-static plim_status found_collect(plim_leaks *leaks, const plim__leak_search *search,
+static uint64_t found_growth(const plim_leak *leak)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < leak->round_count; i++)
+        sum += leak->growth_bytes[i];
+    return sum;
+}
+
+static plim_status found_collect(plim_leaks *leaks, plim__leak_search *search,
                                  const plim__leak_clusters *clusters, uint64_t min_growth_bytes,
                                  plim_error *err)
 {
-    uint32_t count = 0;
+    plim__leak_rows swells = {.count = 0};
+    plim_status status = plim__leak_swells_find(search, clusters, &leaks->memory, &swells, err);
+    if (status != PLIM_OK)
+        return status;
+    uint32_t count = swells.count;
     for (uint32_t i = 0; i < clusters->count; i++)
-        count += !clusters->items[i].dropped && clusters->items[i].growth_total >= min_growth_bytes;
+        count += !clusters->items[i].dropped;
     leaks->items = plim__leak_take(&leaks->memory, count, sizeof *leaks->items);
     if (leaks->items == NULL)
         return plim__no_memory(err, "the search for leaks");
-    plim_status status = PLIM_OK;
+    for (uint32_t i = 0; i < swells.count; i++) {
+        if (found_growth(&swells.items[i]) < min_growth_bytes)
+            continue;
+        leaks->items[leaks->count] = swells.items[i];
+        leaks->items[leaks->count++].name = found_name(search->last, swells.items[i].sample);
+    }
     for (uint32_t i = 0; status == PLIM_OK && i < clusters->count; i++) {
         const plim__leak_cluster *cluster = &clusters->items[i];
         if (!cluster->dropped && cluster->growth_total >= min_growth_bytes)
@@ -211,7 +232,10 @@ static plim_status found_by_id(plim_leaks *leaks, const plim_analysis *const *sn
     plim_status status = PLIM_OK;
     if (search.graph->node_count == 0)
         return PLIM_OK;
-    status = plim__leak_births_find(snapshots, count, &search.memory, &search.birth, err);
+    plim__leak_births births = {.birth = NULL};
+    status = plim__leak_births_find(snapshots, count, &search.memory, &births, err);
+    search.birth = births.birth;
+    search.swells = births.swells;
     if (status == PLIM_OK)
         status = plim__leak_tree_make(search.last, &search.memory, &search.tree, err);
     if (status == PLIM_OK)

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Swelling: an array of numbers or a Map of small values grows without one object more: its
+ * table is replaced by a larger one. So old things whose own bytes (tables included, as DevTools
+ * counts) grow in every round are leaks too, by the rule for bytes: the second growth at least
+ * half of the first. What clusters already explain, because new objects hang in those tables, is
+ * left out.
+ *
+ * Invariant: leak_births.c has marked in search->swells what grows and keeps growing; here it is
+ * only weighed.
+ */
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "heap/leak_search.h"
+
+enum {
+    LEAK_SWELL_BYTES_MIN = 1024, /* in each round: V8 resizes small tables for its own reasons */
+    LEAK_SWELLS_MAX = 1 << 16    /* weighed at all; more say nothing new */
+};
+
+/* Marks the things in whose tables members of clusters hang: their growth is explained. */
+static void swell_unmark_explained(plim__leak_search *search, const plim__leak_clusters *clusters)
+{
+    const plim_graph *graph = search->graph;
+    for (uint32_t node = 0; node < graph->node_count; node++) {
+        uint32_t owner = search->owner[node];
+        if (!search->swells[owner])
+            continue;
+        for (uint32_t edge = graph->first_edge[node]; edge < graph->first_edge[node + 1]; edge++) {
+            uint32_t cluster = clusters->of_node[graph->edge_to[edge]];
+            if (cluster != PLIM_NONE && !clusters->items[cluster].dropped)
+                search->swells[owner] = 0;
+        }
+    }
+}
+
+static uint32_t swell_count(plim__leak_search *search)
+{
+    uint32_t count = 0;
+    for (uint32_t node = 0; node < search->graph->node_count; node++) {
+        bool is_thing = search->birth[node] == 0 && search->role[node] == PLIM__ROLE_THING;
+        search->swells[node] = search->swells[node] && is_thing && count < LEAK_SWELLS_MAX;
+        count += search->swells[node];
+    }
+    return count;
+}
+
+/* The own bytes of every swelling thing in every snapshot. */
+static plim_status swell_measure(const plim__leak_search *search, uint32_t count,
+                                 plim__leak_memory *memory, uint64_t *bytes, plim_error *err)
+{
+    for (uint32_t snapshot = 0; snapshot < search->count; snapshot++) {
+        const plim_analysis *analysis = search->snapshots[snapshot];
+        plim__leak_ids ids = {.mask = 0};
+        plim_status status = plim__leak_ids_init(&ids, count, memory, err);
+        if (status != PLIM_OK)
+            return status;
+        for (uint32_t node = 0; node < search->graph->node_count; node++)
+            if (search->swells[node])
+                plim__leak_ids_add(&ids, plim__leak_id(search->graph, node));
+        plim__leak_ids_locate(&ids, analysis->graph);
+        uint32_t number = 0;
+        for (uint32_t node = 0; node < search->graph->node_count; node++) {
+            if (!search->swells[node])
+                continue;
+            uint32_t there = plim__leak_ids_get(&ids, plim__leak_id(search->graph, node));
+            bytes[(size_t)number++ * search->count + snapshot] =
+                there == PLIM_NONE ? 0 : plim__analysis_shallow(analysis, there);
+        }
+    }
+    return PLIM_OK;
+}
+
+/* Whether it grows by enough in every round; the growth of each round into out. */
+static bool swell_grows(const uint64_t *bytes, uint32_t rounds, uint64_t *out)
+{
+    for (uint32_t round = 0; round < rounds; round++) {
+        if (bytes[round + 1] < bytes[round] + LEAK_SWELL_BYTES_MIN)
+            return false;
+        out[round] = bytes[round + 1] - bytes[round];
+    }
+    return true;
+}
+
+plim_status plim__leak_swells_find(plim__leak_search *search, const plim__leak_clusters *clusters,
+                                   plim__leak_memory *memory, plim__leak_rows *out_rows,
+                                   plim_error *err)
+{
+    uint32_t rounds = search->count - 1;
+    swell_unmark_explained(search, clusters);
+    uint32_t count = swell_count(search);
+    if (count == 0)
+        return PLIM_OK;
+    uint64_t *bytes =
+        plim__leak_take(&search->memory, (size_t)count * search->count, sizeof *bytes);
+    plim_leak *items = plim__leak_take(memory, count, sizeof *items);
+    if (bytes == NULL || items == NULL)
+        return plim__no_memory(err, "the search for leaks");
+    plim_status status = swell_measure(search, count, &search->memory, bytes, err);
+    uint32_t number = 0;
+    uint32_t found = 0;
+    for (uint32_t node = 0; status == PLIM_OK && node < search->graph->node_count; node++) {
+        if (!search->swells[node])
+            continue;
+        uint64_t *growth = plim__leak_take(memory, (size_t)rounds * 2, sizeof *growth);
+        if (growth == NULL)
+            return plim__no_memory(err, "the search for leaks");
+        const uint64_t *own = bytes + (size_t)number++ * search->count;
+        if (swell_grows(own, rounds, growth))
+            items[found++] = (plim_leak){.sample = node,
+                                         .sample_id = plim__leak_id(search->graph, node),
+                                         .holder = node,
+                                         .count = 1,
+                                         .self_bytes = own[rounds],
+                                         .retained_bytes = search->last->retained[node],
+                                         .growth_bytes = growth,
+                                         .growth_count = growth + rounds,
+                                         .round_count = rounds};
+    }
+    *out_rows = (plim__leak_rows){.items = items, .count = found};
+    return status;
+}
