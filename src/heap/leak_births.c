@@ -4,8 +4,8 @@
  * merged, never hashed: V8 writes them almost in order (99.5 %), so that sorting is nearly free,
  * and no input can make it quadratic.
  *
- * Invariant: an id that is in snapshot j and in the last is taken to be the same object
- * throughout; V8 never gives an id twice within one series.
+ * Invariant: an id that is in snapshot j and in the last, with the same role and class, is taken
+ * to be the same object throughout.
  */
 #include "base/allocator.h"
 #include "base/assert.h"
@@ -78,6 +78,21 @@ static void births_meet(births_columns *columns, uint32_t node, uint32_t round, 
     columns->growth[node] = growth;
 }
 
+/*
+ * Whether one id means one object. V8's bookkeeping of moved objects has been seen to fail on a
+ * machine under heavy load: thousands of ids then belong to other objects. A thing that has
+ * changed its class is another one; texts change their form, and tables belong to things.
+ */
+static bool births_is_same(const plim_graph *a, uint32_t x, const plim_graph *b, uint32_t y)
+{
+    plim__leak_role role = plim__leak_role_of(a, x);
+    if (role != plim__leak_role_of(b, y))
+        return false;
+    return role != PLIM__ROLE_THING || (a->node_type[x] == b->node_type[y] &&
+                                        plim__text_equal(plim__graph_string(a, a->node_name[x]),
+                                                         plim__graph_string(b, b->node_name[y])));
+}
+
 /* Whatever of the last snapshot is in this one was born in `round` or before. */
 static void births_join(const plim_graph *last, const uint32_t *last_sorted,
                         const plim_analysis *analysis, const uint32_t *sorted, uint32_t round,
@@ -89,7 +104,8 @@ static void births_join(const plim_graph *last, const uint32_t *last_sorted,
         uint64_t id = plim__leak_id(last, last_sorted[i]);
         while (k < graph->node_count && plim__leak_id(graph, sorted[k]) < id)
             k++;
-        if (k < graph->node_count && plim__leak_id(graph, sorted[k]) == id)
+        if (k < graph->node_count && plim__leak_id(graph, sorted[k]) == id &&
+            births_is_same(last, last_sorted[i], graph, sorted[k]))
             births_meet(columns, last_sorted[i], round,
                         plim__analysis_shallow(analysis, sorted[k]));
     }

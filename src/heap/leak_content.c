@@ -62,6 +62,10 @@ static void content_find_anchors(leak_content *content)
                 search->groups[search->group[to]].key != content->clusters->items[cluster].key ||
                 !plim__leak_edge_keeps(graph, node, edge))
                 continue;
+            /* An old element of the same chain contains nothing: the chain hangs on something. */
+            if (graph->node_type[owner] == graph->node_type[to] &&
+                graph->node_name[owner] == graph->node_name[to] && owner == node)
+                continue;
             content_add_anchor(&content->doubts[content->doubt_of[cluster] - 1], owner);
         }
     }

@@ -14,7 +14,7 @@
 #include "heap/leak_search.h"
 
 enum {
-    LEAK_SWELL_BYTES_MIN = 1024, /* in each round: V8 resizes small tables for its own reasons */
+    LEAK_SWELL_BYTES_MIN = 4096, /* in each round: V8 resizes small tables for its own reasons */
     LEAK_SWELLS_MAX = 1 << 16    /* weighed at all; more say nothing new */
 };
 
@@ -34,12 +34,19 @@ static void swell_unmark_explained(plim__leak_search *search, const plim__leak_c
     }
 }
 
+/* What can hold values that are no objects; keys of a plain object are texts, found as such. */
+static bool swell_is_table(const plim_graph *graph, uint32_t node)
+{
+    return plim__leak_is_named(graph, node, "Array") || plim__leak_is_named(graph, node, "Map") ||
+           plim__leak_is_named(graph, node, "Set");
+}
+
 static uint32_t swell_count(plim__leak_search *search)
 {
     uint32_t count = 0;
     for (uint32_t node = 0; node < search->graph->node_count; node++) {
-        bool is_thing = search->birth[node] == 0 && search->role[node] == PLIM__ROLE_THING;
-        search->swells[node] = search->swells[node] && is_thing && count < LEAK_SWELLS_MAX;
+        search->swells[node] = search->swells[node] && search->birth[node] == 0 &&
+                               count < LEAK_SWELLS_MAX && swell_is_table(search->graph, node);
         count += search->swells[node];
     }
     return count;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One planted leak: `once` for an event that never comes; each listener is wrapped by Node.
-//: leak {"name":"Function","kind":"listener","count":15,"says":["\"ready\"","onReady","leak-once.js:12"]}
+//: leak {"name":"Function","kind":"listener","count":15,"says":["\"ready\"","onReady","leak-once.js:13"]}
 'use strict';
 const { EventEmitter } = require('node:events');
 const database = new EventEmitter();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One planted leak: each request waits for the abort of one signal that is never aborted.
-//: leak {"kind":"listener","count":50,"says":["\"abort\"","AbortSignal"]}
+//: leak {"kind":"listener","count":50,"says":["\"abort\"","\"#signal\""]}
 'use strict';
 const { setMaxListeners } = require('node:events');
 const shutdown = new AbortController();
