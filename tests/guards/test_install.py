@@ -37,7 +37,7 @@ class Installed(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", cls.folder / "dest")
         cls.prefix = next((cls.folder / "dest").glob("**/include/plimsoll")).parents[1]
-        cls.lib = next(cls.prefix.glob("lib/**/libplimsoll.so")).parent
+        cls.lib = next(cls.prefix.glob("lib*/**/libplimsoll.so")).parent
         cls.env = dict(os.environ, PKG_CONFIG_PATH=str(cls.lib / "pkgconfig"),
                        PKG_CONFIG_SYSROOT_DIR=str(cls.folder / "dest"),
                        LD_LIBRARY_PATH=str(cls.lib))
