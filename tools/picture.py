@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 """Draws terminal output (standard input, with its colours) as an SVG on standard output.
 
-The README's picture is made with it: plim … --color=always | tools/picture.py 'COMMAND' >docs/demo.svg
+The README's picture is made with it:
+    plim … --color=always | tools/picture.py 'COMMAND' >docs/demo.svg
 """
 import html
 import re
 import sys
 
-COLOURS = {31: '#ff7b72', 32: '#7ee787', 33: '#e3b341', 34: '#79c0ff', 35: '#d2a8ff', 36: '#56d4dd', 90: '#8b949e'}
+COLOURS = {31: '#ff7b72', 32: '#7ee787', 33: '#e3b341', 34: '#79c0ff', 35: '#d2a8ff', 36: '#56d4dd',
+           90: '#8b949e'}
 WIDTH_MAX = 108      # a wider line is cut: a README column shows no more
 LINES_MAX = 60
 CELL_W, CELL_H, PAD = 8.0, 18, 16
@@ -22,8 +24,8 @@ def spans(line):
         code = re.fullmatch(r'\x1b\[([0-9;]*)m', part)
         if not code:
             if part:
-                css = (f'fill:{colour};' if colour else '') + ('font-weight:bold;' if bold else '') + (
-                    'opacity:.65;' if dim else '')
+                css = (f'fill:{colour};' if colour else '') + (
+                    'font-weight:bold;' if bold else '') + ('opacity:.65;' if dim else '')
                 yield part, css
             continue
         for number in (int(n or 0) for n in code.group(1).split(';')):

@@ -22,27 +22,28 @@ enum {
     PLIM_READ_CHUNK_BYTES = 1 << 20 /* one read(): past 1 MiB it is no faster */
 };
 
-#define PLIM_SHARED_EDGES_MAX 256u /* edges of a SharedFunctionInfo looked at for its script; V8
-                                      has about 10: many closures may share a hostile one */
+/* Edges of a SharedFunctionInfo looked at for its script; V8 has about 10, and many closures may
+   share a hostile one. */
+#define PLIM_SHARED_EDGES_MAX 256u
 
 /* Wire. */
 #define PLIM_QUEUE_BYTES_MAX     (16u << 20) /* between socket and disk: keeps plim under 48 MiB */
 #define PLIM_CONTROL_BYTES_MAX   (64u << 20) /* one control message; a sampling profile had 18 MB */
-#define PLIM_HTTP_BYTES_MAX      (4u << 20) /* an HTTP reply; Chromium's /json/protocol: 1.6 MB */
-#define PLIM_CALLS_MAX           64u        /* requests in flight on one connection */
-#define PLIM_TRACK_INTERVALS_MAX 1000000u   /* 14 hours at 20 per second */
-#define PLIM_GC_EVENTS_MAX       1000000u   /* 48 bytes each */
-#define PLIM_WORKERS_MAX         1024u      /* worker threads of one process */
-#define PLIM_PROCESSES_MAX       65536u     /* processes looked at by discovery */
-#define PLIM_TARGETS_MAX         4096u      /* targets listed by discovery */
+#define PLIM_HTTP_BYTES_MAX      (4u << 20)  /* an HTTP reply; Chromium's /json/protocol: 1.6 MB */
+#define PLIM_CALLS_MAX           64u         /* requests in flight on one connection */
+#define PLIM_TRACK_INTERVALS_MAX 1000000u    /* 14 hours at 20 per second */
+#define PLIM_GC_EVENTS_MAX       1000000u    /* 48 bytes each */
+#define PLIM_WORKERS_MAX         1024u       /* worker threads of one process */
+#define PLIM_PROCESSES_MAX       65536u      /* processes looked at by discovery */
+#define PLIM_TARGETS_MAX         4096u       /* targets listed by discovery */
 
 /* Other processes. */
 enum {
-    PLIM_PROC_LINE_BYTES = 4096,        /* one line of /proc: a path is the longest that matters */
-    PLIM_COMMAND_BYTES_MAX = 1 << 16,   /* of a command line: options stand at its beginning */
-    PLIM_LISTENERS_MAX = 1 << 17,       /* listening sockets: both families, all ports */
-    PLIM_DESCRIPTORS_MAX = 1 << 20,     /* descriptors of one process: the kernel's usual bound */
-    PLIM_PORTS_PER_PROCESS_MAX = 64     /* listening ports of one process looked at */
+    PLIM_PROC_LINE_BYTES = 4096,      /* one line of /proc: a path is the longest that matters */
+    PLIM_COMMAND_BYTES_MAX = 1 << 16, /* of a command line: options stand at its beginning */
+    PLIM_LISTENERS_MAX = 1 << 17,     /* listening sockets: both families, all ports */
+    PLIM_DESCRIPTORS_MAX = 1 << 20,   /* descriptors of one process: the kernel's usual bound */
+    PLIM_PORTS_PER_PROCESS_MAX = 64   /* listening ports of one process looked at */
 };
 
 /* Analyses. */

@@ -33,8 +33,6 @@ const char *plim_status_name(plim_status status)
 int plim_status_exit_code(plim_status status)
 {
     enum { EXIT_INTERNAL = 70 };
-    /* Rows of the table that share a code stand one after the other.
-       NOLINTBEGIN(bugprone-branch-clone) */
     switch (status) {
     case PLIM_OK:
         return 0;
@@ -44,6 +42,5 @@ int plim_status_exit_code(plim_status status)
         PLIM_STATUS_MAP(PLIM_STATUS_CASE)
 #undef PLIM_STATUS_CASE
     }
-    /* NOLINTEND(bugprone-branch-clone) */
     return EXIT_INTERNAL;
 }

@@ -28,7 +28,11 @@ static void glyph_skip(plim_text *text, size_t size_bytes)
     text->size_bytes -= size_bytes;
 }
 
-uint32_t plim__glyph_take(plim_text *text)
+/**
+ * Decodes one character of UTF-8 and steps over it; what is no character (lone surrogates and
+ * overlong forms too) gives PLIM__GLYPH_REPLACEMENT. size_bytes of *text must not be 0.
+ */
+static uint32_t glyph_take(plim_text *text)
 {
     static const unsigned char masks[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
     unsigned char first = (unsigned char)text->data[0];
@@ -102,7 +106,7 @@ static void glyph_escape(plim__draft *draft, uint32_t value)
 void plim__glyphs_show(plim__draft *draft, plim_text text)
 {
     while (text.size_bytes > 0) {
-        uint32_t value = plim__glyph_take(&text);
+        uint32_t value = glyph_take(&text);
         if (glyph_is_unsafe(value))
             glyph_escape(draft, value);
         else
@@ -113,7 +117,7 @@ void plim__glyphs_show(plim__draft *draft, plim_text text)
 void plim__glyphs_json(plim__draft *draft, plim_text text)
 {
     while (text.size_bytes > 0) {
-        uint32_t value = plim__glyph_take(&text);
+        uint32_t value = glyph_take(&text);
         if (value == '"' || value == '\\') {
             plim__draft_printf(draft, "\\%c", (char)value);
         } else if (value == '\n' || value == '\t' || value == '\r') {
@@ -131,7 +135,7 @@ size_t plim__glyphs_columns(plim_text shown)
 {
     size_t columns = 0;
     while (shown.size_bytes > 0)
-        columns += plim__terminal_columns_of(plim__glyph_take(&shown));
+        columns += plim__terminal_columns_of(glyph_take(&shown));
     return columns;
 }
 
@@ -148,7 +152,7 @@ void plim__glyphs_cut(plim__draft *draft, plim_text shown, size_t columns, bool 
     if (from_start) {
         plim__draft_puts(draft, ellipsis);
         while (total > columns - 1)
-            total -= plim__terminal_columns_of(plim__glyph_take(&shown));
+            total -= plim__terminal_columns_of(glyph_take(&shown));
         plim__draft_add(draft, shown.data, shown.size_bytes);
         return;
     }
@@ -156,7 +160,7 @@ void plim__glyphs_cut(plim__draft *draft, plim_text shown, size_t columns, bool 
     size_t used = 0;
     while (rest.size_bytes > 0) {
         plim_text next = rest;
-        used += plim__terminal_columns_of(plim__glyph_take(&next));
+        used += plim__terminal_columns_of(glyph_take(&next));
         if (used > columns - 1)
             break;
         rest = next;

@@ -14,12 +14,6 @@
 /** What stands for bytes that are no character. */
 enum { PLIM__GLYPH_REPLACEMENT = 0xFFFD };
 
-/**
- * Decodes one character of UTF-8 and steps over it; what is no character (lone surrogates and
- * overlong forms too) gives PLIM__GLYPH_REPLACEMENT. size_bytes of *text must not be 0.
- */
-uint32_t plim__glyph_take(plim_text *text);
-
 /** Adds text for people: controls and direction marks become visible escapes. */
 void plim__glyphs_show(plim__draft *draft, plim_text text);
 

@@ -47,9 +47,6 @@ int plim__process_write(int fd, const void *data, size_t size_bytes);
 /** Closes a descriptor. */
 void plim__process_close(int fd);
 
-/** Whether the path is a directory; false where there is nothing. */
-bool plim__path_is_directory(const char *path);
-
 /** Whether there is anything under that name. */
 bool plim__path_exists(const char *path);
 

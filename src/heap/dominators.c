@@ -162,6 +162,7 @@ static uint32_t dominator_eval(dominator_walk *walk, uint32_t start, uint32_t li
 
 static void dominator_find_semis(dominator_walk *walk)
 {
+    PLIM_DCHECK(walk->ancestor != NULL && walk->parent != NULL);
     memcpy(walk->ancestor, walk->parent, (size_t)walk->reached * sizeof *walk->ancestor);
     for (uint32_t at = walk->reached - 1; at > 0; at--) {
         uint32_t semi = walk->semi[at];

@@ -196,6 +196,7 @@ plim_status plim__leak_content_check(plim__leak_search *search, plim__leak_clust
         if (!clusters->items[i].doubtful || clusters->items[i].dropped ||
             number == content.doubt_count)
             continue;
+        PLIM_DCHECK(content.doubts != NULL && content.doubt_of != NULL);
         content.doubts[number].cluster = i;
         content.doubt_of[i] = ++number;
     }

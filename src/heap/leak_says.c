@@ -82,7 +82,7 @@ static bool say_place(leak_said *said, uint32_t node, const char *before)
         start--;
     }
     char line[24];
-    snprintf(line, sizeof line, ":%llu", (unsigned long long)location.line + 1);
+    (void)snprintf(line, sizeof line, ":%llu", (unsigned long long)location.line + 1);
     say(said, before);
     say_word(said, (plim_text){name.data + start, name.size_bytes - start});
     say(said, line);
@@ -211,7 +211,7 @@ static plim_text say_key_in_table(const leak_said *said, uint32_t at)
         number = number * 10 + (uint64_t)(index.data[i] - '0');
     if (number == 0)
         return (plim_text){"", 0};
-    snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)(number - 1));
+    (void)snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)(number - 1));
     uint32_t key = plim__leak_follow(said->graph, path->nodes[at - 1], PLIM_EDGE_INTERNAL, wanted);
     if (key == PLIM_NONE || said->graph->node_type[key] != PLIM_NODE_STRING)
         return (plim_text){"", 0};

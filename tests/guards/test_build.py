@@ -78,11 +78,10 @@ class Planted(unittest.TestCase):
         code, said = run("tools/run-tidy", "src/base/status.c", cwd=self.tree)
         self.assertEqual(code, 0, said)
         self.plant("src/base/status.c",
-                   "int plim__x(int a);\nint plim__x(int a)\n{\n    if (a)\n        return 1;\n"
-                   "    else\n        return 1;\n}\n")
+                   "double plim__x(int a);\ndouble plim__x(int a)\n{\n    return a / 2;\n}\n")
         code, said = run("tools/run-tidy", "src/base/status.c", cwd=self.tree)
         self.assertNotEqual(code, 0)
-        self.assertIn("bugprone-branch-clone", said)
+        self.assertIn("bugprone-integer-division", said)
 
 
 class Sanitized(unittest.TestCase):

@@ -233,7 +233,7 @@ void plim__process_close(int fd)
     (void)close(fd);
 }
 
-bool plim__path_is_directory(const char *path)
+static bool path_is_directory(const char *path)
 {
     struct stat facts;
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
@@ -258,7 +258,7 @@ static plim_status path_fail(plim_error *err, const char *path)
 
 plim_status plim__path_make(const char *path, plim_error *err)
 {
-    if (mkdir(path, 0700) == 0 || (errno == EEXIST && plim__path_is_directory(path)))
+    if (mkdir(path, 0700) == 0 || (errno == EEXIST && path_is_directory(path)))
         return PLIM_OK;
     return path_fail(err, path);
 }
