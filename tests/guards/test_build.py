@@ -11,8 +11,13 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COPIED = ("include", "src", "docs", "tools", "meson.build", "meson_options.txt", "Makefile",
-          ".clang-format", ".clang-tidy")
+
+def left_out(folder, names):
+    """What is not the project's: version control, runtimes, builds."""
+    if pathlib.Path(folder) != ROOT:
+        return []
+    return [name for name in names if name in (".git", ".runtimes") or name.startswith("build")]
+
 
 
 def run(*command, cwd=None):
@@ -24,12 +29,10 @@ def run(*command, cwd=None):
 class Planted(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.tree = pathlib.Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.tree)
-        for name in COPIED:
-            source = ROOT / name
-            copy = shutil.copytree if source.is_dir() else shutil.copy
-            copy(source, cls.tree / name)
+        folder = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, folder)
+        cls.tree = folder / "tree"
+        shutil.copytree(ROOT, cls.tree, ignore=left_out)
 
     def plant(self, path, text):
         """Appends to a file of the copy until the case ends."""
