@@ -12,12 +12,12 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+
 def left_out(folder, names):
     """What is not the project's: version control, runtimes, builds."""
     if pathlib.Path(folder) != ROOT:
         return []
     return [name for name in names if name in (".git", ".runtimes") or name.startswith("build")]
-
 
 
 def run(*command, cwd=None):
