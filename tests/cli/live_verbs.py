@@ -137,7 +137,8 @@ class EachVersion(Live):
                 with open(name, encoding="utf-8") as file:
                     document = json.load(file)
                 self.assertGreater(len(document["samples"]), 10)
-                self.assertEqual(document["snapshot"]["trace_function_count"] > 0, stacks)
+                self.assertEqual(document["snapshot"]["trace_function_count"] > 0, stacks,
+                                 (version, value, document["snapshot"]))
 
     def test_leaks_of_a_program_that_is_started(self):
         script = """
