@@ -84,6 +84,15 @@ class Connection {
     });
   }
 
+  /** The inspector answers in the middle of anything: wait until the program has been loaded. */
+  async ready() {
+    const expression =
+      'new Promise((resolve) => setTimeout(() => resolve(typeof globalThis.act), 1))';
+    const reply = await this.call('Runtime.evaluate',
+      { expression, awaitPromise: true, returnByValue: true });
+    if (reply.result.value !== 'function') throw new Error('the program has no act()');
+  }
+
   async act(times) {
     for (let i = 0; i < times; i++) {
       const reply = await this.call('Runtime.evaluate',
@@ -110,6 +119,7 @@ async function main() {
   try {
     const connection = await Connection.open(await address);
     await connection.call('HeapProfiler.enable');
+    await connection.ready();
     await connection.act(options.warm * options.acts);
     for (let round = 0; round <= options.rounds; round++) {
       if (round > 0) await connection.act(options.acts);
