@@ -90,6 +90,16 @@ PLIM_API PLIM_NODISCARD plim_status plim_leaks_find(const plim_analysis *const *
 PLIM_API uint32_t plim_leaks_count(const plim_leaks *leaks);
 
 /**
+ * @brief     How many ids of objects meant something else in an earlier snapshot: V8 loses track
+ *            of moved objects now and then on a machine under load. A few are objects that changed
+ *            their class; from a hundred on, counts of the leaks found are approximate.
+ * @param[in] leaks  not NULL.
+ * @return    the count over all snapshots; 0 where matching was by class.
+ * @note      Threads: any.
+ */
+PLIM_API uint64_t plim_leaks_lost_ids(const plim_leaks *leaks);
+
+/**
  * @brief     One leak, borrowed.
  * @param[in] leaks  not NULL.
  * @param[in] index  0 to plim_leaks_count()-1.

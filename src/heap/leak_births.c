@@ -104,10 +104,13 @@ static void births_join(const plim_graph *last, const uint32_t *last_sorted,
         uint64_t id = plim__leak_id(last, last_sorted[i]);
         while (k < graph->node_count && plim__leak_id(graph, sorted[k]) < id)
             k++;
-        if (k < graph->node_count && plim__leak_id(graph, sorted[k]) == id &&
-            births_is_same(last, last_sorted[i], graph, sorted[k]))
-            births_meet(columns, last_sorted[i], round,
-                        plim__analysis_shallow(analysis, sorted[k]));
+        if (k == graph->node_count || plim__leak_id(graph, sorted[k]) != id)
+            continue;
+        uint32_t node = last_sorted[i];
+        if (births_is_same(last, node, graph, sorted[k]))
+            births_meet(columns, node, round, plim__analysis_shallow(analysis, sorted[k]));
+        else
+            columns->out.lost += plim__leak_role_of(last, node) == PLIM__ROLE_THING;
     }
 }
 

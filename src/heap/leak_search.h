@@ -49,6 +49,7 @@ plim_status plim__leak_tree_make(const plim_analysis *analysis, plim__leak_memor
 typedef struct plim__leak_births {
     uint8_t *birth;  /* 0 if it was in the first snapshot, else the round it was born in */
     uint8_t *swells; /* it was in all, its own bytes grow in every round and go on to */
+    uint64_t lost;   /* ids of things that were other things before */
 } plim__leak_births;
 
 plim_status plim__leak_births_find(const plim_analysis *const *snapshots, uint32_t count,

@@ -20,6 +20,7 @@ struct plim_leaks {
     plim__leak_memory memory;
     plim_leak *items;
     plim_paths **paths; /* one each */
+    uint64_t lost_ids;
     uint32_t count;
 };
 
@@ -236,6 +237,7 @@ static plim_status found_by_id(plim_leaks *leaks, const plim_analysis *const *sn
     status = plim__leak_births_find(snapshots, count, &search.memory, &births, err);
     search.birth = births.birth;
     search.swells = births.swells;
+    leaks->lost_ids = births.lost;
     if (status == PLIM_OK)
         status = plim__leak_tree_make(search.last, &search.memory, &search.tree, err);
     if (status == PLIM_OK)
@@ -309,6 +311,12 @@ uint32_t plim_leaks_count(const plim_leaks *leaks)
 {
     PLIM_CHECK_OBJ(leaks, PLIM__LEAKS_MAGIC);
     return leaks->count;
+}
+
+uint64_t plim_leaks_lost_ids(const plim_leaks *leaks)
+{
+    PLIM_CHECK_OBJ(leaks, PLIM__LEAKS_MAGIC);
+    return leaks->lost_ids;
 }
 
 const plim_leak *plim_leaks_get(const plim_leaks *leaks, uint32_t index)

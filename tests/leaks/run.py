@@ -160,14 +160,15 @@ def self_test():
 
 
 def fault_sweep(probe):
-    program = HERE / "programs" / "leak-two.js"
-    with tempfile.TemporaryDirectory() as out:
-        files = take_series(DRIVER_MAJOR, program, pathlib.Path(out))
-        for flags in (["--fail-sweep"], ["--fail-sweep", "--class"]):
-            swept = find(probe, files, *flags)["swept"]
-            print(f"{' '.join(flags)}: {swept} allocations refused")
-            if swept < 10:
-                return True
+    """One program for each part of the search: groups, coarse holders, swelling, no path."""
+    for name in ("leak-two", "leak-beside-shrinking", "leak-numbers", "leak-sockets"):
+        with tempfile.TemporaryDirectory() as out:
+            files = take_series(DRIVER_MAJOR, HERE / "programs" / f"{name}.js", pathlib.Path(out))
+            for flags in (["--fail-sweep"], ["--fail-sweep", "--class"]):
+                swept = find(probe, files, *flags)["swept"]
+                print(f"{name} {' '.join(flags)}: {swept} allocations refused")
+                if swept < 10:
+                    return True
     return False
 
 
