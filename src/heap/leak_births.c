@@ -128,16 +128,18 @@ plim_status plim__leak_births_find(const plim_analysis *const *snapshots, uint32
         .bytes = plim__leak_take(&scratch, node_count, sizeof(uint32_t)),
         .growth = plim__leak_take(&scratch, node_count, sizeof(uint32_t))};
     uint32_t *last_sorted = births_sorted(last, &scratch);
-    plim_status status = PLIM_OK;
     if (columns.out.birth == NULL || columns.out.swells == NULL || columns.bytes == NULL ||
-        columns.growth == NULL || last_sorted == NULL)
-        status = plim__no_memory(err, "the search for leaks");
-    for (uint32_t node = 0; status == PLIM_OK && node < node_count; node++) {
+        columns.growth == NULL || last_sorted == NULL) {
+        plim__leak_memory_fini(&scratch);
+        return plim__no_memory(err, "the search for leaks");
+    }
+    for (uint32_t node = 0; node < node_count; node++) {
         uint64_t bytes = plim__analysis_shallow(snapshots[count - 1], node);
         columns.bytes[node] = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
         columns.out.birth[node] = (uint8_t)(count - 1);
         columns.out.swells[node] = 1;
     }
+    plim_status status = PLIM_OK;
     for (uint32_t round = count - 1; status == PLIM_OK && round-- > 0;) {
         plim__leak_memory one = {.allocator = memory->allocator};
         const uint32_t *sorted = births_sorted(snapshots[round]->graph, &one);

@@ -196,7 +196,8 @@ static plim_status classes_at(plim__leak_search *search, plim__leak_clusters *cl
     plim_status status = classes_make_room(search, clusters, err);
     if (status != PLIM_OK)
         return status;
-    PLIM_DCHECK(clusters->class_slots != NULL && clusters->classes != NULL);
+    PLIM_CHECK(clusters->class_slots != NULL && clusters->classes != NULL);
+    PLIM_CHECK(clusters->items != NULL);
     uint32_t mask = clusters->class_slot_count - 1;
     uint32_t slot = classes_hash(cluster, key) & mask;
     for (; clusters->class_slots[slot] != 0; slot = (slot + 1) & mask) {

@@ -311,6 +311,7 @@ static void say_swelling(leak_said *said)
 {
     const plim_leak *leak = said->scene->leak;
     uint64_t sum = 0;
+    PLIM_CHECK(leak->round_count > 0);
     for (uint32_t i = 0; i < leak->round_count; i++)
         sum += leak->growth_bytes[i];
     if (said->scene->path != NULL)
