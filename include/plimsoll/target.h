@@ -43,6 +43,8 @@ typedef struct plim_target_options {
     uint32_t struct_bytes;           /**< sizeof(plim_target_options) */
     bool open_inspector;             /**< pid: only: may send SIGUSR1 to a Node that catches it */
     bool keep_open;                  /**< leave an inspector that we opened open */
+    bool list_workers;               /**< plim_discover() attaches to each open Node to list its
+                                          threads: that ends what another debugger records there */
     const plim_allocator *allocator; /**< NULL: the system's; borrowed until close */
     const plim_interrupt *interrupt; /**< NULL: none; borrowed until close */
     uint64_t connect_timeout_ns;     /**< 0: 5 s */

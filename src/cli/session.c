@@ -14,6 +14,7 @@ plim_target_options plim__session_options(const plim__cli *cli)
         .struct_bytes = sizeof(plim_target_options),
         .open_inspector = plim__args_has(&cli->args, PLIM__OPTION_open_inspector),
         .keep_open = plim__args_has(&cli->args, PLIM__OPTION_keep_open),
+        .list_workers = plim__args_has(&cli->args, PLIM__OPTION_workers),
         .allocator = cli->allocator,
         .interrupt = &cli->interrupt,
     };

@@ -4,7 +4,8 @@
  * of a runtime only sockets on the loopback are (for Node also the port its options name), because
  * its other ports are its program's. Every question has a short deadline, and several threads ask
  * at once, so that a runtime that is stopped or busy costs the list its row, not its time.
- * A process that vanishes in between is no row and no error.
+ * A process that vanishes in between is no row and no error. Nobody is attached to unless workers
+ * are asked for: when a session of an isolate ends, V8 ends what another debugger records there.
  * Invariants: D1 candidates are not changed while threads run; rows are added under the mutex.
  * D2 the caller's allocator is called under the mutex only: it need not be fit for threads.
  */
@@ -67,6 +68,7 @@ typedef struct discover_run {
     plim_allocator allocator; /* the same, under the mutex */
     uv_mutex_t mutex;
     const plim_interrupt *interrupt;
+    bool list_workers;
     plim__listeners listeners;
     discover_candidate *candidates;
     uint32_t candidate_count;
@@ -244,7 +246,7 @@ static plim_status discover_node(discover_worker *worker, int64_t pid)
         discover_take_probe(&row, &probe);
         bool has_path = discover_target(worker, &probe, &row, path, sizeof path);
         discover_add(run, &row);
-        if (has_path)
+        if (has_path && run->list_workers)
             discover_add_workers(worker, &probe, path, &row);
         return PLIM_OK;
     }
@@ -360,7 +362,8 @@ plim_status plim_discover(const plim_target_options *options, plim_found_list **
     PLIM_CHECK(out_list != NULL);
     discover_run run = {.inner =
                             plim__allocator_or_system(options != NULL ? options->allocator : NULL),
-                        .interrupt = options != NULL ? options->interrupt : NULL};
+                        .interrupt = options != NULL ? options->interrupt : NULL,
+                        .list_workers = options != NULL && options->list_workers};
     run.allocator = (plim_allocator){&run, discover_resize};
     run.list = plim__array_new_zero(run.inner, 1, sizeof *run.list);
     if (run.list == NULL || uv_mutex_init(&run.mutex) != 0) {

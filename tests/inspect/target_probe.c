@@ -11,8 +11,9 @@
  *     gc-start | gc-stop | discover | launch WORD… | launch-end | root FOLDER
  *
  * SIGINT raises the interrupt. Options come first: --call-timeout MS, --connect-timeout MS,
- * --stall-timeout MS, --open-inspector 1, --keep-open 1. root takes /proc and control groups from
- * below a folder. --fail-at N: the n-th allocation fails, and a last line says what is still out.
+ * --stall-timeout MS, --open-inspector 1, --keep-open 1, --list-workers 1. root takes /proc and
+ * control groups from below a folder. --fail-at N: the n-th allocation fails, and a last line says
+ * what is still out.
  */
 #include <plimsoll/file.h>
 #include <plimsoll/target.h>
@@ -384,6 +385,8 @@ int main(int argc, char **argv)
             options.open_inspector = true;
         else if (strcmp(argv[i], "--keep-open") == 0)
             options.keep_open = true;
+        else if (strcmp(argv[i], "--list-workers") == 0)
+            options.list_workers = true;
         else if (strcmp(argv[i], "--fail-at") == 0) {
             fault_allocator_init(&memory, number);
             options.allocator = &memory.allocator;

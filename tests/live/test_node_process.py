@@ -81,7 +81,7 @@ class Discovery(Case):
 
     def test_workers_are_listed_with_an_address_that_opens_them(self):
         process = self.node(WORKER, "--inspect=127.0.0.1:0")
-        rows = self.found(process.pid)
+        rows = self.found(process.pid, self.probe("--list-workers", "1"))
         self.assertEqual(len(rows), 2, rows)
         self.assertTrue(rows[1]["address"].endswith("#worker:1"), rows)
         self.assertIn("[worker 1]", rows[1]["title"])
@@ -89,6 +89,14 @@ class Discovery(Case):
         self.assertStatus(probe.ask("open " + rows[1]["address"]), "OK")
         self.assertEqual(probe.ask("evaluate require('worker_threads').threadId")["value"], 1)
         self.assertEqual(probe.ask("identify")["worker"], 1)
+
+    def test_who_is_not_asked_for_workers_attaches_to_nobody(self):
+        """V8 ends another session's recording of stacks when any session of the isolate ends."""
+        process = self.node(WORKER, "--inspect=127.0.0.1:0")
+        self.assertEqual(len(self.found(process.pid)), 1)
+        self.assertNotIn("Debugger attached", process.said())
+        self.assertEqual(len(self.found(process.pid, self.probe("--list-workers", "1"))), 2)
+        wait_for("an attached debugger", lambda: "Debugger attached" in process.said())
 
     def test_an_inspector_on_ipv6_is_found_and_opened(self):
         process = self.node(IDLE, "--inspect=[::1]:0")
