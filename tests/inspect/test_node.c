@@ -211,8 +211,8 @@ static void events_that_make_no_sense_are_passed_over(void **state)
         "{'value':[{'pid':7,'tid':7,'ts':1e300,'ph':'X','name':'V8.GCScavenger','dur':1}]}",
         "{'value':[{'pid':7,'tid':7,'ts':9223372036854775807,'ph':'B','name':'MinorGC'}]}",
         "{'value':[{'tid':7,'ts':5,'ph':'X','name':'V8.GCScavenger','dur':1}]}",
-        "{'value':[{'pid':7,'tid':7,'ts':9,'ph':'B','name':'MinorGC'},"
-        "{'pid':7,'tid':7,'ts':8,'ph':'E','name':'MinorGC'}]}",
+        ("{'value':[{'pid':7,'tid':7,'ts':9,'ph':'B','name':'MinorGC'},"
+         "{'pid':7,'tid':7,'ts':8,'ph':'E','name':'MinorGC'}]}"),
         "{'value':[{'pid':7,'tid':7,'ts':9,'ph':'Q','name':'MinorGC','args':7}]}",
     };
     const plim_allocator *allocator = plim_allocator_system();
