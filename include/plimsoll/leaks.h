@@ -45,6 +45,9 @@ typedef struct plim_leaks_options {
 /** Most snapshots one search takes: more rounds than this tell nothing new. */
 enum { PLIM_LEAKS_ROUNDS_MAX = 64 };
 
+/** A series in which so many ids changed their objects was disturbed; a few always may. */
+enum { PLIM_LEAKS_LOST_IDS_MAX = 100 };
+
 /** One leak: a cluster of objects that one holder keeps. Everything is borrowed from the result. */
 typedef struct plim_leak {
     plim_text name; /**< the class of what grows */
@@ -90,9 +93,10 @@ PLIM_API PLIM_NODISCARD plim_status plim_leaks_find(const plim_analysis *const *
 PLIM_API uint32_t plim_leaks_count(const plim_leaks *leaks);
 
 /**
- * @brief     How many ids of objects meant something else in an earlier snapshot: V8 loses track
- *            of moved objects now and then on a machine under load. A few are objects that changed
- *            their class; from a hundred on, counts of the leaks found are approximate.
+ * @brief     How many ids of objects meant something else in an earlier snapshot. A few are
+ *            objects that changed their class; hundreds come about when another debugger left the
+ *            isolate in between (docs/internals/node.md). From PLIM_LEAKS_LOST_IDS_MAX on, counts
+ *            of the leaks found are approximate, and the series is worth taking again.
  * @param[in] leaks  not NULL.
  * @return    the count over all snapshots; 0 where matching was by class.
  * @note      Threads: any.

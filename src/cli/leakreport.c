@@ -219,6 +219,7 @@ static void leakreport_emit(plim__cli *cli, const leakreport_case *all,
     bool named = files->kept || plim_leaks_count(all->leaks) > 0;
     plim__emit_start(emit, &cli->out, "leaks");
     plim__emit_string(emit, "matched_by", leakreport_match_name(all->match));
+    plim__emit_unsigned(emit, "lost_ids", plim_leaks_lost_ids(all->leaks));
     plim__emit_array(emit, "snapshots");
     for (uint32_t i = 0; named && i < files->count; i++)
         plim__emit_string(emit, NULL, files->paths[i]);
@@ -289,6 +290,13 @@ plim_status plim__leaks_report(plim__cli *cli, const plim__leak_files *files, ui
     if (status == PLIM_OK) {
         *out_count = plim_leaks_count(all.leaks);
         cli->finding = *out_count > 0;
+        uint64_t lost_ids = plim_leaks_lost_ids(all.leaks);
+        if (lost_ids >= PLIM_LEAKS_LOST_IDS_MAX)
+            plim__say_always(
+                &cli->say,
+                "%llu ids changed their objects between the snapshots: another debugger "
+                "visited the target; take the series again, counts may be off",
+                (unsigned long long)lost_ids);
         if (plim__cli_is_json(cli))
             leakreport_emit(cli, &all, files);
         else if (plim__cli_is_human(cli))

@@ -276,6 +276,24 @@ static uint64_t clusters_weight(const plim__leak_search *search, const plim__lea
 }
 
 /*
+ * Whether a function is one that settles a promise: V8 keeps the promise in a nameless slot of
+ * its scope, where a scope a person wrote has names. Whoever keeps it keeps all that waits.
+ */
+static bool clusters_settles(const plim_graph *graph, uint32_t node)
+{
+    if (graph->node_type[node] != PLIM_NODE_CLOSURE)
+        return false;
+    uint32_t scope = plim__leak_follow(graph, node, PLIM_EDGE_INTERNAL, "context");
+    if (scope == PLIM_NONE)
+        return false;
+    for (uint32_t edge = graph->first_edge[scope]; edge < graph->first_edge[scope + 1]; edge++)
+        if (graph->edge_type[edge] == PLIM_EDGE_HIDDEN &&
+            plim__leak_is_named(graph, graph->edge_to[edge], "Promise"))
+            return true;
+    return false;
+}
+
+/*
  * Contexts, suspended functions and promises are what leaks even where their functions and
  * closures weigh more; a timer of a duration of its own comes with a list of its own. A promise
  * counts if it is on top, or waits for one; so does a task, which hangs on what it waits for by
@@ -293,7 +311,8 @@ static const plim__leak_class *clusters_special(const plim__leak_search *search,
     bool timers = plim__leak_is_named(graph, heaviest->sample, "TimersList");
     uint32_t keeper = search->owner[search->last->dominator[heaviest->sample]];
     bool waits = plim__leak_is_named(graph, keeper, "Promise") ||
-                 plim__leak_is_named(graph, search->holder[heaviest->sample], "Promise");
+                 plim__leak_is_named(graph, search->holder[heaviest->sample], "Promise") ||
+                 clusters_settles(graph, heaviest->sample);
     for (uint32_t i = cluster->first_class; i != PLIM_NONE; i = clusters->classes[i].next) {
         const plim__leak_class *one = &clusters->classes[i];
         if (one->key == PLIM__KEY_FUNCTION)

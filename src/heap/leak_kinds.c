@@ -10,7 +10,8 @@
  *   between a table of listeners and it are only
  *   tables and list elements                          listener
  *   text, most of it the same                         duplicated strings
- *   functions                                         closure
+ *   functions, or objects each of which keeps the one
+ *   before in the scope of a function of its own      closure
  *   a global object holds it, or a collection that is
  *   a property of one                                 global reference
  *   a thing or a variable holds it                    growing collection
@@ -144,6 +145,35 @@ static bool kind_is_promise(const plim__leak_scene *scene)
            plim__leak_is_named(scene->graph, scene->path->nodes[scene->at], "Promise");
 }
 
+/* A chain through scopes: the sample has a function that captured another of its class. */
+static void kind_find_keeper(plim__leak_scene *scene)
+{
+    const plim_graph *graph = scene->graph;
+    uint32_t sample = scene->leak->sample;
+    scene->keeper = PLIM_NONE;
+    for (uint32_t edge = graph->first_edge[sample]; edge < graph->first_edge[sample + 1]; edge++) {
+        uint32_t function = graph->edge_to[edge];
+        if (graph->edge_type[edge] != PLIM_EDGE_PROPERTY ||
+            graph->node_type[function] != PLIM_NODE_CLOSURE)
+            continue;
+        uint32_t scope = plim__leak_follow(graph, function, PLIM_EDGE_INTERNAL, "context");
+        if (scope == PLIM_NONE)
+            continue;
+        for (uint32_t i = graph->first_edge[scope]; i < graph->first_edge[scope + 1]; i++) {
+            uint32_t other = graph->edge_to[i];
+            /* HIDDEN: a variable of a block, whose name V8 does not write. */
+            if ((graph->edge_type[i] != PLIM_EDGE_CONTEXT &&
+                 graph->edge_type[i] != PLIM_EDGE_HIDDEN) ||
+                other == sample || graph->node_type[other] != graph->node_type[sample] ||
+                graph->node_name[other] != graph->node_name[sample])
+                continue;
+            scene->keeper = function;
+            scene->captured = i;
+            return;
+        }
+    }
+}
+
 static plim_leak_kind kind_decide(const plim__leak_scene *scene)
 {
     if (scene->swells)
@@ -163,7 +193,8 @@ static plim_leak_kind kind_decide(const plim__leak_scene *scene)
         return PLIM_LEAK_LISTENER;
     if (scene->same_texts)
         return PLIM_LEAK_STRINGS;
-    if (scene->graph->node_type[scene->leak->sample] == PLIM_NODE_CLOSURE)
+    if (scene->graph->node_type[scene->leak->sample] == PLIM_NODE_CLOSURE ||
+        scene->keeper != PLIM_NONE)
         return PLIM_LEAK_CLOSURE;
     if (scene->path == NULL)
         return PLIM_LEAK_OTHER;
@@ -185,5 +216,6 @@ void plim__leak_kind_find(plim__leak_scene *scene)
     } else {
         scene->path = NULL;
     }
+    kind_find_keeper(scene);
     scene->leak->kind = kind_decide(scene);
 }

@@ -323,6 +323,22 @@ static void say_swelling(leak_said *said)
     say(said, " bytes more each round.");
 }
 
+static void say_captured(leak_said *said)
+{
+    const plim__leak_scene *scene = said->scene;
+    say_what(said);
+    say(said, " each keep the one before: the scope of ");
+    say_function(said, scene->keeper);
+    say(said, " captures it");
+    if (!plim__edge_has_index(said->graph->edge_type[scene->captured])) {
+        say(said, " as \"");
+        say_word(said, plim__graph_string(said->graph, said->graph->edge_name[scene->captured]));
+        say(said, "\"");
+    }
+    say_kept_in(said, "; the last is in ");
+    say_growth(said, "more");
+}
+
 static void say_kind(leak_said *said)
 {
     if (said->scene->swells) {
@@ -340,6 +356,10 @@ static void say_kind(leak_said *said)
         say_listener(said);
         return;
     case PLIM_LEAK_CLOSURE:
+        if (said->scene->keeper != PLIM_NONE) {
+            say_captured(said);
+            return;
+        }
         say(said, "Functions are kept with the scopes they capture, ");
         say_function(said, say_inner_function(said->graph, said->scene->leak->sample));
         say_kept_in(said, ", in ");

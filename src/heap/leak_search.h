@@ -248,6 +248,9 @@ typedef struct plim__leak_scene {
     uint32_t named;  /* of the nearest thing at or above the holder that a name leads to */
     uint32_t events; /* of the table of listeners; 0: none */
     bool global;     /* a global object, or a collection that is its property, holds it */
+
+    uint32_t keeper;   /* a function of the sample whose scope keeps the one before, or PLIM_NONE */
+    uint32_t captured; /* the edge of that scope that does */
 } plim__leak_scene;
 
 /** Sets kind and holder of scene->leak, and the found part of the scene. */
