@@ -333,8 +333,11 @@ class Workers(Live):
                           "globalThis.held = [new OfTheWorker()]; }"
                           "setInterval(() => {}, 1000);")
         worker = f"{node.address}#worker:1"
-        mine = [row["address"] for row in self.json("ps")["targets"] if row["pid"] == node.pid]
-        self.assertEqual(sorted(mine), [node.address, worker])
+        for words, wanted in ((["ps"], [node.address]),
+                              (["ps", "--workers"], [node.address, worker])):
+            rows = self.json(*words)["targets"]
+            mine = [row["address"] for row in rows if row["pid"] == node.pid]
+            self.assertEqual(sorted(mine), wanted)
         self.assertEqual(self.json("usage", worker)["worker"], 1)
         self.assertEqual(run("snap", worker, cwd=self.folder).code, 0)
         name = next(name for name in self.left() if name.endswith(".heapsnapshot"))
