@@ -3,9 +3,7 @@
  * @file pages.h
  * @brief Contract: whole pages from the operating system.
  *
- * Pre: sizes are multiples of plim__pages_size(). Post: memory is zero, readable and writable,
- * and, where the system can, backed by huge pages: analyses walk hundreds of megabytes at random,
- * and translation misses would be a good part of their time.
+ * Pre: sizes are multiples of plim__pages_size(). Post: memory is zero, readable and writable.
  */
 #ifndef PLIM_PLATFORM_PAGES_H
 #define PLIM_PLATFORM_PAGES_H

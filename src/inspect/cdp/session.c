@@ -237,7 +237,7 @@ plim_status plim__cdp_begin(plim__cdp_session *session, const char *method, json
         if (request == NULL)
             status = plim__no_memory(err, "a request");
     }
-    if (status != PLIM_OK) {
+    if (request == NULL) {
         json_decref(params);
         return status;
     }
