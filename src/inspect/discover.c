@@ -5,7 +5,7 @@
  * its other ports are its program's. Every question has a short deadline, and several threads ask
  * at once, so that a runtime that is stopped or busy costs the list its row, not its time.
  * A process that vanishes in between is no row and no error. Nobody is attached to unless workers
- * are asked for: when a session of an isolate ends, V8 ends what another debugger records there.
+ * are asked for: a session that asks a Node for them ends what another debugger records there.
  * Invariants: D1 candidates are not changed while threads run; rows are added under the mutex.
  * D2 the caller's allocator is called under the mutex only: it need not be fit for threads.
  */

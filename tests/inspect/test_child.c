@@ -159,7 +159,7 @@ static void a_child_dies_with_us(void **state)
 static void programs_are_found_as_a_shell_finds_them(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/plim-child-XXXXXX";
+    char folder[] = P_tmpdir "/plim-child-XXXXXX";
     assert_non_null(mkdtemp(folder));
     char script[128];
     char plain[128];

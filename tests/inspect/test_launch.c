@@ -138,7 +138,7 @@ static void no_program_at_all_is_a_usage_error(void **state)
 static void the_option_goes_before_the_users_words_and_refusals_lose_nothing(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/plim-launch-XXXXXX";
+    char folder[] = P_tmpdir "/plim-launch-XXXXXX";
     char node[64];
     char shell[128];
     assert_non_null(mkdtemp(folder));

@@ -65,7 +65,7 @@ static void put_link(const char *path, const char *target)
 static int open_stage(void **state)
 {
     (void)state;
-    (void)snprintf(stage, sizeof stage, "/tmp/plim-process-XXXXXX");
+    (void)snprintf(stage, sizeof stage, P_tmpdir "/plim-process-XXXXXX");
     if (mkdtemp(stage) == NULL)
         return -1;
     plim__process_set_root(stage);

@@ -91,7 +91,7 @@ class Discovery(Case):
         self.assertEqual(probe.ask("identify")["worker"], 1)
 
     def test_who_is_not_asked_for_workers_attaches_to_nobody(self):
-        """V8 ends another session's recording of stacks when any session of the isolate ends."""
+        """A session that asks for workers ends another one's recording of stacks (node.md)."""
         process = self.node(WORKER, "--inspect=127.0.0.1:0")
         self.assertEqual(len(self.found(process.pid)), 1)
         self.assertNotIn("Debugger attached", process.said())
