@@ -55,7 +55,11 @@ PLIM_DECLS_BEGIN
     X(ERR_IO, -16, 3, "reading or writing failed")                                                 \
     X(ERR_UNSAFE, -17, 6, "refused because it could harm the target")                              \
     X(ERR_INTERRUPTED, -18, 130, "interrupted")                                                    \
-    X(ERR_INTERNAL, -19, 70, "a fault in Plimsoll")
+    X(ERR_INTERNAL, -19, 70, "a fault in Plimsoll")                                                \
+    X(ERR_BUDGET, -20, 6, "the request does not fit the budget")                                   \
+    X(ERR_SEALED, -21, 6, "sealed: nothing may grow any more")                                     \
+    X(ERR_STALE, -22, 2, "the handle or pointer is stale, foreign or already given back")          \
+    X(ERR_BUSY, -23, 2, "still in use")
 
 /** Outcome of a call; the texts are plim_status_text()'s. */
 typedef enum plim_status {
