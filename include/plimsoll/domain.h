@@ -37,7 +37,7 @@ typedef enum plim_priority {
 
 /** All zero but the limit is fine. */
 typedef struct plim_domain_options {
-    uint32_t struct_bytes;    /**< sizeof(plim_domain_options) */
+    uint32_t struct_bytes; /**< sizeof(plim_domain_options) */
     plim_priority priority;
     plim_domain parent;       /**< whose budget the limit comes out of; none: the manager's total */
     size_t limit_bytes;       /**< may be 0: then it lives on loans alone */
@@ -57,7 +57,8 @@ typedef struct plim_domain_stats {
     uint64_t used_bytes;       /**< live blocks, as charged */
     uint64_t cached_bytes;     /**< charged too, free in threads' caches */
     uint64_t high_water_bytes; /**< the most ever charged, caches included */
-    uint64_t requested_bytes;  /**< live, as asked for; UINT64_MAX where the level does not keep it */
+    uint64_t
+        requested_bytes; /**< live, as asked for; UINT64_MAX where the level does not keep it */
     uint64_t requested_high_water_bytes; /**< likewise */
     uint64_t lent_bytes, borrowed_bytes;
     uint64_t owed_bytes;       /**< above a limit that was lowered; paid as blocks come back */
@@ -69,10 +70,10 @@ typedef struct plim_domain_stats {
 /** Why a request was refused. */
 typedef enum plim_refusal_reason {
     PLIM_REFUSAL_NONE = 0,
-    PLIM_REFUSAL_BUDGET,    /**< the domain's limit */
-    PLIM_REFUSAL_REQUEST,   /**< size 0 where it has no meaning, too large, or a bad alignment */
-    PLIM_REFUSAL_SEALED,    /**< sealed, and nothing at hand fits */
-    PLIM_REFUSAL_PAGES,     /**< the budget has room, but no run of pages is free (or the system refused) */
+    PLIM_REFUSAL_BUDGET,  /**< the domain's limit */
+    PLIM_REFUSAL_REQUEST, /**< size 0 where it has no meaning, too large, or a bad alignment */
+    PLIM_REFUSAL_SEALED,  /**< sealed, and nothing at hand fits */
+    PLIM_REFUSAL_PAGES, /**< room in the budget, but no free run of pages */
     PLIM_REFUSAL_DOMAIN,    /**< no such domain */
     PLIM_REFUSAL_REENTERED, /**< from a signal handler that interrupted an allocation */
     PLIM_REFUSAL_CHECK,     /**< a check failed and the panic hook returned */
@@ -94,7 +95,8 @@ typedef struct plim_refusal {
  * @param[in]     manager     NULL: the default one.
  * @param[in]     name        1 to 31 bytes, copied, unique in the manager.
  * @param[in]     options     not NULL, copied.
- * @param[out]    out_domain  set only on PLIM_OK; ended by plim_domain_destroy() or with the manager.
+ * @param[out]    out_domain  set only on PLIM_OK; ended by plim_domain_destroy(), or with its
+ *                            manager.
  * @param[in,out] err         may be NULL.
  * @retval PLIM_ERR_BUDGET    the parent has not that much left: the sentence has both figures.
  * @retval PLIM_ERR_EXISTS    the name is taken.
@@ -129,8 +131,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_find(plim_manager *manager, cons
 PLIM_API PLIM_NODISCARD plim_status plim_domain_destroy(plim_domain domain, plim_error *err);
 
 /**
- * @brief         Changes the configured limit. Raising takes from the parent. Lowering gives back what
- *                is unused at once; the rest is owed, new requests are refused until it is paid by
+ * @brief         Changes the configured limit. Raising takes from the parent. Lowering gives back
+ *                what is unused at once; the rest is owed, new requests are refused until it is paid by
  *                blocks that come back.
  * @param[in]     domain       any.
  * @param[in]     limit_bytes  not below the floor, not above the cap.
@@ -145,7 +147,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_limit_set(plim_domain domain, si
 
 /**
  * @brief         Sets how much @p lender may have out to @p borrower at once (the sharing matrix).
- * @param[in]     lender, borrower  different domains of one manager.
+ * @param[in]     lender            one domain of a manager.
+ * @param[in]     borrower          another of the same manager.
  * @param[in]     quota_bytes       0: nothing more (what is out stays out until repaid).
  * @retval PLIM_ERR_STALE           one is not a domain, or they are the same.
  * @note          Threads: any.
@@ -155,7 +158,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_share_set(plim_domain lender, pl
 
 /**
  * @brief         Moves headroom: the lender's limit falls and the borrower's rises by @p bytes.
- * @param[in]     lender, borrower  as above.
+ * @param[in]     lender            as above.
+ * @param[in]     borrower          as above.
  * @param[in]     bytes             at least 1.
  * @param[in,out] err               may be NULL.
  * @retval PLIM_ERR_ACCESS          the quota between the two does not allow it.
@@ -168,11 +172,12 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_lend(plim_domain lender, plim_do
                                                      size_t bytes, plim_error *err);
 
 /**
- * @brief         Returns a loan in part or whole, out of what the borrower has unused. The lender calls
- *                it too: that is a recall, and it never takes what is in use.
- * @param[in]     lender, borrower  as above.
+ * @brief         Returns a loan in part or whole, out of what the borrower has unused. The lender
+ *                calls it too: that is a recall, and it never takes what is in use.
+ * @param[in]     lender            as above.
+ * @param[in]     borrower          as above.
  * @param[in]     bytes             the most to return; SIZE_MAX for all.
- * @param[out]    out_bytes         what was returned: the least of bytes, loan, unused; may be NULL.
+ * @param[out]    out_bytes         returned: the least of bytes, loan, unused; may be NULL.
  * @retval PLIM_ERR_STALE           one is not a domain.
  * @note          Threads: any; no lock is waited for.
  */

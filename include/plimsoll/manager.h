@@ -30,7 +30,8 @@ typedef enum plim_backing {
 } plim_backing;
 
 /**
- * How much is checked. Each level does all that the one before does. Costs: docs/internals/memory.md.
+ * How much is checked. Each level does all that the one before does. Costs:
+ * docs/internals/memory.md.
  */
 typedef enum plim_verify {
     PLIM_VERIFY_DEFAULT = 0, /**< minimal, or the least that is compiled in */
@@ -67,9 +68,9 @@ typedef struct plim_manager_options {
                                     partly filled slabs; 0: a quarter of the total and 1 MiB */
     plim_backing backing;
     plim_verify verify;
-    void *storage;             /**< FIXED: borrowed until destroy, any alignment */
-    size_t storage_bytes;      /**< FIXED */
-    plim_panic_hook *panic;    /**< NULL: one line on standard error and abort() */
+    void *storage;          /**< FIXED: borrowed until destroy, any alignment */
+    size_t storage_bytes;   /**< FIXED */
+    plim_panic_hook *panic; /**< NULL: one line on standard error and abort() */
     void *panic_ctx;
 } plim_manager_options;
 
@@ -126,8 +127,8 @@ PLIM_API plim_manager *plim_manager_default(void);
 PLIM_API PLIM_NODISCARD plim_status plim_manager_default_set(plim_manager *manager);
 
 /**
- * @brief         From here on the manager takes nothing more from the system or its storage: requests
- *                are served from what it holds, and one that would need more is refused with
+ * @brief         From here on the manager takes nothing more from the system or its storage:
+ *                requests are served from what it holds, and one that would need more is refused with
  *                PLIM_ERR_SEALED and counted. Cannot be undone.
  * @param[in]     manager        not NULL.
  * @param[in]     reserve_bytes  whole pages taken and touched first, so that this much is at hand.
@@ -137,8 +138,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_manager_default_set(plim_manager *manag
 PLIM_API PLIM_NODISCARD plim_status plim_manager_seal(plim_manager *manager, size_t reserve_bytes);
 
 /**
- * @brief         Gives what threads have cached back to the domains, and whole free pages back to the
- *                system (sealed: only the first). Afterwards cached_bytes is 0 but for what threads
+ * @brief         Gives what threads have cached back to the domains, and whole free pages back to
+ *                the system (sealed: only the first). Afterwards cached_bytes is 0 but for what threads
  *                take meanwhile.
  * @param[in]     manager  not NULL.
  * @return        bytes given back to the system.
@@ -171,7 +172,7 @@ typedef enum plim_report_form {
 } plim_report_form;
 
 /**
- * @brief         Writes who holds what: a row per domain, the manager's own figures, refusals by site.
+ * @brief         Writes who holds what: a row per domain, the manager's own figures, refusals.
  * @param[in]     manager  NULL: the default one.
  * @param[in]     form     text or JSON.
  * @param[in]     sink     where to; called with pieces of at most 4 KiB.

@@ -59,7 +59,7 @@ typedef struct plim_request {
     plim_provider provider;
     plim_lifetime lifetime;
     bool zeroed;
-    const char *site;   /**< NULL: where the macro stands */
+    const char *site; /**< NULL: where the macro stands */
 } plim_request;
 
 /** Where a block came from. */

@@ -12,7 +12,7 @@
  * and the class whose first sized node comes last is the one shown there; the others are not.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 plim_status plim__aggregates_count(plim__analysis_work *work, plim_error *err)
 {

@@ -12,58 +12,11 @@
  * only. A3 whatever fails, everything taken is given back, and the other lane ends after the part
  * it is at.
  */
-#include "heap/analysis.h"
-
 #include <plimsoll/analysis.h>
 
 #include "base/assert.h"
+#include "heap/analysis_work.h"
 #include "platform/thread.h"
-
-uint32_t plim__analysis_add_name(plim_analysis *analysis, plim_text text)
-{
-    if (analysis->added_count >= PLIM_NONE - analysis->graph->string_count)
-        return PLIM_NONE;
-    if (analysis->added_count == analysis->added_capacity) {
-        uint32_t wanted = analysis->added_capacity == 0 ? 64 : analysis->added_capacity * 2;
-        plim_text *grown = plim__array_resize(analysis->allocator, analysis->added_names,
-                                              analysis->added_capacity, wanted, sizeof *grown);
-        if (grown == NULL)
-            return PLIM_NONE;
-        analysis->added_names = grown;
-        analysis->added_capacity = wanted;
-    }
-    analysis->added_names[analysis->added_count] = text;
-    return analysis->graph->string_count + analysis->added_count++;
-}
-
-uint32_t *plim__scratch_take(plim__scratch *scratch)
-{
-    if (scratch->spare_count > 0)
-        return scratch->spare[--scratch->spare_count];
-    return plim__array_new(scratch->allocator, scratch->count, sizeof(uint32_t));
-}
-
-void plim__scratch_give(plim__scratch *scratch, uint32_t *block)
-{
-    if (block != NULL && scratch->spare_count < PLIM__SCRATCH_MAX)
-        scratch->spare[scratch->spare_count++] = block;
-    else
-        plim__array_free(scratch->allocator, block, scratch->count, sizeof *block);
-}
-
-static void scratch_init(plim__scratch *scratch, const plim_allocator *allocator,
-                         const plim_graph *graph)
-{
-    scratch->allocator = allocator;
-    scratch->count = (size_t)graph->node_count + graph->first_edge[1] + 1;
-}
-
-static void scratch_fini(plim__scratch *scratch)
-{
-    while (scratch->spare_count > 0)
-        plim__array_free(scratch->allocator, scratch->spare[--scratch->spare_count], scratch->count,
-                         sizeof(uint32_t));
-}
 
 /* One part of a lane: its name for progress, what asks for it, and its function. */
 typedef struct analysis_part {
@@ -213,8 +166,8 @@ static void analysis_work_fini(plim__analysis_work *work)
     plim__array_free(allocator, work->sizes, graph->node_count, sizeof *work->sizes);
     plim__array_free(allocator, work->essential, edge_words, sizeof *work->essential);
     plim__scratch_give(&work->caller, work->order);
-    scratch_fini(&work->caller);
-    scratch_fini(&work->other);
+    plim__scratch_fini(&work->caller);
+    plim__scratch_fini(&work->other);
 }
 
 plim_status plim_analysis_create(const plim_graph *graph, const plim_analysis_options *options,
@@ -244,8 +197,8 @@ plim_status plim_analysis_create(const plim_graph *graph, const plim_analysis_op
                                 .allocator = allocator,
                                 .classes_of = options->classes_of,
                                 .progress = options->progress};
-    scratch_init(&work.caller, allocator, graph);
-    scratch_init(&work.other, allocator, graph);
+    plim__scratch_init(&work.caller, allocator, graph);
+    plim__scratch_init(&work.other, allocator, graph);
     plim_status status = PLIM_OK;
     if ((analysis->want & PLIM_WANT_CLASSES) != 0) {
         analysis->node_class =

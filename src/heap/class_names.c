@@ -7,7 +7,7 @@
  * where its text is also a string of the graph, which is a different class to DevTools.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 enum { TYPE_COUNT = PLIM_NODE_OTHER + 1 };
 

@@ -6,7 +6,7 @@
  * classes only, each once.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 enum { PLACE_SLOTS_MIN = 256 };
 

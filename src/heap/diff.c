@@ -10,7 +10,7 @@
 #include <plimsoll/diff.h>
 
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 enum { PLIM__DIFF_MAGIC = 0x6ab1e004, RADIX_BITS = 11, RADIX_SIZE = 1 << RADIX_BITS };
 

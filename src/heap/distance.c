@@ -12,7 +12,7 @@
  * Invariant: the queue takes each node once, user roots as often as the root leads to them.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 typedef struct distance_walk {
     plim__analysis_work *work;

@@ -9,7 +9,7 @@
  * Invariant: a node is pushed at most once, so the stack never holds more than node_count entries.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 enum { DOM_ATTACHED = 1, DOM_DETACHED = 2, DOM_VISITED = 4 };
 

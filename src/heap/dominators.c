@@ -18,7 +18,7 @@
  * is read for the last time just before its label is written, and row i - 1 ends at first_pred[i].
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 typedef struct dominator_walk {
     plim__analysis_work *work;

@@ -6,7 +6,7 @@
  * outside into the page-owned set.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 /* Whether an internal edge is the one that leads from the table of a WeakMap. */
 static bool essential_is_from_table(const plim__analysis_work *work, uint32_t node, uint32_t name)

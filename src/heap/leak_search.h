@@ -14,7 +14,7 @@
 #define PLIM_HEAP_LEAK_SEARCH_H
 #include <plimsoll/leaks.h>
 
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 #include "heap/graph.h"
 #include "heap/text_table.h"
 

@@ -6,7 +6,7 @@
  * Invariant: a node is pushed once, when its bit is set: the stack needs node_count entries.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 static bool page_is_entry(const plim__analysis_work *work, uint32_t edge)
 {

@@ -15,7 +15,7 @@
  */
 #include "base/assert.h"
 #include "base/limits.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 enum {
     PATHS_CACHE_SIZE = 4096,   /* direct-mapped, so that hubs are searched once */

@@ -5,7 +5,7 @@
  * and few are ever asked for.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 plim_status plim__retainers_find(plim__analysis_work *work, plim_error *err)
 {

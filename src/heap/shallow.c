@@ -11,7 +11,7 @@
  * at most twice.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 #define SHALLOW_NOBODY  UINT32_MAX
 #define SHALLOW_SEVERAL (UINT32_MAX - 1)

@@ -10,7 +10,7 @@
  * Invariant: weak_pair[s] == weak_pair[t] exactly if the texts after <n> are equal.
  */
 #include "base/assert.h"
-#include "heap/analysis.h"
+#include "heap/analysis_work.h"
 
 #define WEAK_HEAD   " / part of key ("
 #define WEAK_MIDDLE ") -> value ("

@@ -14,20 +14,6 @@
 
 static const uint64_t runtime_call_timeout_ns = 10000000000u;
 
-plim__node_state *plim__node_state_of(plim_target *target)
-{
-    PLIM_CHECK_OBJ(target, PLIM__TARGET_MAGIC);
-    if (target->runtime_state == NULL) {
-        plim__node_state *made = plim__array_new_zero(target->allocator, 1, sizeof *made);
-        if (made == NULL)
-            return NULL;
-        made->process.descriptor = -1;
-        made->rss_at_open = PLIM_UNKNOWN;
-        target->runtime_state = made;
-    }
-    return target->runtime_state;
-}
-
 static bool runtime_recognise(const char *browser)
 {
     return strncmp(browser, "node.js/", 8) == 0;

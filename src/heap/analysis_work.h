@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * @file analysis.h
+ * @file analysis_work.h
  * @brief What the parts of an analysis share: its columns, and the work in progress.
  *
  * One file a rule; docs/internals/devtools-rules.md numbers the rules. Each part fills some columns
  * of the analysis, and frees whatever else it took. Two lanes run at once where two threads are
  * allowed; analysis.c says which part is on which, and which columns each may touch.
  */
-#ifndef PLIM_HEAP_ANALYSIS_H
-#define PLIM_HEAP_ANALYSIS_H
+#ifndef PLIM_HEAP_ANALYSIS_WORK_H
+#define PLIM_HEAP_ANALYSIS_WORK_H
 #include <plimsoll/analysis.h>
 
 #include <stdatomic.h>
@@ -108,6 +108,13 @@ typedef struct plim__scratch {
     uint32_t *spare[PLIM__SCRATCH_MAX];
     unsigned spare_count;
 } plim__scratch;
+
+/** Empty, for arrays as long as parts over @p graph need them. */
+void plim__scratch_init(plim__scratch *scratch, const plim_allocator *allocator,
+                        const plim_graph *graph);
+
+/** Frees the spare blocks; those still out are their takers'. */
+void plim__scratch_fini(plim__scratch *scratch);
 
 /** A block, uncleared; NULL if memory was refused. */
 uint32_t *plim__scratch_take(plim__scratch *scratch);
