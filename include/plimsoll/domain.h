@@ -70,10 +70,10 @@ typedef struct plim_domain_stats {
 /** Why a request was refused. */
 typedef enum plim_refusal_reason {
     PLIM_REFUSAL_NONE = 0,
-    PLIM_REFUSAL_BUDGET,  /**< the domain's limit */
-    PLIM_REFUSAL_REQUEST, /**< size 0 where it has no meaning, too large, or a bad alignment */
-    PLIM_REFUSAL_SEALED,  /**< sealed, and nothing at hand fits */
-    PLIM_REFUSAL_PAGES, /**< room in the budget, but no free run of pages */
+    PLIM_REFUSAL_BUDGET,    /**< the domain's limit */
+    PLIM_REFUSAL_REQUEST,   /**< size 0 where it has no meaning, too large, or a bad alignment */
+    PLIM_REFUSAL_SEALED,    /**< sealed, and nothing at hand fits */
+    PLIM_REFUSAL_PAGES,     /**< room in the budget, but no free run of pages */
     PLIM_REFUSAL_DOMAIN,    /**< no such domain */
     PLIM_REFUSAL_REENTERED, /**< from a signal handler that interrupted an allocation */
     PLIM_REFUSAL_CHECK,     /**< a check failed and the panic hook returned */
@@ -132,8 +132,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_destroy(plim_domain domain, plim
 
 /**
  * @brief         Changes the configured limit. Raising takes from the parent. Lowering gives back
- *                what is unused at once; the rest is owed, new requests are refused until it is paid by
- *                blocks that come back.
+ *                what is unused at once; the rest is owed, new requests are refused until it is paid
+ *                by blocks that come back.
  * @param[in]     domain       any.
  * @param[in]     limit_bytes  not below the floor, not above the cap.
  * @param[in,out] err          may be NULL.

@@ -128,8 +128,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_manager_default_set(plim_manager *manag
 
 /**
  * @brief         From here on the manager takes nothing more from the system or its storage:
- *                requests are served from what it holds, and one that would need more is refused with
- *                PLIM_ERR_SEALED and counted. Cannot be undone.
+ *                requests are served from what it holds, and one that would need more is refused
+ *                with PLIM_ERR_SEALED and counted. Cannot be undone.
  * @param[in]     manager        not NULL.
  * @param[in]     reserve_bytes  whole pages taken and touched first, so that this much is at hand.
  * @retval PLIM_ERR_NO_MEMORY    the reserve could not be had; nothing is sealed.
@@ -139,8 +139,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_manager_seal(plim_manager *manager, siz
 
 /**
  * @brief         Gives what threads have cached back to the domains, and whole free pages back to
- *                the system (sealed: only the first). Afterwards cached_bytes is 0 but for what threads
- *                take meanwhile.
+ *                the system (sealed: only the first). Afterwards cached_bytes is 0 but for what
+ *                threads take meanwhile.
  * @param[in]     manager  not NULL.
  * @return        bytes given back to the system.
  * @note          Threads: any; waits for threads that are inside an allocation.
