@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 from tidy_rules import layers, symbols, text  # noqa: E402
 from tidy_rules.tree import Finding, Tree  # noqa: E402
 
-RULES = (layers.layers, layers.headers, text.banned, text.size, text.flow, text.spdx,
+RULES = (layers.layers, layers.headers, text.banned, text.size, text.flow, text.formats, text.spdx,
          text.unfinished, text.places, symbols.docs, symbols.exports, symbols.undefined,
          symbols.unique, symbols.orphans, symbols.rooms)
 FILE_LEVEL_LINES = 30

@@ -3,27 +3,16 @@
 #include <plimsoll/error.h>
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/assert.h"
-
-/* Ends the text in "..." from `at` on, or a little before: not in the middle of a character. */
-static void error_cut(char *out, size_t at)
-{
-    for (size_t back = 0; back < 3 && ((unsigned char)out[at] & 0xc0) == 0x80; back++)
-        at--;
-    memcpy(out + at, "...", 4);
-}
+#include "base/text.h"
 
 PLIM_PRINTF(3, 0)
 static void error_format(char *out, size_t out_bytes, const char *format, va_list arguments)
 {
-    int wanted = vsnprintf(out, out_bytes, format, arguments);
-    if (wanted < 0)
-        out[0] = '\0';
-    else if ((size_t)wanted >= out_bytes)
-        error_cut(out, out_bytes - 4);
+    plim__text text;
+    plim__text_init(&text, out, out_bytes);
+    plim__text_vformat(&text, format, arguments);
 }
 
 plim_status plim_error_set(plim_error *err, plim_status status, const char *format, ...)

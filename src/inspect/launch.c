@@ -159,6 +159,14 @@ static void launch_run(void *ctx)
     }
 }
 
+static plim_status launch_too_late(uint64_t timeout_ns, plim_error *err)
+{
+    char seconds[24];
+    (void)snprintf(seconds, sizeof seconds, "%.3g", (double)timeout_ns / 1e9);
+    return plim_error_set(err, PLIM_ERR_TIMEOUT,
+                          "the program has not opened its inspector within %s s", seconds);
+}
+
 /* Waits for the thread to know; PLIM_OK once the inspector's address is there. */
 static plim_status launch_await(plim_launched *launched, const plim_target_options *options,
                                 plim_error *err)
@@ -176,9 +184,7 @@ static plim_status launch_await(plim_launched *launched, const plim_target_optio
         if (plim_interrupt_count(options->interrupt) > stops_before)
             status = plim_error_set(err, PLIM_ERR_INTERRUPTED, "interrupted while starting");
         else if (plim__loop_now_ns() >= deadline_ns)
-            status = plim_error_set(err, PLIM_ERR_TIMEOUT,
-                                    "the program has not opened its inspector within %.3g s",
-                                    (double)timeout_ns / 1e9);
+            status = launch_too_late(timeout_ns, err);
     }
     if (status == PLIM_OK && launched->state == LAUNCH_FAILED)
         status = plim__error_repeat(err, &launched->error);

@@ -267,6 +267,9 @@ FAULTS = {
     "a library that prints":
         ("banned", "src/heap/graph.c",
          ("src/heap/graph.c", None, "#include <stdio.h>\n#define SAY(x) puts(x)\n")),
+    "a sentence with a conversion that is not to be had":
+        ("formats", "src/heap/graph.c",
+         ("src/heap/graph.c", None, '#define SAY(e, x) plim_error_hint(e, "%s: %.1f", "(", x)\n')),
     "a file of more than 1500 lines":
         ("size", "src/base/words.c", ("src/base/words.c", None, "\n" * 1500)),
     "a header of more than 300 lines of code":
@@ -419,6 +422,11 @@ class Tidy(House):
 
     def test_words_in_comments_and_strings_are_no_calls(self):
         self.plant("src/base/words.c", '"other"', '"strcpy(a, b)" /* malloc(1) */')
+        self.assertEqual(self.tidy(), [])
+
+    def test_conversions_that_the_text_builder_has_pass(self):
+        self.plant("src/base/words.c", None, '#define SAY(e) plim_error_set(e, 1, "%-8s %.*s %*d '
+                   '%03u%%" "%" PRIu64 " %" PRIx32, PRId64)\n')
         self.assertEqual(self.tidy(), [])
 
     def test_a_name_that_the_rows_of_a_table_make_is_used(self):

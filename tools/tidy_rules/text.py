@@ -100,6 +100,28 @@ def flow(tree):
                               f"{function.name}() calls itself: use a bounded stack of your own")
 
 
+# What base/text.h formats; `*` and PRI macros are resolved before.
+_FORMATTING = re.compile(r"\b(plim_error_(?:set|where|hint)|plim__text_format)\s*\(")
+_PRI = re.compile(r'"\s*\bPRI([diuxX])\w+\b\s*(?:"|(?=[,)]))')
+_CONVERSION = re.compile(r"%(?:%|[-0]*(?:\d+|\*)?(?:(?:\.(?:\d+|\*))?s|"
+                         r"(?:hh|h|ll|l|z|j|t)?[diuxX]|[cp]))")
+
+
+def formats(tree):
+    """Sentences use the conversions that base/text.h has: no floating point, no %n."""
+    for file in tree.c_files("src"):
+        for found in _FORMATTING.finditer(file.bare):
+            depth, end = 1, found.end()
+            while depth > 0 and end < len(file.code):  # strings are blank in .code
+                depth += {"(": 1, ")": -1}.get(file.code[end], 0)
+                end += 1
+            call = _PRI.sub(r"\1", file.bare[found.end():end])
+            for text in re.findall(r'"((?:\\.|[^"\\])*)"', call):
+                if "%" in _CONVERSION.sub("", text):
+                    yield Finding(file.path, file.line_of(found.start()), "formats",
+                                  f'"{text}": base/text.h has no such conversion')
+
+
 def spdx(tree):
     """The licence stands in the first lines of every file of code."""
     for file in tree.files.values():

@@ -335,8 +335,9 @@ plim_status plim__cdp_call(plim__cdp_session *session, const char *method, json_
     if (status == PLIM_OK)
         return plim__cdp_finish(&request, out_result, err);
     if (status == PLIM_ERR_TIMEOUT) {
-        (void)plim_error_set(err, status, "%s: no answer within %g s", method,
-                             (double)timeout_ns / 1e9);
+        char seconds[24];
+        (void)snprintf(seconds, sizeof seconds, "%g", (double)timeout_ns / 1e9);
+        (void)plim_error_set(err, status, "%s: no answer within %s s", method, seconds);
         plim_error_hint(err, "the target may be busy, paused by a debugger, or waiting for one");
     } else {
         (void)plim_error_set(err, status, "%s: interrupted", method);

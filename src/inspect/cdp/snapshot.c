@@ -14,6 +14,7 @@
  * been joined, but for writer_failed. S3 the sink is called by the writer alone.
  */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <uv.h>
 
 #include "base/allocator.h"
@@ -157,9 +158,11 @@ static plim_status snapshot_tick(snapshot_job *job, plim_error *err)
         job->heard_ns = now_ns;
     }
     if (now_ns - job->heard_ns >= target->options.stall_timeout_ns) {
+        char seconds[24];
+        (void)snprintf(seconds, sizeof seconds, "%g",
+                       (double)target->options.stall_timeout_ns / 1e9);
         plim_status status =
-            plim_error_set(err, PLIM_ERR_TIMEOUT, "the target has sent nothing for %g s",
-                           (double)target->options.stall_timeout_ns / 1e9);
+            plim_error_set(err, PLIM_ERR_TIMEOUT, "the target has sent nothing for %s s", seconds);
         plim_error_hint(err, "it may be paused by a debugger, or waiting for one; it takes the "
                              "snapshot when its event loop turns");
         return status;
