@@ -25,9 +25,43 @@ PLIM_DECLS_BEGIN
 
 /** Private: what PLIM_DOMAIN leaves in a file. */
 typedef struct plim__here {
-    const char *name;
+    const char *name;   /* NULL: the file names none */
     plim_domain domain; /* private: none until the first use */
 } plim__here;
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PLIM__UNUSED __attribute__((unused))
+#else
+#define PLIM__UNUSED
+#endif
+
+/* Every file that includes this has one. A build target names it for all its files with
+   -DPLIM_DOMAIN_NAME='"net"'; PLIM_DOMAIN() in a file goes before that. */
+#ifdef PLIM_DOMAIN_NAME
+PLIM__UNUSED static plim__here plim__file_here = {PLIM_DOMAIN_NAME, {0}};
+#else
+PLIM__UNUSED static plim__here plim__file_here; /* in C: not yet its definition */
+#endif
+
+/** Private: the file's own, for the macros that ask on its behalf. */
+#define PLIM__HERE (&plim__file_here)
+
+/**
+ * Names who is charged for what this file asks for. Once per file, outside functions, after the
+ * includes; the argument is a string literal of 1 to 31 bytes.
+ */
+#if defined(__cplusplus)
+#define PLIM_DOMAIN(name_) static const plim__here_namer plim__file_namer(&plim__file_here, name_)
+#elif defined(PLIM_DOMAIN_NAME)
+#define PLIM_DOMAIN(name_)                                                                         \
+    __attribute__((constructor)) static void plim__file_namer(void)                                \
+    {                                                                                              \
+        plim__file_here.name = "" name_;                                                           \
+    }                                                                                              \
+    static plim__here plim__file_here
+#else
+#define PLIM_DOMAIN(name_) static plim__here plim__file_here = {"" name_, {0}}
+#endif
 
 #define PLIM__TEXT_(x) #x
 #define PLIM__TEXT(x)  PLIM__TEXT_(x)
@@ -73,4 +107,14 @@ typedef struct plim_origin {
 } plim_origin;
 
 PLIM_DECLS_END
+
+#ifdef __cplusplus
+/** Private: C++ has no definition in two steps: a file is named before its first function runs. */
+struct plim__here_namer {
+    plim__here_namer(plim__here *here, const char *name)
+    {
+        here->name = name;
+    }
+};
+#endif
 #endif

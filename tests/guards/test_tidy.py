@@ -328,6 +328,11 @@ FAULTS = {
         ("exports", "include/plimsoll/status.h",
          ("include/plimsoll/status.h", "plim_status_text", "plim__status_text"),
          "exports", "undefined"),
+    "a private name that is exported, and called in a declaration alone":
+        ("exports", "include/plimsoll/status.h",
+         ("include/plimsoll/status.h", "plim_status_text(plim_status status);",
+          "plim__status_text(plim_status status);\n"),
+         "exports", "undefined"),
     "a function defined in another module than its header's":
         ("exports", "include/plimsoll/graph.h", ("src/heap/graph.c", "plim_graph_count", "plim__y"),
          ("src/base/words.c", None, "int plim_graph_count(void)\n{\n    return 0;\n}\n"),
@@ -435,6 +440,15 @@ class Tidy(House):
         self.write("src/base/drinks.def", SPDX + "DRINK(tea)\n")
         self.plant("src/base/status.c", None,
                    "#define DRINK(name) int plim__words_of_##name(void);\n")
+        self.assertEqual(self.tidy(), [])
+
+    def test_a_private_name_that_an_installed_macro_calls_may_be_exported(self):
+        self.plant("include/plimsoll/status.h", "PLIM_API const char *plim_status_text(plim",
+                   "PLIM_API const char *plim__status_text(plim")
+        self.plant("src/base/status.c", "plim_status_text", "plim__status_text")
+        self.assertIn("exports", "".join(self.tidy()))
+        self.plant("include/plimsoll/status.h", "#endif\n",
+                   "#define plim_status_text(status) plim__status_text(status)\n#endif\n")
         self.assertEqual(self.tidy(), [])
 
     def test_folders_set_apart_may_not_meet(self):

@@ -97,9 +97,13 @@ def _doc_faults(declaration):
 
 
 def exports(tree):
-    """plim_x is installed and marked PLIM_API; plim__x is private; nothing else leaves a file."""
+    """plim_x is installed and marked PLIM_API; plim__x is private, but for what an installed macro
+    or inline function calls; nothing else leaves a file."""
     public = {d.name: d for d in declarations(tree)}
+    called = _called_by_headers(tree)
     for declaration in public.values():
+        if declaration.name.startswith("plim__") and declaration.name in called:
+            continue
         if declaration.name.startswith("plim__") or not declaration.name.startswith("plim_"):
             yield Finding(declaration.file.path, declaration.line, "exports",
                           f"{declaration.name}: an installed function is called plim_…")
@@ -115,7 +119,7 @@ def exports(tree):
                 continue
             defined[function.name] = file
             if function.name == "main" or function.name.startswith("plim__"):
-                continue
+                continue  # declared public or not: the loop above has judged it
             if function.name not in public:
                 yield Finding(file.path, function.first, "exports",
                               f"{function.name}: plim__… if private, else PLIM_API in a header")
@@ -126,6 +130,18 @@ def exports(tree):
         if name not in tree.modules.get(defined[name].module, {}).get("implements", []):
             yield Finding(declaration.file.path, declaration.line, "exports",
                           f"{name} is defined in {defined[name].path}, and the header is {owner}'s")
+
+
+def _called_by_headers(tree):
+    """plim__x in a macro or in a function's body of an installed header, where users expand it."""
+    called = set()
+    for file in tree.public_headers():
+        lines = file.code.split("\n")
+        for index, line in enumerate(lines):
+            is_macro = line.startswith("#") or (index > 0 and lines[index - 1].endswith("\\"))
+            if is_macro or line.startswith((" ", "\t")):
+                called.update(re.findall(r"\b(plim__\w+)\s*\(", line))
+    return called
 
 
 def undefined(tree):
