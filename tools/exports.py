@@ -22,7 +22,8 @@ def exported(library):
     tree = Tree(os.path.join(sys.path[0], ".."))
     modules = tree.layers["libraries"][library]["modules"]
     headers = {f"include/plimsoll/{header}" for module in modules
-               for header in tree.modules[module]["public"]}
+               for header in tree.modules[module]["public"]
+               if header not in tree.modules[module].get("bare_only", [])}
     return sorted(d.name for d in symbols.declarations(tree) if d.file.path in headers)
 
 
