@@ -42,9 +42,13 @@ static uint32_t pool_first_bit(uint64_t word)
     return (uint32_t)__builtin_ctzll(word);
 }
 
+/* In ever wider sums: where there is no instruction, the builtin calls a library. */
 static uint32_t pool_bit_count(uint64_t word)
 {
-    return (uint32_t)__builtin_popcountll(word);
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
 }
 
 static bool pool_bit(const uint64_t *words, uint32_t index)
