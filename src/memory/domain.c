@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/text.h"
 
 enum { DOMAIN_SLOT_BITS = 8, DOMAIN_GENERATION_MAX = 0xffffff };
 _Static_assert(PLIM__SLOT_COUNT <= 1u << DOMAIN_SLOT_BITS, "a slot is one byte of the handle");
@@ -144,7 +145,7 @@ static plim__domain *bank_named(plim__bank *bank, const char *name)
 {
     for (uint32_t i = 0; i < bank->domain_max; i++) {
         plim__domain *domain = plim__bank_domain(bank, i);
-        if (domain != NULL && strcmp(domain->name, name) == 0)
+        if (domain != NULL && plim__text_equal(domain->name, name))
             return domain;
     }
     return NULL;
@@ -211,7 +212,7 @@ static void domain_fill(plim__domain *domain, plim__bank *bank, const char *name
     plim__store_relaxed(&domain->refusals, 0);
     plim__store_relaxed(&domain->refused_bytes, 0);
     memset(domain->name, 0, sizeof domain->name);
-    memcpy(domain->name, name, strlen(name));
+    memcpy(domain->name, name, plim__text_length(name, sizeof domain->name - 1));
 }
 
 /* Shows a filled record to everybody; false, and the slot is free again, if the engine refuses. */

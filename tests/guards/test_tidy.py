@@ -230,6 +230,15 @@ FAULTS = {
     "and not in a header there":
         ("layers", "src/cli/posix/screen.h",
          ("src/cli/posix/screen.h", "/** Whether", "#include <unistd.h>\n/** Whether")),
+    "a header that a device may not have":
+        ("layers", "src/heap/graph.c", ("src/heap/graph.c", None, "#include <stdlib.h>\n"),
+         ("tools/layers.toml", 'public = ["graph.h"]',
+          'public = ["graph.h"]\nfreestanding = true')),
+    "a function that a device may not have":
+        ("banned", "src/heap/graph.c",
+         ("src/heap/graph.c", None, "#define LENGTH(x) strlen(x)\n"),
+         ("tools/layers.toml", 'public = ["graph.h"]',
+          'public = ["graph.h"]\nfreestanding = true')),
     "a third-party header is for whom the table says":
         ("layers", "src/base/words.c", ("src/base/words.c", None, "#include <zlib.h>\n")),
     "the command uses installed headers only":

@@ -13,6 +13,10 @@ ISO_C = {f"<{name}.h>" for name in (
     "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath "
     "threads time uchar wchar wctype").split()}
 
+FREESTANDING = {f"<{name}.h>" for name in (
+    "float iso646 limits stdalign stdarg stdatomic stdbool stddef stdint stdnoreturn "
+    "string").split()}
+
 
 def layers(tree):
     """Includes run downward only; system headers stay in platform, third-party ones where said."""
@@ -66,6 +70,8 @@ def _include_fault(tree, file, target):
     if target[0] == '"':
         return _private_fault(tree, file, name, me, module, is_public)
     if target in ISO_C:
+        if module.get("freestanding") and target not in FREESTANDING:
+            return f"<{name}>: {me} needs no C library; base/text.h, base/error.h"
         return None
     if name in tree.layers["third_party"]:
         users = tree.layers["third_party"][name]

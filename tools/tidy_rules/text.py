@@ -34,6 +34,11 @@ _PRINTING = {name: "plim_error, for a library never prints" for name in (
     "exit", "assert")}
 
 
+_STRINGS = {name: "base/text.h: of string.h, only memcpy, memmove, memset, memcmp are everywhere"
+            for name in ("strlen", "strnlen", "strcmp", "strncmp", "strncpy", "strchr", "strrchr",
+                         "strstr", "memchr", "strerror")}
+
+
 def banned(tree):
     """Calls that have a better one."""
     for file in tree.c_files():
@@ -42,6 +47,8 @@ def banned(tree):
             words |= _MEMORY
             if file.module != "cli":
                 words |= _PRINTING
+            if tree.modules.get(file.module, {}).get("freestanding"):
+                words |= _STRINGS
         for found in re.finditer(r"(?<![\w.>])(%s)\s*\(" % "|".join(words), file.code):
             yield Finding(file.path, file.line_of(found.start()), "banned",
                           f"{found[1]}(): use {words[found[1]]}")
