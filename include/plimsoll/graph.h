@@ -107,6 +107,32 @@ PLIM_API PLIM_NODISCARD plim_status plim_graph_read_v8(plim_source source,
                                                        const plim_read_options *options,
                                                        plim_graph **out_graph, plim_error *err);
 
+/** All zero is the default. */
+typedef struct plim_write_options {
+    uint32_t struct_bytes;           /**< sizeof(plim_write_options) */
+    uint32_t unused;                 /**< 0 */
+    const plim_allocator *allocator; /**< NULL: the system's; 64 KiB while it writes */
+    plim_progress progress;          /**< step NULL: none */
+} plim_write_options;
+
+/**
+ * @brief         Writes a graph as a V8 heap snapshot, which Chrome DevTools opens; read back it
+ *                is the same graph, but for sizes of 4 GiB and more: they are spread over further nodes,
+ *                since DevTools keeps sizes in 32 bits. Stacks of a timeline are not in a graph.
+ * @param[in]     graph    not NULL.
+ * @param[in]     sink     where to, in pieces of at most 64 KiB.
+ * @param[in]     options  NULL: defaults.
+ * @param[in,out] err      may be NULL.
+ * @retval PLIM_ERR_NO_MEMORY    the allocator refused.
+ * @retval PLIM_ERR_INTERRUPTED  progress asked to stop; the sink has a part of it.
+ * @retval PLIM_ERR_LIMIT        sizes so large that their further nodes pass 32 bits.
+ * @note          Threads: any; whatever else the sink returned is passed on.
+ * @see           docs/internals/v8-snapshot.md
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_graph_write_v8(const plim_graph *graph, plim_sink sink,
+                                                        const plim_write_options *options,
+                                                        plim_error *err);
+
 /**
  * @brief         Ends the graph; @p *graph is NULL afterwards.
  * @param[in,out] graph  NULL and a pointer to NULL are accepted.

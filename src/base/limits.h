@@ -26,6 +26,9 @@ enum {
    share a hostile one. */
 #define PLIM_SHARED_EDGES_MAX 256u
 
+/* Nodes that a writer adds for sizes of 4 GiB and more: 256 TiB, what one process can address. */
+#define PLIM_REST_NODES_MAX 65536u
+
 /* Wire. */
 #define PLIM_QUEUE_BYTES_MAX     (16u << 20) /* between socket and disk: keeps plim under 48 MiB */
 #define PLIM_CONTROL_BYTES_MAX   (64u << 20) /* one control message; a sampling profile had 18 MB */
