@@ -142,6 +142,16 @@ static const char *write_edge_type(unsigned type)
     return plim_edge_type_name((plim_edge_type)type);
 }
 
+/* V8 15 names the script's node in locations; 0 is "none", since the root is no script. */
+static bool write_has_scripts(const plim_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->location_count; i++) {
+        if (graph->locations[i].script_node != PLIM_NONE)
+            return true;
+    }
+    return false;
+}
+
 static void write_head(write_state *state)
 {
     const plim_graph *graph = state->graph;
@@ -158,8 +168,9 @@ static void write_head(write_state *state)
                       "\"trace_node_fields\":[\"id\",\"function_info_index\",\"count\",\"size\","
                       "\"children\"],"
                       "\"sample_fields\":[\"timestamp_us\",\"last_assigned_id\"],"
-                      "\"location_fields\":[\"object_index\",\"script_id\",\"line\",\"column\"]},"
-                      "\"node_count\":");
+                      "\"location_fields\":[\"object_index\",\"script_id\",");
+    write_text(state, write_has_scripts(graph) ? "\"script_object_index\"," : "");
+    write_text(state, "\"line\",\"column\"]},\"node_count\":");
     write_number(state, graph->node_count + state->rest_count);
     write_text(state, ",\"edge_count\":");
     write_number(state, graph->edge_count + state->rest_count);
@@ -249,13 +260,20 @@ static void write_edges(write_state *state)
 static void write_locations(write_state *state)
 {
     const plim_graph *graph = state->graph;
+    bool with_scripts = write_has_scripts(graph);
     write_text(state, "\"trace_function_infos\":[],\n\"trace_tree\":[],\n\"samples\":[],\n"
                       "\"locations\":[");
     for (uint32_t i = 0; i < graph->location_count && state->status == PLIM_OK; i++) {
         const plim__node_location *location = &graph->locations[i];
-        const uint64_t fields[4] = {(uint64_t)location->node * WRITE_FIELDS, location->at.script_id,
-                                    location->at.line, location->at.column};
-        write_row(state, i == 0, fields, 4);
+        uint64_t script =
+            location->script_node == PLIM_NONE ? 0 : (uint64_t)location->script_node * WRITE_FIELDS;
+        const uint64_t plain[4] = {(uint64_t)location->node * WRITE_FIELDS, location->at.script_id,
+                                   location->at.line, location->at.column};
+        const uint64_t named[5] = {plain[0], plain[1], script, plain[2], plain[3]};
+        if (with_scripts)
+            write_row(state, i == 0, named, 5);
+        else
+            write_row(state, i == 0, plain, 4);
     }
     write_text(state, "],\n");
 }

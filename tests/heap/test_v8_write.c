@@ -66,7 +66,8 @@ static void a_graph_written_and_read_again_is_the_same(void **state)
         if (plim_graph_write_v8(graph, test_sink_view(&text), NULL, &err) != PLIM_OK)
             fail_msg("%s: %s", FILES[i], err.what);
         plim_graph *again = graph_of(text.data, text.len);
-        assert_string_equal(body_of(again, &second), body_of(graph, &first));
+        if (strcmp(body_of(again, &second), body_of(graph, &first)) != 0)
+            fail_msg("%s: not the same graph", FILES[i]);
         plim_graph_destroy(&graph);
         plim_graph_destroy(&again);
         test_sink_fini(&text);
