@@ -16,10 +16,10 @@
  *         ((float *)x.data)[0] = 1.0f;
  *
  * A slot ends with plim_pool_release(), or with all others at plim_pool_release_all() (which a
- * frame calls, frame.h) unless it is pinned. Its handle is stale from then on, for ever: serials count
- * 64 bits and are never used twice. Descriptors that are mutated in place are a pool, too: one
- * element per slot and PLIM_POISON_NONE, so that contents stay; and a table of a size known at the
- * start is a pool of one slot.
+ * frame calls, frame.h) unless it is pinned. Its handle is stale from then on, for ever: serials
+ * count 64 bits and are never used twice. Descriptors that are mutated in place are a pool, too:
+ * one element per slot and PLIM_POISON_NONE, so that contents stay; and a table of a size known at
+ * the start is a pool of one slot.
  * Starts of a pool's buffers are apart by an odd number of cache lines, so that a loop over many of
  * them does not meet itself in one cache set. Cost: acquire and release O(1), about 2 ns the pair.
  * Thread-safety: one owner thread per pool at a time.

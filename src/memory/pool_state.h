@@ -36,7 +36,7 @@ struct plim_pool {
     uint64_t serial; /* given out last; equals the number of acquires */
     uint64_t released_total;
     uint64_t refused_total;
-    uint64_t stale_total; /* counted by const functions, too: see pool_count_stale() */
+    uint64_t stale_total;
     uint32_t in_use_max;
     uint32_t slot_count;
     uint32_t word_count;
@@ -48,6 +48,7 @@ struct plim_pool {
     plim_panic_hook *panic;
     void *panic_ctx;
     uint64_t frame_number; /* of the frame that is open; 0: none */
+    uint64_t frame_serial; /* serial at the begin of the last frame */
     bool in_frame_list;
     size_t block_bytes;       /* of this struct and all that stands behind it */
     size_t stride_bytes;      /* from one buffer to the next (RESERVED) */
