@@ -13,16 +13,21 @@
 #include "base/text.h"
 #include "memory/pool_state.h"
 
-enum { FINGERPRINT_LINE_BYTES = 512 }; /* three texts escaped, six numbers of 20 digits */
+enum {
+    FINGERPRINT_LINE_BYTES = 512, /* three texts, six numbers of 20 digits */
+    FINGERPRINT_PATH_MAX = 4096   /* of a site: as long as a path may be */
+};
 
 static const uint64_t fingerprint_fnv_start = UINT64_C(0xcbf29ce484222325);
 static const uint64_t fingerprint_fnv_prime = UINT64_C(0x100000001b3);
 
-static uint64_t fingerprint_hash(uint64_t hash, const void *data, size_t bytes)
+/* A text with its NUL, so that two in a row cannot be read as two others. */
+static uint64_t fingerprint_hash_text(uint64_t hash, const char *text)
 {
-    const unsigned char *at = data;
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ at[i]) * fingerprint_fnv_prime;
+    size_t i = 0;
+    do
+        hash = (hash ^ (unsigned char)text[i]) * fingerprint_fnv_prime;
+    while (text[i++] != '\0');
     return hash;
 }
 
@@ -102,10 +107,11 @@ void plim_fingerprint_add(plim_fingerprint *fingerprint, const plim_fingerprint_
 /* Of a path that is too long, the end is what tells. */
 static void fingerprint_copy_site(char out[PLIM_FINGERPRINT_SITE_BYTES], const char *site)
 {
-    size_t length = strlen(site);
+    size_t length = plim__text_length(site, FINGERPRINT_PATH_MAX);
     size_t skip =
         length < PLIM_FINGERPRINT_SITE_BYTES ? 0 : length - (PLIM_FINGERPRINT_SITE_BYTES - 1);
-    memcpy(out, site + skip, length - skip + 1);
+    memcpy(out, site + skip, length - skip);
+    out[length - skip] = '\0';
 }
 
 /* Flags, pins, and what the last frame took in which order: not absolute serials, which always
@@ -155,9 +161,9 @@ uint64_t plim_fingerprint_digest(const plim_fingerprint *fingerprint)
     uint64_t hash = fingerprint_fnv_start;
     for (uint32_t i = 0; i < fingerprint->row_count; i++) {
         const plim_fingerprint_row *row = &fingerprint->rows[i];
-        hash = fingerprint_hash(hash, row->owner, strlen(row->owner) + 1);
-        hash = fingerprint_hash(hash, row->kind, strlen(row->kind) + 1);
-        hash = fingerprint_hash(hash, row->site, strlen(row->site) + 1);
+        hash = fingerprint_hash_text(hash, row->owner);
+        hash = fingerprint_hash_text(hash, row->kind);
+        hash = fingerprint_hash_text(hash, row->site);
         hash = fingerprint_hash_number(hash, row->count);
         hash = fingerprint_hash_number(hash, row->bytes);
         hash = fingerprint_hash_number(hash, row->state);
