@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Size classes: steps of 16 bytes up to 128, eight to a doubling up to 1 KiB, four to a doubling up
+ * to 32 KiB. A block is at most an eighth larger than asked below 1 KiB, a quarter above. The two
+ * tables are the whole way from a size to its class: one load each, a cache line for small sizes.
+ * tests/memory/test_classes.c holds them to the rule.
+ */
+#include "memory/classes.h"
+
+/* By class; class 0 is none. */
+const uint16_t plim__class_bytes[PLIM__CLASS_CODES] = {
+    0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240, 256, 288, 320, 352, 384,
+    416, 448, 480, 512, 576, 640, 704, 768, 832, 896, 960, 1024, 1280, 1536, 1792, 2048, 2560, 3072,
+    3584, 4096, 5120, 6144, 7168, 8192, 10240, 12288, 14336, 16384, 20480, 24576, 28672, 32768,
+};
+
+/* By (bytes + 15) / 16, up to 1 KiB. */
+const uint8_t plim__class_fine[65] = {
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21,
+    21, 22, 22, 23, 23, 24, 24, 25, 25, 25, 25, 26, 26, 26, 26, 27, 27, 27, 27, 28, 28, 28, 28, 29,
+    29, 29, 29, 30, 30, 30, 30, 31, 31, 31, 31, 32, 32, 32, 32,
+};
+
+/* By (bytes + 255) / 256, up to 32 KiB. */
+const uint8_t plim__class_coarse[129] = {
+    0, 16, 24, 28, 32, 33, 34, 35, 36, 37, 37, 38, 38, 39, 39, 40, 40, 41, 41, 41, 41, 42, 42, 42,
+    42, 43, 43, 43, 43, 44, 44, 44, 44, 45, 45, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 46,
+    46, 47, 47, 47, 47, 47, 47, 47, 47, 48, 48, 48, 48, 48, 48, 48, 48, 49, 49, 49, 49, 49, 49, 49,
+    49, 49, 49, 49, 49, 49, 49, 49, 49, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50,
+    50, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 52, 52, 52, 52, 52, 52, 52,
+    52, 52, 52, 52, 52, 52, 52, 52, 52,
+};
+
+/* What of a run of so many pages no block covers. */
+static size_t class_waste(size_t run_bytes, size_t block_bytes)
+{
+    return run_bytes % block_bytes;
+}
+
+uint32_t plim__class_run_pages(unsigned code, bool is_tight)
+{
+    size_t block = plim__class_bytes[code];
+    size_t least = (block + PLIM__PAGE_BYTES - 1) >> PLIM__PAGE_SHIFT;
+    /* Where there is room: a batch comes out of one slab. Where there is not: as few as go. */
+    size_t wanted = is_tight ? 1 : block <= 1024 ? 4 : 8;
+    size_t pages = least;
+    if (!is_tight && pages * PLIM__PAGE_BYTES < wanted * PLIM__PAGE_BYTES)
+        pages = wanted;
+    size_t most = pages * 4;
+    while (pages < most && class_waste(pages << PLIM__PAGE_SHIFT, block) >
+                               (pages << PLIM__PAGE_SHIFT) / (is_tight ? 8 : 16))
+        pages++;
+    return (uint32_t)pages;
+}
+
+unsigned plim__class_aligned(size_t bytes, size_t align)
+{
+    if (bytes > PLIM__SMALL_MAX || align > PLIM__PAGE_BYTES)
+        return 0;
+    /* Runs begin on page boundaries, so a block is as aligned as its size is divisible. */
+    for (unsigned code = plim__class_of(bytes); code <= PLIM__CLASS_COUNT; code++)
+        if (plim__class_bytes[code] % align == 0)
+            return code;
+    return 0;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file space.h
+ * @brief One contiguous space of pages: runs taken, given back, joined; what each page is.
+ *
+ * The caller holds the manager's lock for all but plim__space_info().
+ */
+#ifndef PLIM_MEMORY_SPACE_H
+#define PLIM_MEMORY_SPACE_H
+#include <stdbool.h>
+
+#include "memory/shape.h"
+
+#define PLIM__PAGE_NONE UINT32_MAX
+
+enum {
+    PLIM__SPACE_BINS = 16 + 28 * 8, /* free runs by pages: exact to 15, then eight to a doubling */
+    PLIM__SPACE_WORDS = (PLIM__SPACE_BINS + 31) / 32
+};
+
+/** What is known of a run, kept at its first page (a free one's bounds also at its last). */
+typedef struct plim__run {
+    uint32_t pages;
+    uint32_t start;      /* its first page; valid at every page of a slab, at both ends if free */
+    uint32_t next, prev; /* in the list it is on */
+    void *free;          /* slab: blocks that came back, linked through their first word */
+    uint16_t free_count; /* slab: how many those are */
+    uint16_t fresh;      /* slab: blocks from here on were never given out */
+    uint16_t block_count;
+    uint8_t is_free;   /* run: on one of the space's lists */
+    uint8_t is_listed; /* slab: on its class's list of slabs with room */
+} plim__run;
+
+/** A page's flag bits. */
+enum {
+    PLIM__PAGE_HELD = 1 /* memory of the system stands behind it */
+};
+
+typedef struct plim__space {
+    uintptr_t base;
+    size_t bytes; /* page_count pages */
+    uint32_t page_count;
+    uint32_t committed;      /* pages from the front that may be touched */
+    uint32_t touched;        /* pages from the front that ever were taken */
+    bool is_sealed;          /* no page becomes held any more */
+    bool can_commit;         /* the system's pages; else the caller's storage, all there at once */
+    uint16_t *info;          /* per page */
+    uint8_t *flags;          /* per page */
+    plim__run *runs;         /* per page */
+    void **records;          /* per page: of a slab's or large block's first, the verifier's */
+    size_t held_pages;
+    size_t held_pages_max;
+    size_t free_held_pages;  /* held, and in no run */
+    uint32_t bitmap[PLIM__SPACE_WORDS];
+    uint32_t bins[PLIM__SPACE_BINS];
+} plim__space;
+
+/** Bytes of tables that a space of so many pages needs. */
+size_t plim__space_tables_bytes(size_t page_count);
+
+/** Bytes of those tables that the pages taken so far can have touched. */
+size_t plim__space_tables_touched(const plim__space *space);
+
+/** Makes it; tables (zero, of the size above) and pages are the caller's and outlive it. */
+void plim__space_init(plim__space *space, void *tables, void *pages, size_t page_count,
+                      bool can_commit);
+
+/**
+ * Takes a run whose first page is at a multiple of align_pages (of address, not index); the info
+ * words are the caller's to set. PLIM__PAGE_NONE if there is none or the system refuses.
+ */
+uint32_t plim__space_take(plim__space *space, uint32_t pages, uint32_t align_pages);
+
+/** Gives a run back; its info words are cleared. */
+void plim__space_give(plim__space *space, uint32_t page, uint32_t pages);
+
+/** Makes a taken run longer by what is free behind it; false if that is too little. */
+bool plim__space_extend(plim__space *space, uint32_t page, uint32_t pages, uint32_t more);
+
+/** Sets the info words of a run: the first page's, and the others'. */
+void plim__space_mark(plim__space *space, uint32_t page, uint32_t pages, uint16_t first,
+                      uint16_t rest);
+
+/** Gives the memory of free pages back to the system; bytes given. Nothing where sealed or fixed. */
+size_t plim__space_trim(plim__space *space);
+
+/** From here on only held pages are given out. */
+void plim__space_seal(plim__space *space);
+
+/** The longest run that could be taken now, in pages. */
+uint32_t plim__space_longest(const plim__space *space);
+
+/** Walks everything; the name of what does not hold, or NULL. */
+const char *plim__space_fault(const plim__space *space);
+
+/** Where a page begins. */
+static inline void *plim__space_address(const plim__space *space, uint32_t page)
+{
+    return (void *)(space->base + ((uintptr_t)page << PLIM__PAGE_SHIFT));
+}
+
+/** Is the address inside; one comparison, for below it wraps around. */
+static inline bool plim__space_has(const plim__space *space, const void *address)
+{
+    return (uintptr_t)address - space->base < space->bytes;
+}
+
+/** The page an address inside lies on. */
+static inline uint32_t plim__space_page(const plim__space *space, const void *address)
+{
+    return (uint32_t)(((uintptr_t)address - space->base) >> PLIM__PAGE_SHIFT);
+}
+
+#endif
