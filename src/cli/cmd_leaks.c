@@ -297,7 +297,7 @@ static plim_status leaks_measure(leaks_run *run, plim_error *err)
 /* L1: on every way out. */
 static void leaks_disconnect(leaks_run *run)
 {
-    plim_target_close(&run->target);
+    plim__session_close(run->cli, &run->target);
     plim_launched_end(&run->launched);
     plim__stops_guard(0);
 }

@@ -155,6 +155,6 @@ plim_status plim__cmd_snap(plim__cli *cli, plim_error *err)
     plim_status status = plim__session_open(cli, cli->args.operands[0], &job.target, err);
     if (status == PLIM_OK)
         status = snap_all(&job, err);
-    plim_target_close(&job.target);
+    plim__session_close(cli, &job.target);
     return status;
 }

@@ -36,6 +36,16 @@ plim_status plim__session_open(plim__cli *cli, const char *address, plim_target 
     return PLIM_OK;
 }
 
+void plim__session_close(plim__cli *cli, plim_target **target)
+{
+    bool stopped = *target != NULL && plim_interrupt_count(&cli->interrupt) > 0;
+    if (stopped)
+        plim__say_begin(&cli->say, "letting the target finish (a second Ctrl-C does not)");
+    plim_target_close(target);
+    if (stopped)
+        plim__say_end(&cli->say);
+}
+
 void plim__session_emit(plim__cli *cli, const plim_target *target)
 {
     plim_target_info info;

@@ -11,6 +11,9 @@
 plim_status plim__session_open(plim__cli *cli, const char *address, plim_target **out_target,
                                plim_error *err);
 
+/** plim_target_close(); after a stop it may take a while, and says so. */
+void plim__session_close(plim__cli *cli, plim_target **target);
+
 /** The options every target is opened with. */
 plim_target_options plim__session_options(const plim__cli *cli);
 

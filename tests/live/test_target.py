@@ -353,9 +353,10 @@ class Live:
         self.assertEqual(os.listdir(self.folder.name), ["cut.heapsnapshot.partial"])
         self.assertEqual(os.path.getsize(path + ".partial"), reply["written"])
         self.assertGreater(reply["written"], 2000000)
+        # V8 has to finish; Node 22 would die of a connection that closes meanwhile.
         begin = time.monotonic()
         probe.good("close")
-        self.assertLess(time.monotonic() - begin, 1)
+        self.assertLess(time.monotonic() - begin, 30)
 
     def test_nobody_is_worse_off_for_having_been_looked_at(self):
         node, probe = self.both()

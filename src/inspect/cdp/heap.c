@@ -14,6 +14,7 @@
 static const uint64_t heap_usage_timeout_ns = 2000000000u;
 static const uint64_t heap_call_timeout_ns = 10000000000u;
 static const uint64_t heap_leave_timeout_ns = 2000000000u;
+static const uint64_t heap_hear_out_most_ns = 600000000000u; /* many GiB; a target without end */
 static const uint64_t heap_evaluate_timeout_ns = 60000000000u;
 
 /* A member that is a number of bytes, or PLIM_UNKNOWN. V8 writes whole doubles as integers, but
@@ -131,17 +132,43 @@ static plim_status heap_evaluate_text(plim_target *target, const char *expressio
     return PLIM_OK;
 }
 
+/* A snapshot that was given up is heard to its end, as the target has to make it anyway: Node 20 and
+ * 22 die of a connection that closes while their messages are on the way to it (the inspector's
+ * thread writes to a socket that it has just let go). A target that sends nothing any more may be
+ * hung up on. */
+static plim_status heap_hear_out(plim_target *target, uint64_t quiet_ns)
+{
+    plim__cdp_state *cdp = &target->cdp;
+    plim__cdp_request *request = NULL;
+    plim_status status = plim__cdp_begin(cdp->session, "HeapProfiler.enable", NULL, &request, NULL);
+    if (status != PLIM_OK)
+        return status;
+    uint64_t end_ns = plim__loop_deadline(heap_hear_out_most_ns);
+    uint64_t heard_bytes;
+    do {
+        heard_bytes = plim__cdp_received_bytes(cdp->connection);
+        status =
+            plim__loop_wait(target->loop, plim__cdp_done(request), plim__loop_deadline(quiet_ns));
+    } while (status == PLIM_ERR_TIMEOUT && plim__loop_now_ns() < end_ns &&
+             plim__cdp_received_bytes(cdp->connection) != heard_bytes);
+    if (status == PLIM_OK)
+        return plim__cdp_finish(&request, NULL, NULL);
+    plim__cdp_drop(&request);
+    return status;
+}
+
 static void heap_leave(plim_target *target)
 {
     plim__cdp_state *cdp = &target->cdp;
     bool something_runs = cdp->slowed || cdp->sampling || cdp->tracking;
-    /* A target that is still at work on a snapshot would keep us waiting for nothing: V8 does the
-     * same when the connection goes. */
-    if (cdp->connection == NULL || !something_runs || cdp->busy)
+    if (cdp->connection == NULL || !something_runs)
         return;
     uint64_t timeout_ns = plim__target_timeout(target, heap_leave_timeout_ns);
-    plim_status status =
-        plim__cdp_call(cdp->session, "HeapProfiler.enable", NULL, timeout_ns, NULL, NULL);
+    plim_status status;
+    if (cdp->busy)
+        status = heap_hear_out(target, timeout_ns);
+    else
+        status = plim__cdp_call(cdp->session, "HeapProfiler.enable", NULL, timeout_ns, NULL, NULL);
     if (status == PLIM_OK)
         status = plim__cdp_call(cdp->session, "HeapProfiler.disable", NULL, timeout_ns, NULL, NULL);
     if (status == PLIM_OK)
