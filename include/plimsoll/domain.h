@@ -151,6 +151,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_limit_set(plim_domain domain, si
  * @param[in]     borrower          another of the same manager.
  * @param[in]     quota_bytes       0: nothing more (what is out stays out until repaid).
  * @retval PLIM_ERR_STALE           one is not a domain, or they are the same.
+ * @retval PLIM_ERR_UNSUPPORTED      one has no limit of its own (it was never created, only named).
  * @note          Threads: any.
  */
 PLIM_API PLIM_NODISCARD plim_status plim_domain_share_set(plim_domain lender, plim_domain borrower,

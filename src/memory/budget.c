@@ -51,6 +51,18 @@ bool plim__budget_draw(plim__budget *budget, size_t bytes)
     return true;
 }
 
+size_t plim__budget_draw_most(plim__budget *budget, size_t most)
+{
+    ptrdiff_t avail = plim__load(&budget->avail);
+    size_t drawn;
+    do {
+        drawn = plim__core_least(most, avail);
+        if (drawn == 0)
+            return 0;
+    } while (!plim__cas_weak(&budget->avail, &avail, plim__core_take(avail, drawn)));
+    return drawn;
+}
+
 bool plim__budget_take(plim__budget *budget, size_t bytes)
 {
     if (!plim__budget_draw(budget->source, bytes))

@@ -60,6 +60,9 @@ size_t plim__budget_owed(plim__budget *budget);
 /** Moves headroom, charging nobody: out of avail if it is there. */
 bool plim__budget_draw(plim__budget *budget, size_t bytes);
 
+/** Draws what there is, `most` at most; how much. */
+size_t plim__budget_draw_most(plim__budget *budget, size_t most);
+
 /** Moves headroom in; what is owed is paid out of it to the parent, and so on upwards. */
 void plim__budget_put(plim__budget *budget, size_t bytes);
 

@@ -161,18 +161,16 @@ static inline ptrdiff_t plim__core_way(ptrdiff_t from, ptrdiff_t to)
     return to - from;
 }
 
-/** What a repayment moves: the least of what is asked, lent, and unused by the borrower. */
-/*@ requires level(avail);
-  @ assigns \nothing;
-  @ ensures \result <= asked && \result <= lent && (\result == 0 || \result <= avail);
-  @ ensures \result == asked || \result == lent || \result == (avail < 0 ? 0 : avail);
+/** What can be had of `most`, where so much is left: of an allowance, or of what is unused. */
+/*@ assigns \nothing;
+  @ ensures \result <= most && (\result == 0 || \result <= left);
+  @ ensures \result == most || \result == (left < 0 ? 0 : left);
   @*/
-static inline size_t plim__core_repays(size_t asked, size_t lent, ptrdiff_t avail)
+static inline size_t plim__core_least(size_t most, ptrdiff_t left)
 {
-    size_t least = asked < lent ? asked : lent;
-    if (avail <= 0)
+    if (left <= 0)
         return 0;
-    return (size_t)avail < least ? (size_t)avail : least;
+    return (size_t)left < most ? (size_t)left : most;
 }
 
 #endif

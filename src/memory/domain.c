@@ -50,7 +50,7 @@ plim_domain plim__domain_handle(plim__domain *domain)
 plim__domain *plim__bank_domain(plim__bank *bank, uint32_t index)
 {
     uint32_t slot = plim__load(&bank->slots[index]);
-    return slot != 0 ? &domain_table[slot] : NULL;
+    return slot != 0 && plim__load(&domain_table[slot].id) != 0 ? &domain_table[slot] : NULL;
 }
 
 plim__share *plim__bank_share(plim__bank *bank, uint32_t lender, uint32_t borrower)
@@ -94,6 +94,7 @@ void plim__bank_init(plim__bank *bank, size_t total_bytes, uint32_t domain_max, 
     bank->engine = engine != NULL ? engine : &no_engine;
     memset(shares, 0, plim__bank_shares_bytes(domain_max));
     plim__store_relaxed(&bank->domain_count, 0);
+    plim__store_relaxed(&bank->moving, 0);
     plim__store_relaxed(&bank->admin, 0);
     plim__store_relaxed(&bank->balancer, 0);
     for (uint32_t i = 0; i < PLIM__BANK_DOMAINS_MAX; i++)
@@ -207,7 +208,7 @@ static void domain_fill(plim__domain *domain, plim__bank *bank, const char *name
     domain->request_max_bytes = options->request_max_bytes;
     domain->priority = options->priority;
     domain->usual_bytes = 0;
-    domain->quiet_steps = 0;
+    domain->quiet_steps = UINT32_MAX;
     domain->allocator = (plim_allocator){domain, bank->engine->resize};
     plim__store_relaxed(&domain->refusals, 0);
     plim__store_relaxed(&domain->refused_bytes, 0);
@@ -228,8 +229,8 @@ static bool domain_publish(plim__bank *bank, plim__domain *domain, uint32_t inde
     domain_generations[slot]++;
     *out_domain = (plim_domain){domain_generations[slot] << DOMAIN_SLOT_BITS | slot};
     (void)plim__add(&bank->domain_count, 1);
-    plim__store(&domain->id, out_domain->id);
     plim__store(&bank->slots[index], (uint8_t)slot);
+    plim__store(&domain->id, out_domain->id);
     return true;
 }
 
@@ -377,6 +378,7 @@ static void shares_clear(plim__bank *bank, uint32_t index)
         for (size_t k = 0; k < 2; k++) {
             plim__store(&pair[k]->quota, 0);
             plim__store(&pair[k]->left, 0);
+            plim__store(&pair[k]->open, 0);
         }
     }
 }
@@ -472,7 +474,9 @@ plim_status plim_domain_limit_set(plim_domain domain, size_t limit_bytes, plim_e
         plim__budget_left(record->budget.parent) < limit_bytes - limit_now)
         domain_drain(bank, record->parent);
     plim__bank_enter(bank);
+    (void)plim__add(&bank->moving, 1);
     plim_status status = limit_set_entered(record, limit_bytes, err);
+    (void)plim__sub(&bank->moving, 1);
     plim__bank_leave(bank);
     /* What threads have cached pays first. */
     if (status == PLIM_OK && plim__budget_owed(&record->budget) != 0)

@@ -49,8 +49,9 @@ typedef struct plim__bank_engine {
 /** What one domain may have out to another. Index: lender * domain_max + borrower. */
 typedef struct plim__share {
     plim__count quota; /* as set */
-    plim__word left;   /* quota - out - claims in flight */
+    plim__word left;   /* quota - out - what lends in flight have claimed: the intent of a loan */
     plim__count out;   /* the ledger: the one commit word of a loan */
+    plim__word open;   /* out - what repayments in flight have claimed: the intent of one */
 } plim__share;
 
 /** One record of the slot table. Fields without atomics are set before `id` is published. */
@@ -81,6 +82,7 @@ typedef struct plim__bank {
     plim__share *shares;       /* domain_max squared */
     uint32_t domain_max;       /* 1 ... PLIM__BANK_DOMAINS_MAX */
     plim__count domain_count;  /* live */
+    plim__count moving;        /* threads that are moving headroom at this moment */
     _Atomic uint32_t admin;    /* 1: somebody is in create, destroy or a setter */
     _Atomic uint32_t balancer; /* 1: somebody is in rebalance */
     _Atomic uint8_t slots[PLIM__BANK_DOMAINS_MAX]; /* by index; 0: free */
@@ -126,7 +128,7 @@ uint32_t plim__slot_reserve(void);
 /** Gives such a slot back. */
 void plim__slot_release(uint32_t slot);
 
-/** The i-th domain of a bank, NULL where there is none; index below domain_max. */
+/** The i-th domain of a bank, NULL where none is live; index below domain_max. */
 plim__domain *plim__bank_domain(plim__bank *bank, uint32_t index);
 
 /** The handle of a live record. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls that name a manager: its bank does them. Apart, so that banks can be tested alone. */
-#include "memory/domain.h"
+#include "memory/rebalance.h"
 
 plim_status plim_domain_create(plim_manager *manager, const char *name,
                                const plim_domain_options *options, plim_domain *out_domain,
@@ -16,4 +16,14 @@ plim_status plim_domain_find(plim_manager *manager, const char *name, plim_domai
 {
     plim__bank *bank = plim__manager_bank(manager);
     return bank != NULL ? plim__domain_find(bank, name, out_domain) : PLIM_ERR_NOT_FOUND;
+}
+
+plim_status plim_manager_rebalance(plim_manager *manager, size_t *out_bytes)
+{
+    plim__bank *bank = plim__manager_bank(manager);
+    if (bank != NULL)
+        return plim__rebalance(bank, out_bytes);
+    if (out_bytes != NULL)
+        *out_bytes = 0;
+    return PLIM_OK;
 }
