@@ -132,8 +132,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_destroy(plim_domain domain, plim
 
 /**
  * @brief         Changes the configured limit. Raising takes from the parent. Lowering gives back
- *                what is unused at once; the rest is owed, new requests are refused until it is paid
- *                by blocks that come back.
+ *                what is unused at once; the rest is owed, new requests are refused until it is
+ *                paid by blocks that come back.
  * @param[in]     domain       any.
  * @param[in]     limit_bytes  not below the floor, not above the cap.
  * @param[in,out] err          may be NULL.
@@ -151,7 +151,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_limit_set(plim_domain domain, si
  * @param[in]     borrower          another of the same manager.
  * @param[in]     quota_bytes       0: nothing more (what is out stays out until repaid).
  * @retval PLIM_ERR_STALE           one is not a domain, or they are the same.
- * @retval PLIM_ERR_UNSUPPORTED      one has no limit of its own (it was never created, only named).
+ * @retval PLIM_ERR_UNSUPPORTED     one has no limit of its own: it was only ever named.
  * @note          Threads: any.
  */
 PLIM_API PLIM_NODISCARD plim_status plim_domain_share_set(plim_domain lender, plim_domain borrower,

@@ -73,7 +73,7 @@ void plim__bank_leave(plim__bank *bank)
     plim__store(&bank->admin, 0);
 }
 
-/* --- the bank -------------------------------------------------------------------------------- */
+/* --- the bank ------------------------------------------------------------------------------ */
 
 size_t plim__bank_shares_bytes(uint32_t domain_max)
 {
@@ -140,7 +140,7 @@ void plim__slot_release(uint32_t slot)
         plim__store(&domain_claims[slot], 0);
 }
 
-/* --- create ---------------------------------------------------------------------------------- */
+/* --- create -------------------------------------------------------------------------------- */
 
 static plim__domain *bank_named(plim__bank *bank, const char *name)
 {
@@ -348,7 +348,7 @@ plim_status plim__domain_find(plim__bank *bank, const char *name, plim_domain *o
     return domain != NULL ? PLIM_OK : PLIM_ERR_NOT_FOUND;
 }
 
-/* --- destroy --------------------------------------------------------------------------------- */
+/* --- destroy ------------------------------------------------------------------------------- */
 
 /* What keeps the domain from ending, in words; NULL if nothing does. */
 static const char *domain_keeper(plim__bank *bank, plim__domain *domain, size_t *out_count)
@@ -421,7 +421,7 @@ plim_status plim_domain_destroy(plim_domain domain, plim_error *err)
     return status;
 }
 
-/* --- limits ---------------------------------------------------------------------------------- */
+/* --- limits -------------------------------------------------------------------------------- */
 
 static plim_status limit_raise(plim__domain *domain, size_t old, size_t limit_bytes,
                                plim_error *err)
@@ -500,7 +500,7 @@ size_t plim__domain_limit(plim__domain *domain)
     return in > out ? in - out : 0;
 }
 
-/* --- figures --------------------------------------------------------------------------------- */
+/* --- figures ------------------------------------------------------------------------------- */
 
 void plim__domain_refused(plim__domain *domain, size_t charge_bytes, const char *site)
 {

@@ -27,7 +27,7 @@
 
 #include "base/assert.h"
 
-/* --- allowances -------------------------------------------------------------------------------- */
+/* --- allowances ---------------------------------------------------------------------------- */
 
 /* Takes n from an allowance, if it is there. */
 static bool allowance_take(plim__word *word, size_t n)
@@ -88,7 +88,7 @@ static bool net_rise(plim__domain *domain, size_t n)
     return true;
 }
 
-/* --- lend and repay ---------------------------------------------------------------------------- */
+/* --- lend and repay ------------------------------------------------------------------------ */
 
 static plim_status lend_refused(plim_status status, const char *why, plim__domain *lender,
                                 plim__domain *borrower, size_t bytes, plim_error *err)
@@ -171,7 +171,7 @@ size_t plim__repay(plim__domain *lender, plim__domain *borrower, size_t bytes)
     return paid;
 }
 
-/* --- the public calls -------------------------------------------------------------------------- */
+/* --- the public calls ---------------------------------------------------------------------- */
 
 /* Two different live domains of one manager. */
 static bool pair_resolve(plim_domain lender, plim_domain borrower, plim__domain **out_lender,

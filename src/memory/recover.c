@@ -56,7 +56,7 @@ static void view_of(plim__bank *bank, bank_view *view)
     }
 }
 
-/* --- recovery ---------------------------------------------------------------------------------- */
+/* --- recovery ------------------------------------------------------------------------------ */
 
 /* A domain that was being made or ended is not live, and leaves its place. */
 static uint32_t recover_places(plim__bank *bank)
@@ -123,7 +123,7 @@ void plim__lend_recover(plim__bank *bank, plim__recovered *out_found)
         *out_found = found;
 }
 
-/* --- check ------------------------------------------------------------------------------------- */
+/* --- check --------------------------------------------------------------------------------- */
 
 static const char *check_domain(plim__domain *domain, ptrdiff_t net, ptrdiff_t avail,
                                 const char **out_what)
