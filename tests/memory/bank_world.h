@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A bank on the stack, without an engine: what the tests of budgets, loans and their schedules share. */
+/* A bank on the stack, without an engine: what tests of budgets, loans and schedules share. */
 #ifndef PLIM_TEST_BANK_WORLD_H
 #define PLIM_TEST_BANK_WORLD_H
 #include <string.h>

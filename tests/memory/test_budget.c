@@ -13,7 +13,7 @@
  *  a spurious failure of CAS reported as a refusal       tests/interleave: spurious_cas
  *  release is load + store                               tests/interleave: two_gives
  *  ready published before the budgets are stored         tests/interleave: create_against_find
- *  a failed start leaves its budgets behind              a_domain_that_cannot_be_made_leaves_nothing
+ *  a failed start leaves its budgets behind              a_domain_that_cannot_be_made_leaves…
  *  a second start is accepted                            a_name_is_taken_once
  *  budgets found by an order that is another's           each_domain_has_its_own_budget_whatever…
  *  nested scopes charge the innermost only               a_childs_limit_is_its_parents_too
