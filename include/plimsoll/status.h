@@ -33,8 +33,8 @@ PLIM_DECLS_BEGIN
 
 /**
  * The one table: X(NAME, value, exit code of the command, text). The exit codes are those of the
- * manual, plim(1): 2 usage, 3 unreachable, 4 damaged input, 5 cannot by nature, 6 own limit,
- * 70 a fault of ours, 130 interrupted.
+ * manual, plim(1): 1 a finding, 2 usage, 3 unreachable, 4 damaged input, 5 cannot by nature,
+ * 6 own limit, 70 a fault of ours, 130 interrupted.
  */
 #define PLIM_STATUS_MAP(X)                                                                         \
     X(ERR_USAGE, -1, 2, "the call or the command line is not usable as given")                     \
@@ -59,7 +59,8 @@ PLIM_DECLS_BEGIN
     X(ERR_BUDGET, -20, 6, "the request does not fit the budget")                                   \
     X(ERR_SEALED, -21, 6, "sealed: nothing may grow any more")                                     \
     X(ERR_STALE, -22, 2, "the handle or pointer is stale, foreign or already given back")          \
-    X(ERR_BUSY, -23, 2, "still in use")
+    X(ERR_BUSY, -23, 2, "still in use")                                                            \
+    X(ERR_CONTRADICTION, -24, 1, "what is asked for contradicts itself")
 
 /** Outcome of a call; the texts are plim_status_text()'s. */
 typedef enum plim_status {

@@ -49,6 +49,13 @@ enum {
     PLIM_PORTS_PER_PROCESS_MAX = 64   /* listening ports of one process looked at */
 };
 
+/* plimsoll.conf. */
+enum {
+    PLIM_CONFIG_DOMAINS_MAX = 64, /* what one manager can have */
+    PLIM_CONFIG_SHARES_MAX = 256  /* pairs of lender and borrower: four for each domain */
+};
+#define PLIM_CONFIG_FILE_BYTES_MAX (256u << 10) /* 64 domains with every key: 20 KiB */
+
 /* Analyses. */
 #define PLIM_PATH_LENGTH_MAX 100000u    /* of paths beyond the shortest, which is always whole */
 #define PLIM_PATHS_WORK_MAX  (1u << 21) /* retainers one search looks at: a tenth of a second */

@@ -138,8 +138,10 @@ class Table(unittest.TestCase):
         self.assertEqual(codes | {"0", "1"}, said)
 
     def test_every_page_passes_mandoc(self):
-        pages = sorted(name for name in os.listdir(PAGES) if name.endswith(".1"))
-        self.assertEqual(pages, sorted(["plim.1"] + [f"plim-{row[0]}.1" for row in COMMANDS]))
+        verbs = ["plim.1"] + [f"plim-{row[0]}.1" for row in COMMANDS]
+        pages = sorted(name for name in os.listdir(PAGES) if name[-2:] in (".1", ".5", ".7"))
+        self.assertEqual([name for name in pages if name.endswith(".1")], sorted(verbs))
+        self.assertGreater(len(pages), len(verbs))
         for name in pages:
             done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning",
                                    os.path.join(PAGES, name)],
