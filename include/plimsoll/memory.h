@@ -106,6 +106,90 @@ typedef struct plim_origin {
     const char *site;       /**< where the level keeps it; else "" */
 } plim_origin;
 
+/**
+ * @brief     A block of at least @p bytes for this file's domain, aligned to 16, not cleared.
+ * @param[in] bytes  at least 1.
+ * @return    ended by plim_free(); NULL if refused, and then nothing has changed and
+ *            plim_refusal_last() says why.
+ * @note      Threads: any. Signals: refused where it interrupts an allocation of the same thread.
+ */
+#define plim_alloc(bytes) plim__alloc(PLIM__HERE, (bytes), PLIM__SITE)
+
+/**
+ * @brief     As plim_alloc(), for a domain of the caller's choice.
+ * @param[in] domain  any.
+ * @param[in] bytes   at least 1.
+ * @return    as plim_alloc().
+ * @note      Threads: any.
+ */
+#define plim_alloc_in(domain, bytes) plim__alloc_in((domain), (bytes), PLIM__SITE)
+
+/**
+ * @brief     A block as the request says: alignment, provider, lifetime, cleared or not.
+ * @param[in] request  not NULL; not kept.
+ * @return    as plim_alloc(); refused too where the provider asked for cannot serve it.
+ * @note      Threads: any.
+ */
+#define plim_alloc_as(request) plim__alloc_as(PLIM__HERE, (request), PLIM__SITE)
+
+/**
+ * @brief     Private: what plim_alloc() calls.
+ * @param[in] here   the file's own; its domain is filled in.
+ * @param[in] bytes  as asked.
+ * @param[in] site   "file:line" in static storage, or NULL.
+ * @return    as plim_alloc().
+ * @note      Threads: any.
+ */
+PLIM_API PLIM_NODISCARD void *plim__alloc(plim__here *here, size_t bytes, const char *site);
+
+/**
+ * @brief     Private: what plim_alloc_in() calls.
+ * @param[in] domain  any.
+ * @param[in] bytes   as asked.
+ * @param[in] site    as for plim__alloc().
+ * @return    as plim_alloc().
+ * @note      Threads: any.
+ */
+PLIM_API PLIM_NODISCARD void *plim__alloc_in(plim_domain domain, size_t bytes, const char *site);
+
+/**
+ * @brief     Private: what plim_alloc_as() calls.
+ * @param[in] here     as for plim__alloc().
+ * @param[in] request  not NULL.
+ * @param[in] site     where the request names none.
+ * @return    as plim_alloc().
+ * @note      Threads: any.
+ */
+PLIM_API PLIM_NODISCARD void *plim__alloc_as(plim__here *here, const plim_request *request,
+                                             const char *site);
+
+/**
+ * @brief     Makes a block larger or smaller, moving it if it must; the domain and, if it does not
+ *            move, the address stay. An alignment above 16 is kept only while it does not move.
+ * @param[in] block  one that is live; not NULL.
+ * @param[in] bytes  at least 1; the first min(old, new) bytes are kept.
+ * @return    the block, perhaps elsewhere; NULL if refused, and then the old one stands.
+ * @note      Threads: any; one at a time per block.
+ */
+PLIM_API PLIM_NODISCARD void *plim_resize(void *block, size_t bytes);
+
+/**
+ * @brief     Gives a block back, whoever allocated it and from whatever domain.
+ * @param[in] block  NULL is accepted. What no manager gave out is told to the panic hook, as far as
+ *                   the level sees it, and nothing changes.
+ * @note      Threads: any. Signals: as plim_alloc().
+ */
+PLIM_API void plim_free(void *block);
+
+/**
+ * @brief     Where a block came from.
+ * @param[in]  block       its beginning.
+ * @param[out] out_origin  set only on PLIM_OK.
+ * @retval PLIM_ERR_STALE  it is no block of any manager, as far as the level sees it.
+ * @note      Threads: any.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_origin_of(const void *block, plim_origin *out_origin);
+
 PLIM_DECLS_END
 
 #ifdef __cplusplus

@@ -27,10 +27,10 @@ enum {
 };
 
 enum {
-    PLIM__ALIGN = 16,            /* of every block */
-    PLIM__ALIGN_MAX = 2 << 20,   /* a huge page: beyond it nobody has asked yet */
-    PLIM__MANAGERS_MAX = 16,     /* looked through on a free whose manager is not the last one's */
-    PLIM__DOMAINS_MAX = 64,      /* of one manager */
+    PLIM__ALIGN = 16,          /* of every block */
+    PLIM__ALIGN_MAX = 2 << 20, /* a huge page: beyond it nobody has asked yet */
+    PLIM__MANAGERS_MAX = 16,   /* looked through on a free whose manager is not the last one's */
+    PLIM__DOMAINS_MAX = 64,    /* of one manager */
     PLIM__DOMAINS_DEFAULT = 16
 };
 

@@ -7,9 +7,9 @@
  *
  * S1  Every page is in exactly one run: taken, free, or (sealed) barred.
  * S2  No two free runs touch: giving back joins them.
- * S3  is_free is set at the first and the last page of a free run and nowhere else; `start` there is
- *     its first page. Of the run that ends the space only the first page is kept: nobody looks
- *     from behind it, and so its far end of the tables is never touched.
+ * S3  is_free is set at the first and the last page of a free run and nowhere else; `start` is
+ *     its first page there. Of the run that ends the space only the first page is kept: nobody
+ *     looks from behind it, and so its far end of the tables is never touched.
  * S4  A bin's bit is set exactly if its list has a run.
  * S5  held_pages counts the pages with PLIM__PAGE_HELD, free_held_pages those of them in free runs.
  * S6  Pages from `committed` on were never touched.
@@ -228,7 +228,7 @@ uint32_t plim__space_take(plim__space *space, uint32_t pages, uint32_t align_pag
     return place;
 }
 
-void plim__space_give(plim__space *space, uint32_t page, uint32_t pages)
+uint32_t plim__space_give(plim__space *space, uint32_t page, uint32_t pages)
 {
     PLIM_DCHECK(pages > 0 && page + pages <= space->page_count && !space->runs[page].is_free);
     plim__space_mark(space, page, pages, 0, 0);
@@ -244,6 +244,7 @@ void plim__space_give(plim__space *space, uint32_t page, uint32_t pages)
         end += after;
     }
     space_link(space, page, end - page);
+    return page;
 }
 
 bool plim__space_extend(plim__space *space, uint32_t page, uint32_t pages, uint32_t more)
@@ -269,7 +270,8 @@ void plim__space_mark(plim__space *space, uint32_t page, uint32_t pages, uint16_
 static uint32_t space_stretch(const plim__space *space, uint32_t page, uint32_t end)
 {
     uint32_t at = page + 1;
-    while (at < end && (space->flags[at] & PLIM__PAGE_HELD) == (space->flags[page] & PLIM__PAGE_HELD))
+    while (at < end &&
+           (space->flags[at] & PLIM__PAGE_HELD) == (space->flags[page] & PLIM__PAGE_HELD))
         at++;
     return at;
 }
@@ -298,6 +300,12 @@ static size_t space_trim_run(plim__space *space, uint32_t page)
         bytes += stretch;
     }
     return bytes;
+}
+
+size_t plim__space_trim_run(plim__space *space, uint32_t page)
+{
+    PLIM_DCHECK(space->runs[page].is_free && space->runs[page].start == page);
+    return space->is_sealed || !space->can_commit ? 0 : space_trim_run(space, page);
 }
 
 size_t plim__space_trim(plim__space *space)
@@ -355,8 +363,7 @@ uint32_t plim__space_longest(const plim__space *space)
 static const char *space_list_fault(const plim__space *space, unsigned bin, size_t *free_pages)
 {
     uint32_t before = PLIM__PAGE_NONE;
-    for (uint32_t page = space->bins[bin]; page != PLIM__PAGE_NONE;
-         page = space->runs[page].next) {
+    for (uint32_t page = space->bins[bin]; page != PLIM__PAGE_NONE; page = space->runs[page].next) {
         const plim__run *run = &space->runs[page];
         if (page >= space->page_count || run->pages > space->page_count - page)
             return "S1";

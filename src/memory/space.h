@@ -40,17 +40,17 @@ typedef struct plim__space {
     uintptr_t base;
     size_t bytes; /* page_count pages */
     uint32_t page_count;
-    uint32_t committed;      /* pages from the front that may be touched */
-    uint32_t touched;        /* pages from the front that ever were taken */
-    bool is_sealed;          /* no page becomes held any more */
-    bool can_commit;         /* the system's pages; else the caller's storage, all there at once */
-    uint16_t *info;          /* per page */
-    uint8_t *flags;          /* per page */
-    plim__run *runs;         /* per page */
-    void **records;          /* per page: of a slab's or large block's first, the verifier's */
+    uint32_t committed; /* pages from the front that may be touched */
+    uint32_t touched;   /* pages from the front that ever were taken */
+    bool is_sealed;     /* no page becomes held any more */
+    bool can_commit;    /* the system's pages; else the caller's storage, all there at once */
+    uint16_t *info;     /* per page */
+    uint8_t *flags;     /* per page */
+    plim__run *runs;    /* per page */
+    void **records;     /* per page: of a slab's or large block's first, the verifier's */
     size_t held_pages;
     size_t held_pages_max;
-    size_t free_held_pages;  /* held, and in no run */
+    size_t free_held_pages; /* held, and in no run */
     uint32_t bitmap[PLIM__SPACE_WORDS];
     uint32_t bins[PLIM__SPACE_BINS];
 } plim__space;
@@ -71,8 +71,8 @@ void plim__space_init(plim__space *space, void *tables, void *pages, size_t page
  */
 uint32_t plim__space_take(plim__space *space, uint32_t pages, uint32_t align_pages);
 
-/** Gives a run back; its info words are cleared. */
-void plim__space_give(plim__space *space, uint32_t page, uint32_t pages);
+/** Gives a run back, its info words cleared; the first page of the free run it is part of now. */
+uint32_t plim__space_give(plim__space *space, uint32_t page, uint32_t pages);
 
 /** Makes a taken run longer by what is free behind it; false if that is too little. */
 bool plim__space_extend(plim__space *space, uint32_t page, uint32_t pages, uint32_t more);
@@ -81,8 +81,11 @@ bool plim__space_extend(plim__space *space, uint32_t page, uint32_t pages, uint3
 void plim__space_mark(plim__space *space, uint32_t page, uint32_t pages, uint16_t first,
                       uint16_t rest);
 
-/** Gives the memory of free pages back to the system; bytes given. Nothing where sealed or fixed. */
+/** Gives the memory of free pages back to the system; bytes given. Not where sealed or fixed. */
 size_t plim__space_trim(plim__space *space);
+
+/** Does it for the free run that begins at the page. */
+size_t plim__space_trim_run(plim__space *space, uint32_t page);
 
 /** From here on only held pages are given out. */
 void plim__space_seal(plim__space *space);

@@ -32,8 +32,8 @@ bool plim__backing_decommit(void *range, size_t bytes);
 /** Bytes of memory this machine has; 0: unknown. */
 size_t plim__backing_machine_bytes(void);
 
-/** The C library's malloc and free, for the provider of that name; NULL where there is none. */
-void *plim__backing_libc_take(size_t bytes);
+/** The C library's memory, for the provider of that name; NULL where there is none. */
+void *plim__backing_libc_take(size_t bytes, bool zeroed);
 
 /** Gives back what plim__backing_libc_take() gave. */
 void plim__backing_libc_give(void *block);

@@ -4,7 +4,7 @@
  * @brief Contract: mutual exclusion in one word; all zero is open.
  *
  * Pre: not taken twice by one thread; held for a bounded number of steps. Post: what was written
- * before give is seen after the next take. Needs no start-up and no memory, so it works before main().
+ * before give is seen after the next take. Needs no start-up and no memory.
  */
 #ifndef PLIM_PLATFORM_LOCK_H
 #define PLIM_PLATFORM_LOCK_H

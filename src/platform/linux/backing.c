@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address space on Linux: PROT_NONE mappings, which count towards no limit of the system but that of
- * addresses; mprotect(2) commits, madvise(2) gives back.
+ * Address space on Linux: PROT_NONE mappings, which count towards no limit but that of addresses;
+ * mprotect(2) commits, madvise(2) gives back.
  */
 #define _GNU_SOURCE
 #include "platform/backing.h"
@@ -18,8 +18,7 @@ size_t plim__backing_page(void)
 
 void *plim__backing_reserve(size_t bytes)
 {
-    void *range =
-        mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *range = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return range == MAP_FAILED ? NULL : range;
 }
 
@@ -44,9 +43,10 @@ size_t plim__backing_machine_bytes(void)
     return pages > 0 ? (size_t)pages * plim__backing_page() : 0;
 }
 
-void *plim__backing_libc_take(size_t bytes)
+void *plim__backing_libc_take(size_t bytes, bool zeroed)
 {
-    return malloc(bytes); /* plim-tidy: allow banned: the provider of that name */
+    /* plim-tidy: allow banned: the provider of that name */
+    return zeroed ? calloc(1, bytes) : malloc(bytes);
 }
 
 void plim__backing_libc_give(void *block)

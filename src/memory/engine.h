@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file engine.h
+ * @brief The allocator's own state: the manager, and what serves each slot of the slot table.
+ *
+ * Who is charged is domain.h's: a slot's record there has the handle, the budget, the name. The
+ * engine keeps beside it, under the same slot number, whose pages the blocks lie on and the slabs
+ * they are cut from.
+ */
+#ifndef PLIM_MEMORY_ENGINE_H
+#define PLIM_MEMORY_ENGINE_H
+#include <plimsoll/manager.h>
+
+#include "memory/classes.h"
+#include "memory/domain.h"
+#include "memory/space.h"
+#include "platform/lock.h"
+
+enum { PLIM__MANAGER_MAGIC = 0x504c4d31, PLIM__NAME_BYTES = 32 };
+
+/** What serves one slot. Under the manager's lock. */
+typedef struct plim__central {
+    uint32_t rooms[PLIM__CLASS_CODES]; /* by class: the first slab with room, or PLIM__PAGE_NONE */
+    size_t charged_bytes;              /* blocks given out, as charged, threads' caches included */
+    size_t block_count;                /* how many those are */
+    size_t slab_bytes;                 /* whole pages behind the size classes */
+    size_t large_bytes;                /* of charged_bytes, in runs of their own */
+} plim__central;
+
+/** What the engine keeps of a slot; set before its domain is published. */
+typedef struct plim__slot {
+    plim_manager *manager; /* NULL: nobody's */
+    plim__central *central;
+    plim__count allocated; /* blocks ever, but for those still to be counted in threads' caches */
+} plim__slot;
+
+extern plim__slot plim__slots[PLIM__SLOTS];
+
+struct plim_manager {
+    uint32_t magic;
+    plim_verify verify;
+    plim_backing backing;
+    bool is_tight; /* so small that slack in slabs matters more than batches */
+    bool is_sealed;
+    char name[PLIM__NAME_BYTES];
+    size_t total_bytes;
+    plim__bank bank;
+    plim_panic_hook *panic;
+    void *panic_ctx;
+    plim__lock lock; /* over the space, all centrals, all below */
+    plim__space space;
+    uint32_t tables_slot; /* the slot of the manager's own records */
+    plim__central tables; /* and what serves it */
+    size_t base_bytes;    /* tables outside the space: this struct */
+    void *range;          /* the reservation, or the caller's storage */
+    size_t range_bytes;
+};
+
+/** The domain of a slot, live or not. */
+static inline plim__domain *plim__slot_domain(const plim__slot *slot)
+{
+    return plim__domain_slot((uint32_t)(slot - plim__slots));
+}
+
+/** What domain.c asks of the engine. */
+extern const plim__bank_engine plim__engine;
+
+/** Gives a manager's own records their slot number; false if none is left. */
+bool plim__slot_claim(plim_manager *manager);
+
+/** All slots of a manager are nobody's. */
+void plim__slots_clear(plim_manager *manager);
+
+/** Enters a manager among those whose addresses are known; false if there are too many. */
+bool plim__managers_add(plim_manager *manager);
+
+/** Takes it out again. */
+void plim__managers_remove(plim_manager *manager);
+
+/** The manager an address belongs to, or NULL. */
+plim_manager *plim__manager_of(const void *address);
+
+/** Memory for a manager's own records, zeroed, charged to no domain; NULL if there is none. */
+void *plim__tables_take(plim_manager *manager, size_t bytes);
+
+/** Gives it back. */
+void plim__tables_give(plim_manager *manager, void *block, size_t bytes);
+
+#endif

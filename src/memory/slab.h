@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file slab.h
+ * @brief Slabs: runs of pages cut into blocks of one class, for one slot. Under the manager's lock.
+ */
+#ifndef PLIM_MEMORY_SLAB_H
+#define PLIM_MEMORY_SLAB_H
+#include "memory/engine.h"
+
+/** Makes it empty. */
+void plim__central_init(plim__central *central);
+
+/**
+ * Takes up to `want` blocks of a class, linked through their first words, the last to NULL; how
+ * many, fewer only where no page is left for another slab. Budgets are the caller's.
+ */
+uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
+                         unsigned code, uint32_t want, void **out_list);
+
+/** Gives one block back to the slab that begins or goes on at `page`. */
+void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, uint32_t page,
+                     void *block);
+
+/** Gives back the pages of slabs that are kept though they are empty. */
+void plim__slab_sweep(plim_manager *manager, plim__central *central);
+
+/** Which block of its slab an address lies in, and where that block begins. */
+uint32_t plim__slab_index(const plim__space *space, unsigned code, uint32_t page,
+                          const void *address, void **out_block);
+
+#endif

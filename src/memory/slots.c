@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which managers the process has, and what the engine keeps beside each domain. Managers are read
+ * without a lock by whoever gives back a block; they are entered and removed under one.
+ */
+#include "memory/alloc.h"
+#include "memory/slab.h"
+
+plim__slot plim__slots[PLIM__SLOTS];
+static plim__lock slots_lock;
+static _Atomic(plim_manager *) slots_managers[PLIM__MANAGERS_MAX];
+
+_Static_assert(PLIM__SLOTS >= PLIM__SLOT_COUNT, "each domain's slot has its place");
+
+static plim_manager *slots_manager_of_bank(plim__bank *bank)
+{
+    return (plim_manager *)(void *)((char *)bank - offsetof(plim_manager, bank));
+}
+
+static bool slots_opened(plim__domain *domain)
+{
+    plim_manager *manager = slots_manager_of_bank(domain->bank);
+    plim__central *central = plim__tables_take(manager, sizeof *central);
+    if (central == NULL)
+        return false;
+    plim__central_init(central);
+    plim__slot *slot = &plim__slots[domain->slot];
+    plim__store_relaxed(&slot->allocated, 0);
+    plim__lock_take(&manager->lock);
+    slot->central = central;
+    slot->manager = manager;
+    plim__lock_give(&manager->lock);
+    return true;
+}
+
+static void slots_gone(plim__domain *domain)
+{
+    plim__slot *slot = &plim__slots[domain->slot];
+    plim_manager *manager = slot->manager;
+    plim__central *central = slot->central;
+    plim__lock_take(&manager->lock);
+    plim__slab_sweep(manager, central);
+    slot->manager = NULL;
+    slot->central = NULL;
+    plim__lock_give(&manager->lock);
+    plim__tables_give(manager, central, sizeof *central);
+}
+
+static void slots_figures(plim__domain *domain, plim_domain_stats *stats)
+{
+    plim__slot *slot = &plim__slots[domain->slot];
+    plim_manager *manager = slot->manager;
+    plim__lock_take(&manager->lock);
+    stats->allocation_count += slot->central->block_count;
+    stats->allocation_total += plim__load_relaxed(&slot->allocated);
+    plim__lock_give(&manager->lock);
+}
+
+static void *slots_resize(void *ctx, void *block, size_t old_bytes, size_t new_bytes)
+{
+    (void)old_bytes;
+    if (block == NULL)
+        return new_bytes == 0 ? NULL
+                              : plim__take(plim__domain_handle(ctx), new_bytes, 0, false, NULL);
+    if (new_bytes == 0) {
+        plim__give(block, NULL);
+        return NULL;
+    }
+    return plim__resize(block, new_bytes, NULL);
+}
+
+const plim__bank_engine plim__engine = {
+    .figures = slots_figures,
+    .opened = slots_opened,
+    .gone = slots_gone,
+    .resize = slots_resize,
+};
+
+bool plim__slot_claim(plim_manager *manager)
+{
+    manager->tables_slot = plim__slot_reserve();
+    if (manager->tables_slot == 0)
+        return false;
+    plim__slots[manager->tables_slot].manager = manager;
+    plim__slots[manager->tables_slot].central = &manager->tables;
+    return true;
+}
+
+void plim__slots_clear(plim_manager *manager)
+{
+    plim__slots[manager->tables_slot].manager = NULL;
+    plim__slot_release(manager->tables_slot);
+}
+
+bool plim__managers_add(plim_manager *manager)
+{
+    plim__lock_take(&slots_lock);
+    bool is_added = false;
+    for (unsigned i = 0; i < PLIM__MANAGERS_MAX && !is_added; i++)
+        if (plim__load(&slots_managers[i]) == NULL) {
+            plim__store(&slots_managers[i], manager);
+            is_added = true;
+        }
+    plim__lock_give(&slots_lock);
+    return is_added;
+}
+
+void plim__managers_remove(plim_manager *manager)
+{
+    plim__lock_take(&slots_lock);
+    for (unsigned i = 0; i < PLIM__MANAGERS_MAX; i++)
+        if (plim__load(&slots_managers[i]) == manager)
+            plim__store(&slots_managers[i], NULL);
+    plim__lock_give(&slots_lock);
+}
+
+plim_manager *plim__manager_of(const void *address)
+{
+    for (unsigned i = 0; i < PLIM__MANAGERS_MAX; i++) {
+        plim_manager *manager = plim__load(&slots_managers[i]);
+        if (manager != NULL && plim__space_has(&manager->space, address))
+            return manager;
+    }
+    return NULL;
+}
