@@ -11,6 +11,9 @@ void board_write(const char *text, size_t bytes);
 /** Ends the program; on a board that cannot, waits for ever. */
 _Noreturn void board_exit(int code);
 
+/** Bytes of stack that were ever used; 0 where nobody counts. */
+size_t board_stack_used(void);
+
 /** Holds interrupts back; gives what board_unmask() is to restore. */
 uint32_t board_mask(void);
 

@@ -18,10 +18,6 @@
 #include "memory/budget.h"
 #include "memory/sites.h"
 
-/** Slots of the process: one byte in a page's info and in a handle. Slot 0 is never a domain. */
-#ifndef PLIM__SLOT_COUNT
-#define PLIM__SLOT_COUNT 256u
-#endif
 /** Domains one manager may have. */
 #define PLIM__BANK_DOMAINS_MAX 64u
 /** Levels below a manager's total. */
@@ -56,7 +52,7 @@ typedef struct plim__share {
 
 /** One record of the slot table. Fields without atomics are set before `id` is published. */
 typedef struct plim__domain {
-    _Alignas(64) plim__budget budget;
+    _Alignas(PLIM__LINE_BYTES) plim__budget budget;
     _Atomic uint32_t id; /* the handle while live, 0 while not: liveness has no other word */
     uint32_t slot;       /* own index in the table */
     uint32_t index;      /* in the bank: 0 ... domain_max - 1 */
@@ -68,7 +64,7 @@ typedef struct plim__domain {
     size_t request_max_bytes;
     plim_priority priority;
     bool is_shared; /* no limit of its own: charges the total */
-    _Alignas(64) plim__count refusals;
+    _Alignas(PLIM__LINE_BYTES) plim__count refusals;
     plim__count refused_bytes; /* since the rebalancer's last step: the largest single one */
     size_t usual_bytes;        /* the rebalancer's own: a decaying maximum of what was charged */
     uint32_t quiet_steps;      /* the rebalancer's own: steps since it was last refused */

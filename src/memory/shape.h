@@ -8,10 +8,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A page: what a slab and a large block are made of. 12 is the hardware's on every hosted system,
-   so that a page given back to us can be given back to it. A bare build takes 8 to 10. */
+/* PAGE_SHIFT   A page: what a slab and a large block are made of. 12 is the hardware's on every
+                hosted system, so that a page given back to us can be given back to it.
+   SLOT_COUNT   Domains of one process at a time, and one per manager for its own records; slot 0 is
+                nobody's. A byte in a handle and in a page's info word.
+   SITES_MAX    Rows of refusals by place in the code; the rest is counted in one sum.
+   SPACE_LOG2   Pages of one space, at most, as a power of two: what bins for free runs cover.
+   LINE_BYTES   Words that threads fight over lie so far apart. */
+#ifdef PLIM_BARE
 #ifndef PLIM__PAGE_SHIFT
-#define PLIM__PAGE_SHIFT 12
+#define PLIM__PAGE_SHIFT 9
+#endif
+#define PLIM__SLOT_COUNT   16u
+#define PLIM__SITES_MAX    8u
+#define PLIM__SPACE_LOG2   12
+#define PLIM__LINE_BYTES   8
+#define PLIM__MANAGERS_MAX 2
+#else
+#define PLIM__PAGE_SHIFT   12
+#define PLIM__SLOT_COUNT   256u
+#define PLIM__SITES_MAX    64u
+#define PLIM__SPACE_LOG2   32
+#define PLIM__LINE_BYTES   64
+#define PLIM__MANAGERS_MAX 16 /* looked through on a free whose manager is not the last one's */
 #endif
 #define PLIM__PAGE_BYTES ((size_t)1 << PLIM__PAGE_SHIFT)
 
@@ -22,14 +41,12 @@ enum {
     PLIM__CLASS_CODES = 1 << PLIM__CLASS_BITS,
     PLIM__CLASS_INNER = 62, /* a page of a large block that is not its first */
     PLIM__CLASS_LARGE = 63, /* the first page of a large block */
-    PLIM__SLOT_BITS = 8,
-    PLIM__SLOTS = 1 << PLIM__SLOT_BITS /* domains of one process at a time; slot 0 is nobody's */
+    PLIM__SLOTS = (int)PLIM__SLOT_COUNT
 };
 
 enum {
     PLIM__ALIGN = 16,          /* of every block */
     PLIM__ALIGN_MAX = 2 << 20, /* a huge page: beyond it nobody has asked yet */
-    PLIM__MANAGERS_MAX = 16,   /* looked through on a free whose manager is not the last one's */
     PLIM__DOMAINS_MAX = 64,    /* of one manager */
     PLIM__DOMAINS_DEFAULT = 16
 };

@@ -8,9 +8,7 @@
 #include <plimsoll/domain.h>
 
 #include "memory/atomic.h"
-
-/** Rows; a program that is refused at more places than this counts the rest in one sum. */
-#define PLIM__SITES_MAX 64u
+#include "memory/shape.h"
 
 /** One row; read only while state is 2. Two threads that make the same row at once leave two. */
 typedef struct plim__site {

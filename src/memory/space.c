@@ -365,7 +365,7 @@ static const char *space_list_fault(const plim__space *space, unsigned bin, size
     uint32_t before = PLIM__PAGE_NONE;
     for (uint32_t page = space->bins[bin]; page != PLIM__PAGE_NONE; page = space->runs[page].next) {
         const plim__run *run = &space->runs[page];
-        if (page >= space->page_count || run->pages > space->page_count - page)
+        if (page >= space->page_count || run->pages == 0 || run->pages > space->page_count - page)
             return "S1";
         uint32_t end = page + run->pages;
         if (!run->is_free || run->start != page || run->prev != before ||

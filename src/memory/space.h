@@ -14,7 +14,8 @@
 #define PLIM__PAGE_NONE UINT32_MAX
 
 enum {
-    PLIM__SPACE_BINS = 16 + 28 * 8, /* free runs by pages: exact to 15, then eight to a doubling */
+    /* free runs by pages: exact to 15, then eight to a doubling */
+    PLIM__SPACE_BINS = 16 + (PLIM__SPACE_LOG2 - 4) * 8,
     PLIM__SPACE_WORDS = (PLIM__SPACE_BINS + 31) / 32
 };
 

@@ -15,6 +15,11 @@ _Noreturn void board_exit(int code)
     exit(code);
 }
 
+size_t board_stack_used(void)
+{
+    return 0;
+}
+
 uint32_t board_mask(void)
 {
     return 0;

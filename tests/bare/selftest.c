@@ -7,6 +7,8 @@
  */
 #include <plimsoll/bare.h>
 #include <plimsoll/error.h>
+#include <plimsoll/memory.h>
+#include <plimsoll/pool.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +23,14 @@
 #define PLIM_PLANT 0
 #endif
 
+enum { DOMAINS = 4 };
+#define BLOCK_BYTES 48u
+
+/* What the manager of each case stands on: 24 KiB on the board. */
+static unsigned char storage[6 * 1024 * sizeof(void *)];
+static const plim_domain NOBODY;
 static unsigned fault_count;
+static unsigned panic_count;
 
 PLIM_PRINTF(1, 2)
 static void say(const char *format, ...)
@@ -52,6 +61,13 @@ static void on_failed(const char *file, int line, const char *text)
     board_exit(2);
 }
 
+static void on_panic(void *ctx, const plim_panic *panic)
+{
+    (void)ctx;
+    panic_count++;
+    EXPECT(panic->invariant[0] != '\0' && panic->what[0] != '\0');
+}
+
 static void errors_have_their_sentence(void)
 {
     plim_error err = {0};
@@ -59,6 +75,260 @@ static void errors_have_their_sentence(void)
                           1ULL << 40, 7u) == PLIM_ERR_BUDGET);
     EXPECT(plim__text_equal(err.what, "net: 1 of 1099511627776 bytes, 7%"));
     EXPECT(plim__text_equal(plim_status_name(err.status), "ERR_BUDGET"));
+}
+
+/* A manager on the storage, anew for each case. */
+static plim_manager *manager_open(plim_verify verify, size_t total_bytes)
+{
+    plim_manager_options options = {
+        .struct_bytes = sizeof options,
+        .domain_count_max = DOMAINS,
+        .total_bytes = total_bytes,
+        .backing = PLIM_BACKING_FIXED,
+        .verify = verify,
+        .storage = storage,
+        .storage_bytes = sizeof storage,
+        .panic = on_panic,
+    };
+    plim_manager *manager = NULL;
+    plim_error err = {0};
+    if (plim_manager_create(&options, &manager, &err) != PLIM_OK) {
+        say("  no manager: %s\nVERDICT failed\n", err.what);
+        board_exit(2);
+    }
+    panic_count = 0;
+    return manager;
+}
+
+static plim_domain domain_open(plim_manager *manager, const char *name, size_t limit_bytes,
+                               plim_domain parent)
+{
+    plim_domain_options options = {
+        .struct_bytes = sizeof options, .limit_bytes = limit_bytes, .parent = parent};
+    plim_domain domain = {0};
+    plim_error err = {0};
+    if (plim_domain_create(manager, name, &options, &domain, &err) != PLIM_OK) {
+        fault_count++;
+        say("  no domain %s: %s\n", name, err.what);
+    }
+    return domain;
+}
+
+static plim_domain_stats figures(plim_domain domain)
+{
+    plim_domain_stats stats = {0};
+    EXPECT(plim_domain_stats_read(domain, &stats) == PLIM_OK);
+    return stats;
+}
+
+/* Everything adds up and every invariant holds. */
+static void expect_sound(plim_manager *manager)
+{
+    plim_manager_stats stats;
+    plim_manager_stats_read(manager, &stats);
+    EXPECT(stats.held_bytes == stats.used_bytes + stats.cached_bytes + stats.slack_bytes +
+                                   stats.free_bytes + stats.tables_bytes);
+    plim_error err = {0};
+    if (plim_manager_verify(manager, &err) != PLIM_OK) {
+        fault_count++;
+        say("  %s\n", err.what);
+    }
+}
+
+static void a_manager_and_four_domains_take_little(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    static const char *const NAMES[DOMAINS] = {"net", "log", "ui", "app"};
+    for (unsigned i = 0; i < DOMAINS; i++)
+        (void)domain_open(manager, NAMES[i], 512, NOBODY);
+    plim_manager_stats stats;
+    plim_manager_stats_read(manager, &stats);
+    say("  tables %u bytes of %u, total %u\n", (unsigned)stats.tables_bytes,
+        (unsigned)sizeof storage, (unsigned)stats.total_bytes);
+    EXPECT(stats.tables_bytes < sizeof storage / 2);
+    expect_sound(manager);
+    plim_manager_destroy(&manager);
+}
+
+static void a_request_beyond_the_budget_is_refused_and_changes_nothing(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    plim_domain net = domain_open(manager, "net", 1024, NOBODY);
+    void *first = plim_alloc_in(net, 512);
+    EXPECT(first != NULL);
+    memset(first, 0xab, 512);
+    plim_domain_stats before = figures(net);
+    EXPECT(before.used_bytes >= 512);
+    EXPECT(plim_alloc_in(net, 1024) == NULL);
+    plim_refusal refusal = plim_refusal_last();
+    EXPECT(refusal.reason == PLIM_REFUSAL_BUDGET);
+    EXPECT(refusal.left_bytes == 1024 - (size_t)before.used_bytes);
+    plim_domain_stats after = figures(net);
+    EXPECT(after.refusal_count == before.refusal_count + 1);
+    after.refusal_count = before.refusal_count;
+    EXPECT(memcmp(&before, &after, sizeof before) == 0);
+    EXPECT(plim_alloc_in(net, 0) == NULL);
+    EXPECT(plim_refusal_last().reason == PLIM_REFUSAL_REQUEST);
+    EXPECT(plim_alloc_in(net, SIZE_MAX) == NULL);
+    EXPECT(plim_refusal_last().reason == PLIM_REFUSAL_REQUEST);
+    plim_free(first);
+    expect_sound(manager);
+    plim_manager_destroy(&manager);
+}
+
+static void limits_come_out_of_the_parent(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    plim_domain service = domain_open(manager, "service", 2048, NOBODY);
+    plim_domain plugin = domain_open(manager, "plugin", 1536, service);
+    plim_domain_options options = {
+        .struct_bytes = sizeof options, .limit_bytes = 1024, .parent = service};
+    plim_domain none = {0};
+    plim_error err = {0};
+    EXPECT(plim_domain_create(manager, "more", &options, &none, &err) == PLIM_ERR_BUDGET);
+    EXPECT(plim_alloc_in(service, 1024) == NULL);
+    void *block = plim_alloc_in(plugin, 1024);
+    EXPECT(block != NULL);
+    EXPECT(plim_domain_destroy(plugin, &err) == PLIM_ERR_BUSY);
+    plim_free(block);
+    (void)plim_manager_trim(manager);
+    EXPECT(plim_domain_destroy(plugin, NULL) == PLIM_OK);
+    EXPECT(plim_alloc_in(plugin, 16) == NULL);
+    EXPECT(plim_refusal_last().reason == PLIM_REFUSAL_DOMAIN);
+    block = plim_alloc_in(service, 1024);
+    EXPECT(block != NULL);
+    plim_free(block);
+    expect_sound(manager);
+    plim_manager_destroy(&manager);
+}
+
+static void headroom_is_lent_and_comes_home(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    plim_domain net = domain_open(manager, "net", 1024, NOBODY);
+    plim_domain log = domain_open(manager, "log", 1024, NOBODY);
+    EXPECT(plim_domain_lend(net, log, 512, NULL) == PLIM_ERR_ACCESS);
+    EXPECT(plim_domain_share_set(net, log, 768) == PLIM_OK);
+    EXPECT(plim_alloc_in(log, 1536) == NULL);
+    EXPECT(plim_domain_lend(net, log, 768, NULL) == PLIM_OK);
+    EXPECT(figures(net).limit_bytes == 256 && figures(log).limit_bytes == 1792);
+    void *block = plim_alloc_in(log, 1536);
+    EXPECT(block != NULL);
+    size_t home = 0;
+    EXPECT(plim_domain_repay(net, log, SIZE_MAX, &home) == PLIM_OK);
+    EXPECT(home == 1792 - (size_t)figures(log).used_bytes - (size_t)figures(log).cached_bytes);
+    plim_free(block);
+    (void)plim_manager_trim(manager);
+    size_t rest = 0;
+    EXPECT(plim_domain_repay(net, log, SIZE_MAX, &rest) == PLIM_OK);
+    EXPECT(home + rest == 768);
+    EXPECT(figures(net).limit_bytes == 1024 && figures(log).limit_bytes == 1024);
+    expect_sound(manager);
+    plim_manager_destroy(&manager);
+}
+
+/* All blocks that the storage holds, each written over; then all of them back. */
+static void the_storage_ends_in_a_refusal_and_all_of_it_comes_back(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    plim_manager_stats stats;
+    plim_manager_stats_read(manager, &stats);
+    plim_domain app = domain_open(manager, "app", (size_t)stats.unassigned_bytes, NOBODY);
+    unsigned counts[2] = {0, 0};
+    for (unsigned round = 0; round < 2; round++) {
+        void **last = NULL;
+        for (;;) {
+            void **block = plim_alloc_in(app, BLOCK_BYTES);
+            if (block == NULL)
+                break;
+            memset(block, 0xcd, BLOCK_BYTES);
+            *block = (void *)last;
+            last = block;
+            counts[round]++;
+        }
+        plim_refusal_reason reason = plim_refusal_last().reason;
+        EXPECT(reason == PLIM_REFUSAL_BUDGET || reason == PLIM_REFUSAL_PAGES);
+        expect_sound(manager);
+        while (last != NULL) {
+            void **next = *last;
+            plim_free((void *)last);
+            last = next;
+        }
+        (void)plim_manager_trim(manager);
+        EXPECT(figures(app).used_bytes == 0);
+    }
+    EXPECT(counts[0] == counts[1] && counts[0] > 0);
+    say("  %u blocks of %u bytes in %u bytes of storage\n", counts[0], BLOCK_BYTES,
+        (unsigned)sizeof storage);
+    plim_manager_destroy(&manager);
+}
+
+static void sealed_nothing_new_is_taken(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    plim_domain app = domain_open(manager, "app", 4096, NOBODY);
+    void *block = plim_alloc_in(app, 64);
+    EXPECT(block != NULL);
+    EXPECT(plim_manager_seal(manager, 0) == PLIM_OK);
+    plim_free(block);
+    void *again = plim_alloc_in(app, 64);
+    EXPECT(again != NULL);
+    EXPECT(plim_alloc_in(app, 2048) == NULL);
+    EXPECT(plim_refusal_last().reason == PLIM_REFUSAL_SEALED);
+    plim_free(again);
+    expect_sound(manager);
+    plim_manager_destroy(&manager);
+}
+
+static void blocks_grow_and_shrink(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    plim_domain app = domain_open(manager, "app", 4096, NOBODY);
+    unsigned char *block = plim_alloc_in(app, 24);
+    EXPECT(block != NULL);
+    memset(block, 0x5a, 24);
+    block = plim_resize(block, 1000);
+    EXPECT(block != NULL && block[0] == 0x5a && block[23] == 0x5a);
+    EXPECT(plim_resize(block, 100000) == NULL);
+    EXPECT(plim_refusal_last().reason == PLIM_REFUSAL_BUDGET);
+    block = plim_resize(block, 20);
+    EXPECT(block != NULL && block[19] == 0x5a);
+    plim_free(block);
+    expect_sound(manager);
+    plim_manager_destroy(&manager);
+}
+
+static void pools_stand_on_a_domain(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    plim_domain scene = domain_open(manager, "scene", 8192, NOBODY);
+    plim_pool_options options = {
+        .struct_bytes = sizeof options,
+        .slot_count = 4,
+        .name = "points",
+        .format = PLIM_FORMAT_F32,
+        .element_count_max = 100,
+        .allocator = plim_domain_allocator(scene),
+    };
+    plim_pool *pool = NULL;
+    plim_error err = {0};
+    EXPECT(plim_pool_create(&options, &pool, &err) == PLIM_OK);
+    if (pool == NULL) {
+        say("  %s\n", err.what);
+    } else {
+        plim_buffer buffers[5];
+        for (unsigned i = 0; i < 4; i++)
+            EXPECT(plim_pool_acquire(pool, 100, &buffers[i], NULL) == PLIM_OK);
+        EXPECT(plim_pool_acquire(pool, 100, &buffers[4], NULL) == PLIM_ERR_BUDGET);
+        EXPECT(plim_pool_acquire(pool, 101, &buffers[4], NULL) == PLIM_ERR_LIMIT);
+        EXPECT(plim_pool_release(pool, buffers[1].slot, NULL) == PLIM_OK);
+        EXPECT(plim_pool_release(pool, buffers[1].slot, NULL) == PLIM_ERR_STALE);
+        EXPECT(plim_pool_release_all(pool) == 3);
+        plim_pool_destroy(&pool);
+    }
+    (void)plim_manager_trim(manager);
+    EXPECT(figures(scene).used_bytes == 0);
+    plim_manager_destroy(&manager);
 }
 
 static void a_planted_fault_shows(void)
@@ -81,6 +351,14 @@ typedef struct self_test_case {
 
 static const self_test_case CASES[] = {
     CASE(errors_have_their_sentence),
+    CASE(a_manager_and_four_domains_take_little),
+    CASE(a_request_beyond_the_budget_is_refused_and_changes_nothing),
+    CASE(limits_come_out_of_the_parent),
+    CASE(headroom_is_lent_and_comes_home),
+    CASE(the_storage_ends_in_a_refusal_and_all_of_it_comes_back),
+    CASE(sealed_nothing_new_is_taken),
+    CASE(blocks_grow_and_shrink),
+    CASE(pools_stand_on_a_domain),
     CASE(a_planted_fault_shows),
 };
 
@@ -96,6 +374,7 @@ int main(void)
         failed += fault_count != before;
         say("%s %s\n", fault_count == before ? "ok    " : "FAILED", CASES[i].name);
     }
+    say("stack %u bytes at most\n", (unsigned)board_stack_used());
     say("VERDICT %u passed, %u failed\n", count - failed, failed);
     return failed == 0 ? 0 : 1;
 }

@@ -9,7 +9,9 @@
 enum {
     UART_STATE_FULL = 1,
     UART_CONTROL_SEND = 1,
-    UART_DIVISOR = 16, /* the least the port takes */
+    UART_DIVISOR = 16,        /* the least the port takes */
+    STACK_PAINT = 0x5ca1ab1e, /* what stack that was never used holds */
+    STACK_MARGIN = 16,        /* words below the stack pointer that board_reset() leaves alone */
     SEMIHOSTING_EXIT_EXTENDED = 0x20,
     SEMIHOSTING_APPLICATION_EXIT = 0x20026
 };
@@ -26,7 +28,7 @@ typedef struct board_uart {
 
 /* Made by link.ld. */
 extern uint32_t board_data_from[], board_data[], board_data_end[], board_bss[], board_bss_end[];
-extern uint32_t board_stack_end[];
+extern uint32_t board_stack[], board_stack_end[];
 
 void board_reset(void);
 void board_fault(void);
@@ -62,8 +64,19 @@ void board_unmask(uint32_t state)
     __asm__ volatile("msr primask, %0" ::"r"(state) : "memory");
 }
 
+size_t board_stack_used(void)
+{
+    const uint32_t *word = board_stack;
+    while (word < board_stack_end && *word == STACK_PAINT)
+        word++;
+    return (size_t)((const char *)board_stack_end - (const char *)word);
+}
+
 void board_reset(void)
 {
+    uint32_t *top = (uint32_t *)__builtin_frame_address(0) - STACK_MARGIN;
+    for (uint32_t *word = board_stack; word < top; word++)
+        *word = STACK_PAINT;
     const uint32_t *from = board_data_from;
     for (uint32_t *to = board_data; to < board_data_end; to++, from++)
         *to = *from;
