@@ -21,7 +21,8 @@
  * one element per slot and PLIM_POISON_NONE, so that contents stay; and a table of a size known at
  * the start is a pool of one slot.
  * Starts of a pool's buffers are apart by an odd number of cache lines, so that a loop over many of
- * them does not meet itself in one cache set. Cost: acquire and release O(1), about 2 ns the pair.
+ * them does not meet itself in one cache set. Cost: acquire and release O(1); the plain
+ * acquire (RESERVED, below level standard) is inline and keeps no site.
  * Thread-safety: one owner thread per pool at a time.
  * @see docs/internals/pools.md, docs/invariants.md (P, H)
  */
@@ -176,7 +177,8 @@ PLIM_API void plim_pool_destroy(plim_pool **pool);
  * @param[out]    out_buffer     set only on PLIM_OK.
  * @param[in,out] err            may be NULL.
  * @retval PLIM_ERR_LIMIT     above element_count_max: the sentence has both numbers.
- * @retval PLIM_ERR_BUDGET    all slots are in use: says how many, and who holds the oldest.
+ * @retval PLIM_ERR_BUDGET    all slots are in use: says how many, and from level standard on who
+ *                            holds the oldest.
  * @retval PLIM_ERR_NO_MEMORY LAZY and EMULATED alone: the allocator refused.
  * @retval PLIM_ERR_INTERNAL  level full: the slot was written to after its release, or its guard
  *                            is damaged, and the panic hook returned.
@@ -187,9 +189,51 @@ PLIM_API PLIM_NODISCARD plim_status plim_pool_acquire_at(plim_pool *pool, size_t
                                                          const char *site, plim_buffer *out_buffer,
                                                          plim_error *err);
 
+/** Private: where a slot's elements are, and what its handles are told from older ones by. */
+typedef struct plim__pool_place {
+    unsigned char *data;
+    uint64_t generation; /* the serial of its handle, less the pool's epoch */
+} plim__pool_place;
+
+/** Private: the beginning of every pool, so that the plain case of acquire needs no call. */
+typedef struct plim__pool_head {
+    uint64_t *open;           /* the first word of free flags that is not known to be 0 */
+    plim__pool_place *places; /* of the slots of that word */
+    uint64_t epoch;           /* how many times all were released */
+    size_t fast_end;          /* element counts below this are the plain case; 0: nothing is */
+    uint32_t first;           /* index of the first slot of that word */
+    uint32_t tag;             /* of the pool, in its handles */
+} plim__pool_head;
+
+/* Private: plim_pool_acquire(). What is not the plain case goes to plim_pool_acquire_at(), with a
+   buffer of its own: so the caller's can live in registers. */
+static inline plim_status plim__pool_acquire(plim_pool *pool, size_t element_count,
+                                             const char *site, plim_buffer *out_buffer,
+                                             plim_error *err)
+{
+    plim__pool_head *head = (plim__pool_head *)(void *)pool;
+    uint64_t open = *head->open;
+    if (open != 0 && element_count < head->fast_end) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(open);
+        const plim__pool_place *place = &head->places[bit];
+        *head->open = open & (open - 1);
+        out_buffer->data = place->data;
+        out_buffer->slot.serial = place->generation + head->epoch;
+        out_buffer->slot.index = head->first + bit;
+        out_buffer->slot.pool = head->tag;
+        out_buffer->element_count = element_count;
+        return PLIM_OK;
+    }
+    plim_buffer taken;
+    plim_status status = plim_pool_acquire_at(pool, element_count, site, &taken, err);
+    if (status == PLIM_OK)
+        *out_buffer = taken;
+    return status;
+}
+
 /** plim_pool_acquire_at() with this line as the site. */
 #define plim_pool_acquire(pool, element_count, out_buffer, err)                                    \
-    plim_pool_acquire_at((pool), (element_count), PLIM__SITE, (out_buffer), (err))
+    plim__pool_acquire((pool), (element_count), PLIM__SITE, (out_buffer), (err))
 
 /**
  * @brief         Gives a slot back, pinned or not.
@@ -213,12 +257,19 @@ PLIM_API uint32_t plim_pool_release_all(plim_pool *pool);
 
 /**
  * @brief         Keeps a slot over release_all and the ends of frames, until unpin or release.
+ *                plim_pool_pin() is this, with the place where it stands.
  * @param[in,out] pool  not NULL.
  * @param[in]     slot  any; one that is pinned stays so.
+ * @param[in]     site  "file:line" in static storage; NULL: unknown. Below level standard it is what
+ *                      the slot is known by; from there on, the acquire's is.
  * @retval PLIM_ERR_STALE not a slot of this pool, or already released.
  * @note          Threads: the owner.
  */
-PLIM_API PLIM_NODISCARD plim_status plim_pool_pin(plim_pool *pool, plim_slot slot);
+PLIM_API PLIM_NODISCARD plim_status plim_pool_pin_at(plim_pool *pool, plim_slot slot,
+                                                     const char *site);
+
+/** plim_pool_pin_at() with this line as the site. */
+#define plim_pool_pin(pool, slot) plim_pool_pin_at((pool), (slot), PLIM__SITE)
 
 /**
  * @brief         Lets a slot go with the others again.

@@ -114,19 +114,13 @@ static void fingerprint_copy_site(char out[PLIM_FINGERPRINT_SITE_BYTES], const c
     out[length - skip] = '\0';
 }
 
-/* Flags, pins, and what the last frame took in which order: not absolute serials, which always
-   grow. */
+/* Flags, pins, and how many slots the last frame took: not serials, which only ever rise. */
 static uint64_t fingerprint_pool_state(const plim_pool *pool)
 {
-    uint64_t hash = fingerprint_fnv_start;
+    uint64_t hash = fingerprint_hash_number(fingerprint_fnv_start, pool->frame_acquired);
     for (uint32_t w = 0; w < pool->word_count; w++) {
         hash = fingerprint_hash_number(hash, plim__pool_used_word(pool, w));
         hash = fingerprint_hash_number(hash, pool->pinned[w]);
-    }
-    for (uint32_t i = 0; i < pool->slot_count; i++) {
-        uint64_t serial = pool->slots[i].serial;
-        if (serial > pool->frame_serial)
-            hash = fingerprint_hash_number(hash, (serial - pool->frame_serial) << 16 | i);
     }
     return hash;
 }

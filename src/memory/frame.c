@@ -19,8 +19,8 @@ enum { FRAME_MAGIC = 0x0f7a3e55 };
 
 typedef struct frame_pool {
     plim_pool *pool;
-    uint64_t serial;   /* at begin */
     uint64_t released; /* at begin */
+    uint32_t in_use;   /* at begin */
 } frame_pool;
 
 struct plim_frame {
@@ -34,7 +34,7 @@ struct plim_frame {
     void *hook_ctx;
     const plim_allocator *allocator;
     plim_frame_stats sum;
-    plim_frame_stats now; /* of the frame that is open */
+    uint64_t event_count; /* of the frame that is open */
     frame_pool pools[];
 };
 
@@ -50,7 +50,7 @@ static void frame_tell(plim_frame *frame, plim_frame_event event)
         return;
     if (event.site == NULL)
         event.site = "";
-    frame->now.event_count++;
+    frame->event_count++;
     if (frame->hook != NULL)
         frame->hook(frame->hook_ctx, &event);
 }
@@ -58,13 +58,15 @@ static void frame_tell(plim_frame *frame, plim_frame_event event)
 static void frame_tell_slot(plim_frame *frame, const plim_pool *pool, uint32_t index,
                             plim_frame_event_kind kind)
 {
-    const plim__pool_slot *slot = &pool->slots[index];
+    plim_pool_holder holder;
+    if (!plim_pool_holder_read(pool, index, &holder))
+        return;
     frame_tell(frame, (plim_frame_event){
                           .kind = kind,
-                          .site = slot->site,
+                          .site = holder.site,
                           .owner = pool->name,
                           .count = 1,
-                          .bytes = (uint64_t)slot->element_count * pool->element_bytes,
+                          .bytes = (uint64_t)holder.element_count * pool->element_bytes,
                       });
 }
 
@@ -85,27 +87,29 @@ static void frame_tell_kept(plim_frame *frame, const plim_pool *pool)
     for (uint32_t w = 0; w < pool->word_count; w++) {
         for (uint64_t kept = pool->temporary[w]; kept != 0; kept &= kept - 1) {
             uint32_t index = w * PLIM__POOL_WORD_BITS + (uint32_t)__builtin_ctzll(kept);
-            uint64_t age = frame->sum.frame_count + 1 - pool->slots[index].pinned_frame;
+            uint64_t age = frame->sum.frame_count + 1 - pool->notes[index].pinned_frame;
             if (age == frame->pin_frames_max)
                 frame_tell_slot(frame, pool, index, PLIM_FRAME_KEPT);
         }
     }
 }
 
-static void frame_end_pool(plim_frame *frame, frame_pool *entry)
+static void frame_end_pool(plim_frame *frame, frame_pool *entry, plim_frame_stats *now)
 {
     plim_pool *pool = entry->pool;
-    plim_frame_stats *now = &frame->now;
     if (frame->strict)
         frame_tell_left(frame, pool);
-    frame_tell_kept(frame, pool);
+    if (pool->pinned_count > 0)
+        frame_tell_kept(frame, pool);
     uint64_t released = pool->released_total - entry->released;
-    uint32_t collected = plim_pool_release_all(pool);
-    now->acquired += pool->serial - entry->serial;
+    uint32_t collected = plim__pool_release_loose(pool);
+    uint64_t acquired = released + collected + pool->pinned_count - entry->in_use; /* P7 */
+    pool->frame_acquired = acquired;
+    pool->frame_number = 0;
+    now->acquired += acquired;
     now->released += released;
     now->collected += collected;
-    now->pinned += plim__pool_in_use(pool); /* P7: nothing else is left */
-    pool->frame_number = 0;
+    now->pinned += pool->pinned_count;
 }
 
 plim_status plim_frame_begin(plim_frame *frame, const char *site)
@@ -116,21 +120,18 @@ plim_status plim_frame_begin(plim_frame *frame, const char *site)
                               .kind = PLIM_FRAME_NESTED, .site = site, .owner = "", .count = 1});
         return PLIM_ERR_BUSY;
     }
-    frame->now = (plim_frame_stats){0};
+    frame->event_count = 0;
     for (uint32_t i = 0; i < frame->pool_count; i++) {
         frame_pool *entry = &frame->pools[i];
-        entry->serial = entry->pool->serial;
         entry->released = entry->pool->released_total;
+        entry->in_use = plim__pool_in_use(entry->pool);
         entry->pool->frame_number = frame->sum.frame_count + 1;
-        entry->pool->frame_serial = entry->pool->serial;
     }
     return PLIM_OK;
 }
 
-static void frame_add_up(plim_frame *frame)
+static void frame_add_up(plim_frame_stats *sum, const plim_frame_stats *now)
 {
-    plim_frame_stats *sum = &frame->sum;
-    const plim_frame_stats *now = &frame->now;
     sum->frame_count++;
     sum->acquired += now->acquired;
     sum->released += now->released;
@@ -151,12 +152,13 @@ plim_status plim_frame_end(plim_frame *frame, plim_frame_stats *out_stats)
             *out_stats = (plim_frame_stats){0};
         return PLIM_OK;
     }
+    plim_frame_stats now = {.frame_count = 1};
     for (uint32_t i = 0; i < frame->pool_count; i++)
-        frame_end_pool(frame, &frame->pools[i]);
-    frame->now.frame_count = 1;
-    frame_add_up(frame);
+        frame_end_pool(frame, &frame->pools[i], &now);
+    now.event_count = frame->event_count;
+    frame_add_up(&frame->sum, &now);
     if (out_stats != NULL)
-        *out_stats = frame->now;
+        *out_stats = now;
     return PLIM_OK;
 }
 

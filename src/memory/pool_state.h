@@ -14,30 +14,31 @@ enum {
     PLIM__POOL_WORDS_MAX = PLIM_POOL_SLOTS_MAX / PLIM__POOL_WORD_BITS
 };
 
-typedef struct plim__pool_slot {
-    unsigned char *data;    /* NULL: no memory yet (LAZY), or now (EMULATED) */
-    uint64_t serial;        /* of the handle given out last; 0: never */
-    const char *site;       /* where that was */
-    uint32_t element_count; /* asked for then */
-    uint32_t poisoned;      /* bytes filled at the release; 0: none */
+/* What is known of a slot beyond its place: from level standard on, and of pinned ones. */
+typedef struct plim__pool_note {
+    const char *site; /* of the acquire, or of the pin below level standard */
+    uint64_t order;   /* of the acquire, level standard; 0: unknown */
     uint64_t pinned_frame;
-} plim__pool_slot;
+    uint32_t element_count; /* asked for; below level standard what there is room for */
+    uint32_t poisoned;      /* bytes filled at the release; 0: none */
+} plim__pool_note;
 
 struct plim_pool {
+    plim__pool_head head; /* first: pool.h's inline acquire reads it */
     uint32_t magic;
-    uint32_t tag; /* what tells its handles from another pool's */
     uint32_t element_count_max;
-    bool slow;           /* acquire and release have more to do than set bits */
-    uint64_t open_words; /* bit w: free[w] is not 0 */
+    uint64_t open_words; /* bit w set: free[w] may be not 0; clear: it is 0 */
     uint64_t *free;      /* bit set: the slot is free */
     uint64_t *pinned;    /* subset of the slots in use */
     uint64_t *temporary; /* of the pinned, those pinned inside a frame */
-    plim__pool_slot *slots;
-    uint64_t serial; /* given out last; equals the number of acquires */
+    plim__pool_place *places;
+    plim__pool_note *notes;
+    uint64_t acquired_counted; /* by the slow path alone; so all of them where `slow` */
     uint64_t released_total;
     uint64_t refused_total;
     uint64_t stale_total;
-    uint32_t in_use_max;
+    uint32_t pinned_count;
+    uint32_t high_water; /* of what was released so far: see pool_high_water() */
     uint32_t slot_count;
     uint32_t word_count;
     uint32_t element_bytes;
@@ -47,8 +48,9 @@ struct plim_pool {
     const plim_allocator *allocator;
     plim_panic_hook *panic;
     void *panic_ctx;
-    uint64_t frame_number; /* of the frame that is open; 0: none */
-    uint64_t frame_serial; /* serial at the begin of the last frame */
+    uint64_t frame_number;   /* of the frame that is open; 0: none */
+    uint64_t frame_acquired; /* by the last frame that ended */
+    bool slow;               /* acquire and release have more to do than set bits */
     bool in_frame_list;
     size_t block_bytes;       /* of this struct and all that stands behind it */
     size_t stride_bytes;      /* from one buffer to the next (RESERVED) */
@@ -58,10 +60,13 @@ struct plim_pool {
     char format[PLIM_POOL_NAME_BYTES];
 };
 
-/** Slots in use: acquires less releases. */
-static inline uint32_t plim__pool_in_use(const plim_pool *pool)
+/** Bits set: three steps of adding neighbours, then a multiplication that adds the bytes. */
+static inline uint32_t plim__pool_bit_count(uint64_t word)
 {
-    return (uint32_t)(pool->serial - pool->released_total);
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
 }
 
 /** Slots whose bit is set in the n-th word of "in use". */
@@ -71,5 +76,67 @@ static inline uint64_t plim__pool_used_word(const plim_pool *pool, uint32_t word
     uint64_t all = left >= PLIM__POOL_WORD_BITS ? UINT64_MAX : (UINT64_C(1) << left) - 1;
     return ~pool->free[word] & all;
 }
+
+/** Slots in use and not pinned. */
+static inline uint32_t plim__pool_loose(const plim_pool *pool)
+{
+    uint32_t count = 0;
+    for (uint32_t w = 0; w < pool->word_count; w++) {
+        uint64_t loose = plim__pool_used_word(pool, w) & ~pool->pinned[w];
+        if (loose != 0) /* between frames there are none */
+            count += plim__pool_bit_count(loose);
+    }
+    return count;
+}
+
+/** Slots in use. */
+static inline uint32_t plim__pool_in_use(const plim_pool *pool)
+{
+    return pool->pinned_count + plim__pool_loose(pool);
+}
+
+/** Whether a slot's bit is set. */
+static inline bool plim__pool_bit(const uint64_t *words, uint32_t index)
+{
+    return (words[index / PLIM__POOL_WORD_BITS] >> (index % PLIM__POOL_WORD_BITS) & 1) != 0;
+}
+
+/** The serial that a good handle of a slot has now. */
+static inline uint64_t plim__pool_serial(const plim_pool *pool, uint32_t index)
+{
+    return pool->places[index].generation + pool->head.epoch;
+}
+
+/** The handle of a slot in use. */
+static inline plim_slot plim__pool_handle(const plim_pool *pool, uint32_t index)
+{
+    return (plim_slot){plim__pool_serial(pool, index), index, pool->head.tag};
+}
+
+/** Has the inline acquire look at a word. */
+static inline void plim__pool_head_at(plim_pool *pool, uint32_t word)
+{
+    pool->head.open = &pool->free[word];
+    pool->head.first = word * PLIM__POOL_WORD_BITS;
+    pool->head.places = &pool->places[pool->head.first];
+}
+
+/** Bytes of a guard, where the level has them. The twin for AddressSanitizer leaves that to it. */
+static inline size_t plim__pool_front_bytes(const plim_pool *pool)
+{
+    bool guarded = pool->verify >= PLIM_VERIFY_FULL && pool->policy != PLIM_POOL_EMULATED;
+    return guarded ? PLIM__POOL_LINE_BYTES : 0;
+}
+
+/** The next cache line's begin. */
+static inline unsigned char *plim__pool_align(void *block)
+{
+    uintptr_t mask = PLIM__POOL_LINE_BYTES - 1;
+    unsigned char *bytes = block;
+    return bytes + ((~(uintptr_t)block + 1) & mask);
+}
+
+/** plim_pool_release_all(), for frames: a call inside the library. */
+uint32_t plim__pool_release_loose(plim_pool *pool);
 
 #endif

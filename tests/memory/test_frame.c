@@ -81,8 +81,7 @@ static uint32_t frame_in_use(const plim_pool *pool)
 
 static void frame_leave_by(frame_world *world, int way)
 {
-    PLIM_FRAME(world->frame)
-    {
+    PLIM_FRAME (world->frame) {
         (void)frame_get(world->pools[0], 10);
         if (way == 1)
             break;
@@ -167,8 +166,7 @@ static void frames_of_thousands_of_instances_grow_by_nothing(void **state)
         int64_t live = world.memory.live_bytes;
         uint64_t requests = world.memory.requests;
         for (int frame = 0; frame < 100; frame++) {
-            PLIM_FRAME(world.frame)
-            {
+            PLIM_FRAME (world.frame) {
                 for (int i = 0; i < 20; i++) {
                     memset(frame_get(world.pools[0], instances[n]).data, frame, instances[n] * 4);
                     memset(frame_get(world.pools[1], instances[n]).data, frame, instances[n] * 4);
@@ -190,8 +188,7 @@ static void poison_after_a_frame_leaves_what_it_emitted_alone(void **state)
         float emitted[300];
         const float *kept = NULL; /* the mistake itself, seen to be caught */
         frame_world_open(&world, (plim_frame_options){0}, (plim_verify)level);
-        PLIM_FRAME(world.frame)
-        {
+        PLIM_FRAME (world.frame) {
             plim_buffer x = frame_get(world.pools[0], 300);
             float *values = x.data;
             for (int i = 0; i < 300; i++)
@@ -214,13 +211,12 @@ static void a_pin_held_too_long_is_named(void **state)
 {
     (void)state;
     frame_world world;
-    frame_world_open(&world, (plim_frame_options){.pin_frames_max = 5}, PLIM_VERIFY_MINIMAL);
+    frame_world_open(&world, (plim_frame_options){.pin_frames_max = 5}, PLIM_VERIFY_STANDARD);
     plim_buffer always = frame_get(world.pools[1], 10); /* outside of frames: for ever */
     assert_int_equal(plim_pool_pin(world.pools[1], always.slot), PLIM_OK);
     plim_buffer kept = {0};
     for (int frame = 1; frame <= 20; frame++) {
-        PLIM_FRAME(world.frame)
-        {
+        PLIM_FRAME (world.frame) {
             if (frame == 3) {
                 assert_int_equal(plim_pool_acquire_at(world.pools[0], 7, "leaky.c:3", &kept, NULL),
                                  PLIM_OK);
@@ -242,10 +238,9 @@ static void a_strict_frame_names_what_was_not_given_back(void **state)
     (void)state;
     frame_world world;
     frame_world_open(&world, (plim_frame_options){.strict = true, .warm_frame_count = 1},
-                     PLIM_VERIFY_MINIMAL);
+                     PLIM_VERIFY_STANDARD);
     for (int frame = 1; frame <= 3; frame++) {
-        PLIM_FRAME(world.frame)
-        {
+        PLIM_FRAME (world.frame) {
             plim_buffer good = frame_get(world.pools[0], 7);
             if (frame != 3)
                 (void)frame_get(world.pools[1], 9);
@@ -266,11 +261,9 @@ static void a_frame_inside_itself_is_an_event_and_no_frame(void **state)
     frame_world world;
     plim_frame_stats stats;
     frame_world_open(&world, (plim_frame_options){0}, PLIM_VERIFY_MINIMAL);
-    PLIM_FRAME(world.frame)
-    {
+    PLIM_FRAME (world.frame) {
         plim_buffer outer = frame_get(world.pools[0], 1);
-        PLIM_FRAME(world.frame)
-        {
+        PLIM_FRAME (world.frame) {
             (void)frame_get(world.pools[0], 1);
         }
         assert_non_null(plim_pool_data(world.pools[0], outer.slot));
@@ -331,8 +324,7 @@ static void frame_take(frame_world *world, plim_fingerprint *fingerprint,
 
 static void frame_work(frame_world *world, int buffers)
 {
-    PLIM_FRAME(world->frame)
-    {
+    PLIM_FRAME (world->frame) {
         for (int i = 0; i < buffers; i++)
             (void)frame_get(world->pools[i % 2], 100);
     }
@@ -346,7 +338,7 @@ static void fingerprints_of_equal_frames_are_equal_and_of_others_say_what_change
     char text[4096] = "";
     plim_sink sink = {text, frame_collect_text};
     frame_world world;
-    frame_world_open(&world, (plim_frame_options){0}, PLIM_VERIFY_MINIMAL);
+    frame_world_open(&world, (plim_frame_options){0}, PLIM_VERIFY_STANDARD);
     frame_work(&world, 40);
     frame_take(&world, &before, rows[0], 16);
     for (int frame = 0; frame < 1000; frame++)
@@ -358,8 +350,7 @@ static void fingerprints_of_equal_frames_are_equal_and_of_others_say_what_change
     assert_int_equal(before.row_count, 2);
 
     plim_buffer leak = {0};
-    PLIM_FRAME(world.frame)
-    {
+    PLIM_FRAME (world.frame) {
         assert_int_equal(plim_pool_acquire_at(world.pools[0], 7, "leaky.c:3", &leak, NULL),
                          PLIM_OK);
         assert_int_equal(plim_pool_pin(world.pools[0], leak.slot), PLIM_OK);

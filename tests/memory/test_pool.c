@@ -119,7 +119,9 @@ static void a_full_pool_refuses_and_names_who_holds_the_oldest(void **state)
     pool_world world;
     plim_error err = {0};
     plim_buffer buffer = {0};
-    pool_world_open(&world, (plim_pool_options){.slot_count = 2, .element_count_max = 4});
+    pool_world_open(&world, (plim_pool_options){.slot_count = 2,
+                                                .element_count_max = 4,
+                                                .verify = PLIM_VERIFY_STANDARD});
     assert_int_equal(plim_pool_acquire_at(world.pool, 4, "who.c:1", &buffer, NULL), PLIM_OK);
     assert_int_equal(plim_pool_acquire_at(world.pool, 4, "who.c:2", &buffer, NULL), PLIM_OK);
     plim_pool_stats before = pool_stats(&world);
@@ -135,7 +137,9 @@ static void a_released_slot_is_refused_for_ever(void **state)
 {
     (void)state;
     pool_world world;
-    pool_world_open(&world, (plim_pool_options){.slot_count = 1, .element_count_max = 4});
+    pool_world_open(&world, (plim_pool_options){.slot_count = 1,
+                                                .element_count_max = 4,
+                                                .verify = PLIM_VERIFY_STANDARD});
     plim_buffer first = pool_get(&world, 4);
     assert_int_equal(plim_pool_release(world.pool, first.slot, NULL), PLIM_OK);
     plim_error err = {0};
