@@ -69,8 +69,8 @@ PLIM_API void plim_fingerprint_start(plim_fingerprint *fingerprint, plim_fingerp
 PLIM_API void plim_fingerprint_add(plim_fingerprint *fingerprint, const plim_fingerprint_row *row);
 
 /**
- * @brief         Adds a pool: a row for the whole, with the digest of its flags, its pins and of how
- *                many slots its last frame took; and a row per site that holds slots.
+ * @brief         Adds a pool: a row for the whole, with the digest of its flags, its pins and of
+ *                how many slots its last frame took; and a row per site that holds slots.
  * @param[in,out] fingerprint  started.
  * @param[in]     pool         not NULL.
  * @note          Threads: the pool's owner.

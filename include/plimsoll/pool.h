@@ -260,8 +260,8 @@ PLIM_API uint32_t plim_pool_release_all(plim_pool *pool);
  *                plim_pool_pin() is this, with the place where it stands.
  * @param[in,out] pool  not NULL.
  * @param[in]     slot  any; one that is pinned stays so.
- * @param[in]     site  "file:line" in static storage; NULL: unknown. Below level standard it is what
- *                      the slot is known by; from there on, the acquire's is.
+ * @param[in]     site  "file:line" in static storage; NULL: unknown. Below level standard it is
+ *                      what the slot is known by; from there on, the acquire's is.
  * @retval PLIM_ERR_STALE not a slot of this pool, or already released.
  * @note          Threads: the owner.
  */
