@@ -77,7 +77,8 @@ typedef enum plim_refusal_reason {
     PLIM_REFUSAL_DOMAIN,    /**< no such domain */
     PLIM_REFUSAL_REENTERED, /**< from a signal handler that interrupted an allocation */
     PLIM_REFUSAL_CHECK,     /**< a check failed and the panic hook returned */
-    PLIM_REFUSAL_INJECTED   /**< a test asked for it */
+    PLIM_REFUSAL_INJECTED,  /**< a test asked for it */
+    PLIM_REFUSAL_SCOPE /**< no scope is open, or it has not that much left; a PLIM_BLOCK is taken */
 } plim_refusal_reason;
 
 /** The last refusal of a thread. */

@@ -34,6 +34,7 @@ typedef struct plim__here {
 #else
 #define PLIM__UNUSED
 #endif
+#define PLIM__INLINE PLIM__UNUSED static inline
 
 /* Every file that includes this has one. A build target names it for all its files with
    -DPLIM_DOMAIN_NAME='"net"'; PLIM_DOMAIN() in a file goes before that. */
@@ -190,6 +191,182 @@ PLIM_API void plim_free(void *block);
  */
 PLIM_API PLIM_NODISCARD plim_status plim_origin_of(const void *block, plim_origin *out_origin);
 
+/** Private: count * item_bytes, or what every domain refuses if that cannot be counted. */
+PLIM__INLINE size_t plim__array_bytes(size_t count, size_t item_bytes)
+{
+    return item_bytes != 0 && count > SIZE_MAX / item_bytes ? SIZE_MAX : count * item_bytes;
+}
+
+/** Private: plim_new() and plim_new_array(). */
+PLIM__INLINE void *plim__new(plim__here *here, size_t bytes, size_t align, const char *site)
+{
+    plim_request request = {bytes, align, {0}, PLIM_PROVIDER_AUTO, PLIM_LIFETIME_ANY, false, NULL};
+    return align <= 16 ? plim__alloc(here, bytes, site) : plim__alloc_as(here, &request, site);
+}
+
+#ifdef __cplusplus
+#define PLIM__ALIGN_OF(T)                    alignof(T)
+#define PLIM__STATIC_ASSERT(condition, text) static_assert(condition, text)
+#define PLIM__TYPED(T, block)                plim__typed<T>(block)
+#else
+#define PLIM__ALIGN_OF(T)                    _Alignof(T)
+#define PLIM__STATIC_ASSERT(condition, text) _Static_assert(condition, text)
+#define PLIM__TYPED(T, block)                ((T *)(block))
+#endif
+
+/**
+ * @brief     Room for one T, aligned for it, not cleared. In C++ for types that need no
+ *            constructor.
+ * @param[in] T  a type.
+ * @return    a T *, as plim_alloc().
+ * @note      Threads: any.
+ */
+#define plim_new(T) PLIM__TYPED(T, plim__new(PLIM__HERE, sizeof(T), PLIM__ALIGN_OF(T), PLIM__SITE))
+
+/**
+ * @brief     Room for @p count of T, likewise; refused if the product is more than can be counted.
+ * @param[in] T      a type.
+ * @param[in] count  at least 1.
+ * @return    a T *, as plim_alloc().
+ * @note      Threads: any.
+ */
+#define plim_new_array(T, count)                                                                   \
+    PLIM__TYPED(T, plim__new(PLIM__HERE, plim__array_bytes((count), sizeof(T)), PLIM__ALIGN_OF(T), \
+                             PLIM__SITE))
+
+/** An open scope; PLIM_WITH makes it. */
+typedef struct plim_scope {
+    plim_status status;       /**< read-only: PLIM_OK, or why it was refused */
+    size_t size_bytes;        /**< read-only: as asked for */
+    plim_allocator allocator; /**< read-only: its memory for collections; ends with it */
+    uint32_t depth, serial;   /**< private */
+    uint32_t turn;            /**< private */
+} plim_scope;
+
+/**
+ * @brief         Private: what PLIM_WITH begins with.
+ * @param[out]    scope   the caller's storage; its status says whether it is open.
+ * @param[in]     here    the file's own.
+ * @param[in]     domain  none: the file's.
+ * @param[in]     bytes   at least 1.
+ * @param[in]     site    as for plim__alloc().
+ * @return        @p scope.
+ * @note          Threads: any.
+ */
+PLIM_API plim_scope *plim__scope_open(plim_scope *scope, plim__here *here, plim_domain domain,
+                                      size_t bytes, const char *site);
+
+/**
+ * @brief         Private: what PLIM_WITH ends with; scopes left open inside it end too.
+ * @param[in,out] scope  one that was refused or has ended is accepted.
+ * @note          Threads: the one that opened it.
+ */
+PLIM_API void plim__scope_close(plim_scope *scope);
+
+/**
+ * @brief         Private: what plim_scope_alloc() calls.
+ * @param[in,out] scope  any.
+ * @param[in]     bytes  at least 1.
+ * @param[in]     site   as for plim__alloc().
+ * @return        as plim_scope_alloc().
+ * @note          Threads: the one that opened it.
+ */
+PLIM_API PLIM_NODISCARD void *plim__scope_alloc(plim_scope *scope, size_t bytes, const char *site);
+
+/**
+ * @brief         A piece of a scope's memory, aligned to 16, not cleared. It is never given back on
+ *                its own.
+ * @param[in,out] scope  open; the innermost one is also to be had as a plim_request's lifetime.
+ * @param[in]     bytes  at least 1.
+ * @return        valid until the scope ends; NULL if it has not that much left.
+ * @note          Threads: the one that opened it.
+ */
+#define plim_scope_alloc(scope, bytes) plim__scope_alloc((scope), (bytes), PLIM__SITE)
+
+#define PLIM__JOIN_(a, b) a##b
+#define PLIM__JOIN(a, b)  PLIM__JOIN_(a, b)
+#define PLIM__SCOPE_NAME  PLIM__JOIN(plim__scope_, __LINE__)
+
+/**
+ * Memory for a block of code: `bytes` are charged to `domain` (none: the file's) once, at entry,
+ * and go back on every way out: the end, return, break, goto, in C++ an exception.
+ *
+ *     PLIM_WITH(domain, 4096, m) {
+ *         char *line = plim_scope_alloc(m, 512);
+ *         …
+ *     } else {
+ *         return m->status;     // refused: the block was not entered, nothing has changed
+ *     }
+ *
+ * `m` is a plim_scope *. The else may be left out. break and continue leave this block, not a loop
+ * around it. Inside another scope of the same domain the bytes come out of that one, and must fit
+ * (PLIM_ERR_LIMIT). At most 16 are open in a thread at once. One that longjmp() leaves ends with
+ * the next one around it.
+ */
+#ifdef __cplusplus
+#define PLIM_WITH(domain, bytes, m)                                                                \
+    for (plim__scope_guard PLIM__SCOPE_NAME(PLIM__HERE, (domain), (bytes), PLIM__SITE),            \
+         *m = &PLIM__SCOPE_NAME;                                                                   \
+         m->turn++ == 0;)                                                                          \
+        if (m->status == PLIM_OK)
+#else
+#define PLIM_WITH(domain, bytes, m)                                                                \
+    for (plim_scope PLIM__SCOPE_NAME __attribute__((cleanup(plim__scope_close))),                  \
+         *m = plim__scope_open(&PLIM__SCOPE_NAME, PLIM__HERE, (domain), (bytes), PLIM__SITE);      \
+         m->turn++ == 0;)                                                                          \
+        if (m->status == PLIM_OK)
+#endif
+
+/** Private: what PLIM_BLOCK leaves in a file. */
+typedef struct plim__block {
+    void *bytes;
+    size_t size_bytes;
+    plim_domain domain; /* whose it is while taken */
+    uint32_t is_taken;
+} plim__block;
+
+/**
+ * @brief         Private: takes a block of static storage.
+ * @param[in,out] block  the file's own.
+ * @param[in]     here   charged for it.
+ * @param[in]     site   as for plim__alloc().
+ * @return        its bytes; NULL if it is taken already or refused.
+ * @note          Threads: any.
+ */
+PLIM_API PLIM_NODISCARD void *plim__block_take(plim__block *block, plim__here *here,
+                                               const char *site);
+
+/**
+ * @brief         Private: gives it back.
+ * @param[in,out] block  one that is not taken is told to the panic hook.
+ * @param[in]     site   as for plim__alloc().
+ * @note          Threads: any.
+ */
+PLIM_API void plim__block_give(plim__block *block, const char *site);
+
+/**
+ * A block of `bytes` (a constant) in static storage, at hand whatever the system says, and charged
+ * to the file's domain while it is taken:
+ *
+ *     PLIM_BLOCK(scratch, 4096);     // outside functions
+ *     void *scratch_take(void)       NULL if it is taken, or the domain has not that much left
+ *     void  scratch_give(void)
+ *     enum  { scratch_bytes = 4096 }
+ */
+#define PLIM_BLOCK(name, bytes_)                                                                   \
+    enum { name##_bytes = (bytes_) };                                                              \
+    __attribute__((unused, aligned(16))) static unsigned char name##__storage[name##_bytes];       \
+    PLIM__UNUSED static plim__block name##__block = {name##__storage, name##_bytes, {0}, 0};       \
+    PLIM__INLINE void *name##_take(void)                                                           \
+    {                                                                                              \
+        return plim__block_take(&name##__block, PLIM__HERE, PLIM__SITE);                           \
+    }                                                                                              \
+    PLIM__INLINE void name##_give(void)                                                            \
+    {                                                                                              \
+        plim__block_give(&name##__block, PLIM__SITE);                                              \
+    }                                                                                              \
+    PLIM__STATIC_ASSERT((bytes_) > 0, #name " has no bytes")
+
 PLIM_DECLS_END
 
 #ifdef __cplusplus
@@ -199,6 +376,28 @@ struct plim__here_namer {
     {
         here->name = name;
     }
+};
+
+/** Private: plim_new()'s result. */
+template <typename T> inline T *plim__typed(void *block)
+{
+    static_assert(__is_trivially_constructible(T),
+                  "plim_new() runs no constructor: placement new on plim_alloc() does");
+    return static_cast<T *>(block);
+}
+
+/** Private: what PLIM_WITH begins with, ended by its destructor. */
+struct plim__scope_guard : plim_scope {
+    plim__scope_guard(plim__here *here, plim_domain domain, size_t bytes, const char *site)
+    {
+        (void)plim__scope_open(this, here, domain, bytes, site);
+    }
+    ~plim__scope_guard()
+    {
+        plim__scope_close(this);
+    }
+    plim__scope_guard(const plim__scope_guard &) = delete;
+    plim__scope_guard &operator=(const plim__scope_guard &) = delete;
 };
 #endif
 #endif

@@ -56,6 +56,10 @@ enum {
 };
 #define PLIM_CONFIG_FILE_BYTES_MAX (256u << 10) /* 64 domains with every key: 20 KiB */
 
+/* Memory. */
+#define PLIM_MAP_ENTRIES_MAX (SIZE_MAX > UINT32_MAX ? 1u << 30 : 1u << 24) /* slots fit 32 bits */
+enum { PLIM_SCOPES_MAX = 16 }; /* open in one thread: levels of calls that bound themselves */
+
 /* Analyses. */
 #define PLIM_PATH_LENGTH_MAX 100000u    /* of paths beyond the shortest, which is always whole */
 #define PLIM_PATHS_WORK_MAX  (1u << 21) /* retainers one search looks at: a tenth of a second */

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "memory/large.h"
 #include "memory/panic.h"
+#include "memory/scope.h"
 #include "memory/slab.h"
 
 /* What a request comes to, once it is understood. */
@@ -128,6 +129,8 @@ void *plim__alloc(plim__here *here, size_t bytes, const char *site)
 void *plim__alloc_as(plim__here *here, const plim_request *request, const char *site)
 {
     PLIM_CHECK(request != NULL);
+    if (request->lifetime == PLIM_LIFETIME_SCOPE || request->provider == PLIM_PROVIDER_ARENA)
+        return plim__scope_serve(request, request->site != NULL ? request->site : site);
     plim_domain domain = request->domain.id != 0 ? request->domain : alloc_here(here);
     return alloc_request(domain, request->size_bytes, request->align_bytes, request->provider,
                          request->zeroed, request->site != NULL ? request->site : site);
@@ -247,6 +250,8 @@ void *plim_resize(void *block, size_t bytes)
 
 plim_status plim_origin_of(const void *block, plim_origin *out_origin)
 {
+    if (plim__scope_holds(block, out_origin))
+        return PLIM_OK;
     plim_manager *manager = plim__manager_of(block);
     if (manager == NULL)
         return PLIM_ERR_STALE;

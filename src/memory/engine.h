@@ -25,6 +25,7 @@ typedef struct plim__central {
     size_t block_count;                /* how many those are */
     size_t slab_bytes;                 /* whole pages behind the size classes */
     size_t large_bytes;                /* of charged_bytes, in runs of their own */
+    size_t static_bytes; /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
 } plim__central;
 
 /** What the engine keeps of a slot; set before its domain is published. */
@@ -51,6 +52,7 @@ struct plim_manager {
     plim__space space;
     uint32_t tables_slot; /* the slot of the manager's own records */
     plim__central tables; /* and what serves it */
+    size_t static_bytes;  /* in all centrals */
     size_t base_bytes;    /* tables outside the space: this struct */
     void *range;          /* the reservation, or the caller's storage */
     size_t range_bytes;

@@ -329,13 +329,15 @@ void plim_manager_stats_read(const plim_manager *manager, plim_manager_stats *ou
         if (plim__slots[slot].manager != manager || slot == manager->tables_slot)
             continue;
         stats.used_bytes += central->charged_bytes;
-        stats.slack_bytes += central->slab_bytes - (central->charged_bytes - central->large_bytes);
+        size_t in_slabs = central->charged_bytes - central->large_bytes - central->static_bytes;
+        stats.slack_bytes += central->slab_bytes - in_slabs;
         stats.allocation_count += central->block_count;
         stats.refusal_count += plim__load_relaxed(&plim__domain_slot(slot)->refusals);
     }
     stats.free_bytes = (uint64_t)space->free_held_pages << PLIM__PAGE_SHIFT;
     size_t records = manager->base_bytes + plim__space_tables_touched(space);
     stats.tables_bytes = records + manager->tables.slab_bytes + manager->tables.large_bytes;
+    records += manager->static_bytes;
     stats.held_bytes = records + ((uint64_t)space->held_pages << PLIM__PAGE_SHIFT);
     stats.held_high_water_bytes = records + ((uint64_t)space->held_pages_max << PLIM__PAGE_SHIFT);
     plim__lock_give(&locked->lock);

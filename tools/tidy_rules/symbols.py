@@ -108,8 +108,8 @@ def exports(tree):
             yield Finding(declaration.file.path, declaration.line, "exports",
                           f"{declaration.name}: an installed function is called plim_…")
     for file in tree.public_headers():
-        for found in re.finditer(r"^(?!PLIM_API|static|typedef|#|PLIM_DECLS|\s)[\w *]+\b(\w+)\(",
-                                 file.code, re.M):
+        for found in re.finditer(r"^(?!PLIM_API|PLIM__INLINE|static|typedef|#|PLIM_DECLS|\s)"
+                                 r"[\w *]+\b(\w+)\(", file.code, re.M):
             yield Finding(file.path, file.line_of(found.start()), "exports",
                           f"{found[1]}: a function of an installed header is PLIM_API")
     defined = {}
