@@ -40,6 +40,15 @@ enum {
 #define PLIM_PROCESSES_MAX       65536u      /* processes looked at by discovery */
 #define PLIM_TARGETS_MAX         4096u       /* targets listed by discovery */
 
+/* Server. */
+#define PLIM_SERVER_CONNECTIONS_MAX   16u        /* DevTools opens one per window, and polls */
+#define PLIM_SERVER_HEADER_BYTES_MAX  8192u      /* of an HTTP request; browsers send under 1 KiB */
+#define PLIM_SERVER_MESSAGE_BYTES_MAX (1u << 20) /* one request; an expression is the longest */
+#define PLIM_SERVER_REQUESTS_MAX      64u        /* waiting, of one connection; DevTools sends 20 */
+#define PLIM_SERVER_QUEUE_BYTES_MAX   (4u << 20) /* written, not yet taken by the client */
+#define PLIM_SERVER_CHUNK_BYTES       (64u << 10)  /* of a snapshot's text in one event */
+#define PLIM_SERVER_IDLE_NS           10000000000u /* an HTTP request that does not end */
+
 /* Other processes. */
 enum {
     PLIM_PROC_LINE_BYTES = 4096,      /* one line of /proc: a path is the longest that matters */

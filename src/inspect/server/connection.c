@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One client: an HTTP request, and either a page and the end, or a WebSocket from then on.
+ *
+ * States: REQUEST -> PAGE connection_answer_page() -> OVER once the page is written
+ *         REQUEST -> OPEN connection_upgrade()     -> OVER when the client goes or breaks a rule
+ * Invariants: C1 no callback waits or frees the connection: it sets is_over, and the server puts it
+ * away between two turns. C2 what a client can make us hold is bounded: headers, one message,
+ * requests waiting, bytes unsent (limits.h, Server). C3 nothing is answered but to a loopback Host
+ * and an allowed Origin, and no WebSocket without a path that we made.
+ */
+#include <http_parser.h>
+#include <nettle/base64.h>
+#include <nettle/sha1.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <uv.h>
+#include <wslay/wslay.h>
+
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "inspect/server/origin.h"
+#include "inspect/server/server.h"
+
+enum {
+    CONNECTION_MAGIC = 0x5e7e0002,
+    CONNECTION_READ_BYTES = 64 << 10,
+    CONNECTION_VALUE_BYTES = 512, /* of a header we look at; longer ones are refused */
+    CONNECTION_PATH_BYTES = 256,
+    CONNECTION_KEY_BYTES = 24,    /* Sec-WebSocket-Key: base64 of 16 bytes */
+    CONNECTION_WRITES_MAX = 4096, /* pieces unsent; 1 KiB each at the least */
+    CONNECTION_UNSENT_LOW = PLIM_SERVER_QUEUE_BYTES_MAX / 4
+};
+
+typedef enum connection_header {
+    CONNECTION_HEADER_OTHER,
+    CONNECTION_HEADER_HOST,
+    CONNECTION_HEADER_ORIGIN,
+    CONNECTION_HEADER_KEY,
+    CONNECTION_HEADER_VERSION,
+    CONNECTION_HEADER_COUNT
+} connection_header;
+
+static const char *const CONNECTION_HEADERS[CONNECTION_HEADER_COUNT] = {
+    "", "host", "origin", "sec-websocket-key", "sec-websocket-version"};
+
+struct plim__connection {
+    uint32_t magic;
+    plim_server *server;
+    const plim_allocator *allocator;
+    uv_tcp_t handle;
+    uv_timer_t idle; /* an HTTP request that does not end */
+    unsigned open_handles;
+    bool is_over;
+    bool ends_when_sent; /* a page: the end comes when it is written */
+    bool is_drained;     /* unsent is low again; what a sender waits for */
+
+    /* HTTP. */
+    http_parser parser;
+    bool has_request;
+    size_t header_bytes;
+    char path[CONNECTION_PATH_BYTES];
+    char field[32];
+    bool value_began;
+    char values[CONNECTION_HEADER_COUNT][CONNECTION_VALUE_BYTES];
+    bool has_value[CONNECTION_HEADER_COUNT];
+
+    /* WebSocket. */
+    plim__shown *shown;
+    wslay_event_context_ptr frames;
+    const char *window; /* received, not yet taken by the framer */
+    size_t window_bytes;
+    json_t *requests[PLIM_SERVER_REQUESTS_MAX];
+    size_t request_first, request_count;
+
+    size_t unsent_bytes;
+    char buffer[CONNECTION_READ_BYTES];
+};
+
+/* A copy of what is being written. */
+typedef struct connection_write {
+    uv_write_t request;
+    plim__connection *connection;
+    size_t bytes; /* of the whole block */
+    char data[];
+} connection_write;
+
+static void connection_over(plim__connection *connection)
+{
+    connection->is_over = true;
+    connection->is_drained = true;
+    connection->server->has_work = true;
+    (void)uv_read_stop((uv_stream_t *)&connection->handle);
+}
+
+/* --- out ----------------------------------------------------------------------------------- */
+
+static void connection_on_written(uv_write_t *request, int code)
+{
+    connection_write *write = request->data;
+    plim__connection *connection = write->connection;
+    connection->unsent_bytes -= write->bytes - sizeof *write;
+    plim__array_free(connection->allocator, write, 1, write->bytes);
+    if (code != 0 || (connection->ends_when_sent && connection->unsent_bytes == 0))
+        connection_over(connection);
+    if (connection->unsent_bytes <= CONNECTION_UNSENT_LOW)
+        connection->is_drained = true;
+}
+
+static plim_status connection_write_out(plim__connection *connection, const void *data,
+                                        size_t length, plim_error *err)
+{
+    if (connection->is_over)
+        return plim_error_set(err, PLIM_ERR_GONE, "the client has gone");
+    connection_write *write =
+        plim__array_new(connection->allocator, 1, sizeof(connection_write) + length);
+    if (write == NULL)
+        return plim__no_memory(err, "an answer");
+    *write = (connection_write){.connection = connection, .bytes = sizeof *write + length};
+    write->request.data = write;
+    memcpy(write->data, data, length);
+    uv_buf_t part = uv_buf_init(write->data, (unsigned)length);
+    connection->unsent_bytes += length;
+    int code = uv_write(&write->request, (uv_stream_t *)&connection->handle, &part, 1,
+                        connection_on_written);
+    if (code == 0)
+        return PLIM_OK;
+    connection->unsent_bytes -= length;
+    plim__array_free(connection->allocator, write, 1, write->bytes);
+    connection_over(connection);
+    return plim_error_set(err, PLIM_ERR_GONE, "the client has gone: %s", uv_strerror(code));
+}
+
+/* --- HTTP ---------------------------------------------------------------------------------- */
+
+static void connection_answer(plim__connection *connection, const char *code, const char *type,
+                              const char *body)
+{
+    char head[256];
+    int length = snprintf(head, sizeof head,
+                          "HTTP/1.1 %s\r\nContent-Type: %s; charset=UTF-8\r\n"
+                          "Cache-Control: no-cache\r\nContent-Length: %zu\r\n"
+                          "Connection: close\r\n\r\n",
+                          code, type, strlen(body));
+    PLIM_CHECK(length > 0 && (size_t)length < sizeof head);
+    bool is_sent = connection_write_out(connection, head, (size_t)length, NULL) == PLIM_OK;
+    if (is_sent && body[0] != '\0')
+        is_sent = connection_write_out(connection, body, strlen(body), NULL) == PLIM_OK;
+    connection->ends_when_sent = true;
+    if (!is_sent)
+        connection_over(connection);
+}
+
+static void connection_refuse(plim__connection *connection, const char *code, const char *why)
+{
+    connection_answer(connection, code, "text/plain", why);
+}
+
+static void connection_answer_page(plim__connection *connection)
+{
+    bool found = false;
+    char *page = plim__page_make(connection->server, connection->path, &found);
+    if (page != NULL)
+        connection_answer(connection, "200 OK", "application/json", page);
+    else if (found)
+        connection_refuse(connection, "500 Internal Server Error", "not enough memory\n");
+    else
+        connection_refuse(connection, "404 Not Found",
+                          "plim serves /json/version, /json/list and /json/protocol\n");
+    plim__page_free(page);
+}
+
+static plim__shown *connection_find_shown(plim__connection *connection)
+{
+    plim_server *server = connection->server;
+    for (uint32_t i = 0; i < server->shown_count; i++) {
+        if (connection->path[0] == '/' && strcmp(connection->path + 1, server->shown[i].id) == 0)
+            return &server->shown[i];
+    }
+    return NULL;
+}
+
+static bool connection_queue_request(plim__connection *connection, const uint8_t *text,
+                                     size_t length)
+{
+    json_t *request = json_loadb((const char *)text, length, 0, NULL);
+    if (request == NULL || connection->request_count == PLIM_SERVER_REQUESTS_MAX) {
+        json_decref(request);
+        return false;
+    }
+    size_t at = (connection->request_first + connection->request_count) % PLIM_SERVER_REQUESTS_MAX;
+    connection->requests[at] = request;
+    connection->request_count++;
+    connection->server->has_work = true;
+    return true;
+}
+
+static void connection_on_message(wslay_event_context_ptr frames,
+                                  const struct wslay_event_on_msg_recv_arg *message, void *ctx)
+{
+    (void)frames;
+    plim__connection *connection = ctx;
+    if (message->opcode == WSLAY_CONNECTION_CLOSE || message->opcode == WSLAY_BINARY_FRAME)
+        connection_over(connection);
+    else if (message->opcode == WSLAY_TEXT_FRAME &&
+             !connection_queue_request(connection, message->msg, message->msg_length))
+        connection_over(connection);
+}
+
+static ssize_t connection_on_pull(wslay_event_context_ptr frames, uint8_t *data, size_t length,
+                                  int flags, void *ctx)
+{
+    (void)flags;
+    plim__connection *connection = ctx;
+    size_t take = connection->window_bytes < length ? connection->window_bytes : length;
+    if (take == 0) {
+        wslay_event_set_error(frames, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    memcpy(data, connection->window, take);
+    connection->window += take;
+    connection->window_bytes -= take;
+    return (ssize_t)take;
+}
+
+static ssize_t connection_on_push(wslay_event_context_ptr frames, const uint8_t *data,
+                                  size_t length, int flags, void *ctx)
+{
+    (void)flags;
+    if (connection_write_out(ctx, data, length, NULL) == PLIM_OK)
+        return (ssize_t)length;
+    wslay_event_set_error(frames, WSLAY_ERR_CALLBACK_FAILURE);
+    return -1;
+}
+
+/* The first 20 bytes of the answer's proof: SHA-1 of the key and a fixed text (RFC 6455, 4.2.2). */
+static void connection_accept_key(const char *key, char *out, size_t cap)
+{
+    static const char GUID[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    struct sha1_ctx sha;
+    uint8_t digest[SHA1_DIGEST_SIZE];
+    PLIM_CHECK(cap > BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE));
+    sha1_init(&sha);
+    sha1_update(&sha, strlen(key), (const uint8_t *)key);
+    sha1_update(&sha, sizeof GUID - 1, (const uint8_t *)GUID);
+    sha1_digest(&sha, sizeof digest, digest);
+    base64_encode_raw(out, sizeof digest, digest);
+    out[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE)] = '\0';
+}
+
+static void connection_upgrade(plim__connection *connection)
+{
+    char accept[64];
+    char head[256];
+    static const struct wslay_event_callbacks callbacks = {
+        connection_on_pull, connection_on_push, NULL, NULL, NULL, NULL, connection_on_message};
+    connection->shown = connection_find_shown(connection);
+    if (connection->shown == NULL) {
+        connection_refuse(connection, "404 Not Found", "nothing is served under this path\n");
+        return;
+    }
+    if (strlen(connection->values[CONNECTION_HEADER_KEY]) != CONNECTION_KEY_BYTES ||
+        strcmp(connection->values[CONNECTION_HEADER_VERSION], "13") != 0) {
+        connection_refuse(connection, "400 Bad Request", "no WebSocket of version 13\n");
+        return;
+    }
+    if (wslay_event_context_server_init(&connection->frames, &callbacks, connection) != 0) {
+        connection_refuse(connection, "500 Internal Server Error", "not enough memory\n");
+        return;
+    }
+    wslay_event_config_set_max_recv_msg_length(connection->frames, PLIM_SERVER_MESSAGE_BYTES_MAX);
+    connection_accept_key(connection->values[CONNECTION_HEADER_KEY], accept, sizeof accept);
+    int length = snprintf(head, sizeof head,
+                          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                          "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+                          accept);
+    PLIM_CHECK(length > 0 && (size_t)length < sizeof head);
+    if (connection_write_out(connection, head, (size_t)length, NULL) == PLIM_OK)
+        (void)uv_timer_stop(&connection->idle);
+}
+
+static void connection_answer_request(plim__connection *connection)
+{
+    const bool *has = connection->has_value;
+    const char *origin =
+        has[CONNECTION_HEADER_ORIGIN] ? connection->values[CONNECTION_HEADER_ORIGIN] : NULL;
+    if (!has[CONNECTION_HEADER_HOST] ||
+        !plim__host_is_allowed(connection->values[CONNECTION_HEADER_HOST]))
+        connection_refuse(connection, "403 Forbidden", "Host is not this machine's loopback\n");
+    else if (!plim__origin_is_allowed(origin))
+        connection_refuse(connection, "403 Forbidden", "this Origin may not ask\n");
+    else if (connection->parser.method != HTTP_GET)
+        connection_refuse(connection, "405 Method Not Allowed", "only GET\n");
+    else if (connection->parser.upgrade)
+        connection_upgrade(connection);
+    else
+        connection_answer_page(connection);
+}
+
+/* Appends to a text of fixed size; a nonzero result makes the parser fail. */
+static int connection_append(char *text, size_t cap, const char *more, size_t length)
+{
+    size_t used = strlen(text);
+    if (length >= cap - used)
+        return 1;
+    memcpy(text + used, more, length);
+    text[used + length] = '\0';
+    return 0;
+}
+
+static int connection_on_url(http_parser *parser, const char *at, size_t length)
+{
+    plim__connection *connection = parser->data;
+    return connection_append(connection->path, sizeof connection->path, at, length);
+}
+
+static int connection_on_field(http_parser *parser, const char *at, size_t length)
+{
+    plim__connection *connection = parser->data;
+    if (connection->value_began) {
+        connection->field[0] = '\0';
+        connection->value_began = false;
+    }
+    /* A longer name is none of ours: it is filled up, so that it equals none. */
+    if (connection_append(connection->field, sizeof connection->field, at, length) != 0)
+        memset(connection->field, '-', sizeof connection->field - 1);
+    return 0;
+}
+
+static int connection_on_value(http_parser *parser, const char *at, size_t length)
+{
+    plim__connection *connection = parser->data;
+    bool is_more = connection->value_began;
+    connection->value_began = true;
+    for (int i = 1; i < CONNECTION_HEADER_COUNT; i++) {
+        if (strcasecmp(connection->field, CONNECTION_HEADERS[i]) != 0)
+            continue;
+        if (connection->has_value[i] && !is_more)
+            return 1; /* twice: whoever sends two Hosts is up to something */
+        connection->has_value[i] = true;
+        return connection_append(connection->values[i], sizeof connection->values[i], at, length);
+    }
+    return 0;
+}
+
+static int connection_on_request(http_parser *parser)
+{
+    plim__connection *connection = parser->data;
+    connection->has_request = true;
+    http_parser_pause(parser, 1);
+    return 0;
+}
+
+static void connection_take_http(plim__connection *connection, const char *data, size_t length)
+{
+    static const http_parser_settings settings = {
+        .on_url = connection_on_url,
+        .on_header_field = connection_on_field,
+        .on_header_value = connection_on_value,
+        .on_message_complete = connection_on_request,
+    };
+    connection->header_bytes += length;
+    if (connection->header_bytes > PLIM_SERVER_HEADER_BYTES_MAX) {
+        connection_refuse(connection, "431 Request Header Fields Too Large", "too long\n");
+        return;
+    }
+    (void)http_parser_execute(&connection->parser, &settings, data, length);
+    enum http_errno code = HTTP_PARSER_ERRNO(&connection->parser);
+    if (connection->has_request)
+        connection_answer_request(connection);
+    else if (code != HPE_OK)
+        connection_refuse(connection, "400 Bad Request", "no HTTP request\n");
+}
+
+/* --- in ------------------------------------------------------------------------------------ */
+
+static void connection_on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    (void)suggested;
+    plim__connection *connection = handle->data;
+    *out = uv_buf_init(connection->buffer, sizeof connection->buffer);
+}
+
+static void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    plim__connection *connection = stream->data;
+    if (count == 0 || connection->is_over)
+        return;
+    if (count < 0) {
+        connection_over(connection);
+    } else if (connection->frames != NULL) {
+        connection->window = buffer->base;
+        connection->window_bytes = (size_t)count;
+        if (wslay_event_recv(connection->frames) != 0 ||
+            (wslay_event_want_write(connection->frames) &&
+             wslay_event_send(connection->frames) != 0) ||
+            !wslay_event_want_read(connection->frames))
+            connection_over(connection);
+    } else if (!connection->ends_when_sent) {
+        connection_take_http(connection, buffer->base, (size_t)count);
+    }
+}
+
+static void connection_on_idle(uv_timer_t *timer)
+{
+    connection_over(timer->data);
+}
+
+static void connection_on_closed(uv_handle_t *handle)
+{
+    plim__connection *connection = handle->data;
+    connection->open_handles--;
+}
+
+static plim__connection *connection_create(plim_server *server)
+{
+    uv_loop_t *loop = plim__loop_uv(server->loop);
+    plim__connection *connection = plim__array_new_zero(server->allocator, 1, sizeof *connection);
+    if (connection == NULL)
+        return NULL;
+    connection->magic = CONNECTION_MAGIC;
+    connection->server = server;
+    connection->allocator = server->allocator;
+    connection->handle.data = connection;
+    connection->idle.data = connection;
+    connection->is_drained = true;
+    http_parser_init(&connection->parser, HTTP_REQUEST);
+    connection->parser.data = connection;
+    (void)uv_timer_init(loop, &connection->idle); /* cannot fail */
+    connection->open_handles = 1;
+    if (uv_tcp_init(loop, &connection->handle) == 0)
+        connection->open_handles = 2;
+    else
+        connection_over(connection);
+    return connection;
+}
+
+void plim__connection_accept(plim_server *server, void *listening_handle)
+{
+    PLIM_CHECK_OBJ(server, PLIM__SERVER_MAGIC);
+    uint32_t place = 0;
+    while (place < PLIM_SERVER_CONNECTIONS_MAX && server->connections[place] != NULL)
+        place++;
+    if (place == PLIM_SERVER_CONNECTIONS_MAX)
+        return; /* it waits in the system's queue until another has gone */
+    plim__connection *connection = connection_create(server);
+    if (connection == NULL)
+        return;
+    server->connections[place] = connection;
+    if (connection->is_over)
+        return;
+    if (uv_accept(listening_handle, (uv_stream_t *)&connection->handle) != 0 ||
+        uv_read_start((uv_stream_t *)&connection->handle, connection_on_room, connection_on_read) !=
+            0 ||
+        uv_timer_start(&connection->idle, connection_on_idle, PLIM_SERVER_IDLE_NS / 1000000u, 0) !=
+            0)
+        connection_over(connection);
+}
+
+bool plim__connection_is_over(const plim__connection *connection)
+{
+    PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
+    return connection->is_over;
+}
+
+plim__shown *plim__connection_shown(const plim__connection *connection)
+{
+    PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
+    return connection->shown;
+}
+
+json_t *plim__connection_next(plim__connection *connection)
+{
+    PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
+    if (connection->request_count == 0)
+        return NULL;
+    json_t *request = connection->requests[connection->request_first];
+    connection->request_first = (connection->request_first + 1) % PLIM_SERVER_REQUESTS_MAX;
+    connection->request_count--;
+    return request;
+}
+
+plim_status plim__connection_send(plim__connection *connection, const char *text, size_t length,
+                                  plim_error *err)
+{
+    PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
+    const struct wslay_event_msg message = {WSLAY_TEXT_FRAME, (const uint8_t *)text, length};
+    if (connection->is_over)
+        return plim_error_set(err, PLIM_ERR_GONE, "the client has gone");
+    if (connection->unsent_bytes + length > PLIM_SERVER_QUEUE_BYTES_MAX) {
+        connection->is_drained = connection->unsent_bytes <= CONNECTION_UNSENT_LOW;
+        uint64_t deadline = plim__loop_deadline(connection->server->stall_timeout_ns);
+        plim_status status =
+            plim__loop_wait(connection->server->loop, &connection->is_drained, deadline);
+        if (status == PLIM_ERR_INTERRUPTED)
+            return plim_error_set(err, status, "interrupted");
+        if (status != PLIM_OK)
+            connection_over(connection);
+        if (connection->is_over)
+            return plim_error_set(err, PLIM_ERR_GONE, "the client has gone, or does not read");
+    }
+    if (wslay_event_queue_msg(connection->frames, &message) == 0 &&
+        wslay_event_send(connection->frames) == 0)
+        return PLIM_OK;
+    connection_over(connection);
+    return plim_error_set(err, PLIM_ERR_GONE, "the client has gone");
+}
+
+void plim__connection_destroy(plim__connection **connection_ptr)
+{
+    plim__connection *connection = *connection_ptr;
+    PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
+    uv_close((uv_handle_t *)&connection->idle, connection_on_closed);
+    if (connection->open_handles == 2)
+        uv_close((uv_handle_t *)&connection->handle, connection_on_closed);
+    /* Closing also ends the writes under way; each of it takes one turn. */
+    while (connection->open_handles > 0 || connection->unsent_bytes > 0)
+        (void)uv_run(plim__loop_uv(connection->server->loop), UV_RUN_ONCE);
+    for (json_t *left = plim__connection_next(connection); left != NULL;
+         left = plim__connection_next(connection))
+        json_decref(left);
+    wslay_event_context_free(connection->frames);
+    connection->magic = 0;
+    plim__array_free(connection->allocator, connection, 1, sizeof *connection);
+    *connection_ptr = NULL;
+}
