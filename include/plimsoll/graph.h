@@ -118,7 +118,7 @@ typedef struct plim_write_options {
 /**
  * @brief         Writes a graph as a V8 heap snapshot, which Chrome DevTools opens; read back it
  *                is the same graph, but for sizes of 4 GiB and more: they are spread over further
- *                nodes, since DevTools keeps sizes in 32 bits. Stacks of a timeline are not in a graph.
+ *                nodes, since DevTools keeps sizes in 32 bits. A timeline's stacks are not in it.
  * @param[in]     graph    not NULL.
  * @param[in]     sink     where to, in pieces of at most 64 KiB.
  * @param[in]     options  NULL: defaults.

@@ -15,7 +15,7 @@ static const struct probe_name {
 } probe_names[] = {
     {"node.js", "node"}, {"Deno", "deno"},         {"workerd", "workerd"},
     {"Bun", "bun"},      {"Chrome", "chrome"},     {"HeadlessChrome", "chrome"},
-    {"Edg", "edge"},     {"Electron", "electron"},
+    {"Edg", "edge"},     {"Electron", "electron"}, {"plimsoll", "plimsoll"},
 };
 
 const char *plim__probe_runtime(const char *browser)

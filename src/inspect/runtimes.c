@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtimes that are compiled in, in the order they are asked. The last one is any V8 whose
- * inspector names itself in words we do not know: what V8 answers alike everywhere works there too.
+ * The runtimes that are compiled in, in the order they are asked: Node, a heap that Plimsoll itself
+ * serves, and last any V8 whose inspector names itself in words we do not know; what V8 answers
+ * alike everywhere works there too.
  */
+#include <string.h>
+
 #include "inspect/cdp/heap.h"
 #include "inspect/node/node.h"
 #include "inspect/target.h"
+
+static bool runtimes_is_ours(const char *browser)
+{
+    return strncmp(browser, "plimsoll/", 9) == 0;
+}
+
+static const plim__runtime runtimes_plimsoll = {
+    .name = "plimsoll",
+    .protocol = &plim__cdp_protocol,
+    .recognise = runtimes_is_ours,
+};
 
 static bool runtimes_any_v8(const char *browser)
 {
@@ -20,6 +34,7 @@ static const plim__runtime runtimes_v8 = {
 
 const plim__runtime *const plim__runtimes[] = {
     &plim__node_runtime,
+    &runtimes_plimsoll,
     &runtimes_v8,
     NULL,
 };

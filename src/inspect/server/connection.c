@@ -9,12 +9,12 @@
  * requests waiting, bytes unsent (limits.h, Server). C3 nothing is answered but to a loopback Host
  * and an allowed Origin, and no WebSocket without a path that we made.
  */
+#include <ctype.h>
 #include <http_parser.h>
 #include <nettle/base64.h>
 #include <nettle/sha1.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <uv.h>
 #include <wslay/wslay.h>
 
@@ -92,6 +92,16 @@ static void connection_over(plim__connection *connection)
     connection->is_drained = true;
     connection->server->has_work = true;
     (void)uv_read_stop((uv_stream_t *)&connection->handle);
+}
+
+/* Whether two header names are the same; case does not count in HTTP. */
+static bool connection_same_name(const char *a, const char *b)
+{
+    while (*a != '\0' && tolower((unsigned char)*a) == tolower((unsigned char)*b)) {
+        a++;
+        b++;
+    }
+    return *a == '\0' && *b == '\0';
 }
 
 /* --- out ----------------------------------------------------------------------------------- */
@@ -334,7 +344,7 @@ static int connection_on_value(http_parser *parser, const char *at, size_t lengt
     bool is_more = connection->value_began;
     connection->value_began = true;
     for (int i = 1; i < CONNECTION_HEADER_COUNT; i++) {
-        if (strcasecmp(connection->field, CONNECTION_HEADERS[i]) != 0)
+        if (!connection_same_name(connection->field, CONNECTION_HEADERS[i]))
             continue;
         if (connection->has_value[i] && !is_more)
             return 1; /* twice: whoever sends two Hosts is up to something */

@@ -239,8 +239,9 @@ plim_status plim__method_answer(plim_server *server, plim__connection *connectio
         if (run == NULL)
             reply = method_error(id, METHOD_NOT_FOUND, "plim does not have this method");
         else if (result == NULL)
-            reply = method_error(id, METHOD_FAILED,
-                                 call.error.what[0] != '\0' ? call.error.what : "failed");
+            reply = method_error(
+                id, call.error.status == PLIM_ERR_UNSUPPORTED ? METHOD_NOT_FOUND : METHOD_FAILED,
+                call.error.what[0] != '\0' ? call.error.what : "failed");
         else
             reply = json_pack("{s:O, s:o}", "id", id, "result", result);
     }

@@ -47,7 +47,7 @@ struct plim_server {
     bool has_work; /* a request waits, or a connection is to be put away */
 };
 
-/* --- connection.c: one client. Callbacks of the loop end in `requests` or in `is_over`. -------- */
+/* --- connection.c: one client. Callbacks of the loop end in `requests` or in `is_over`. --- */
 
 /** Takes a client that waits at the listening handle, or turns it away. */
 void plim__connection_accept(plim_server *server, void *listening_handle);
