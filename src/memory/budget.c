@@ -144,21 +144,24 @@ size_t plim__budget_owed(plim__budget *budget)
 
 bool plim__budget_raise(plim__budget *budget, size_t bytes)
 {
-    /* What cancels debt needs no bytes. Debt shrinks under our hands (and what pays it goes to the
-       parent), so a turn may have to draw more; drawn bytes are kept until the end. */
+    /* What cancels debt needs no bytes. Debt can only shrink under our hands (what pays it goes to
+       the parent), so a turn may have to draw more, never less. */
     size_t drawn = 0;
-    (void)plim__add(&budget->configured, bytes);
+    bool is_configured = false;
     ptrdiff_t avail = plim__load(&budget->avail);
     do {
         size_t need = bytes - plim__core_paid(avail, bytes);
         if (need > drawn && !plim__budget_draw(budget->parent, need - drawn)) {
-            (void)plim__sub(&budget->configured, bytes);
+            if (is_configured)
+                (void)plim__sub(&budget->configured, bytes);
             plim__budget_put(budget->parent, drawn);
             return false;
         }
-        drawn = need > drawn ? need : drawn;
+        drawn = need;
+        if (!is_configured)
+            (void)plim__add(&budget->configured, bytes);
+        is_configured = true;
     } while (!plim__cas_weak(&budget->avail, &avail, plim__core_give(avail, bytes)));
-    plim__budget_put(budget->parent, drawn - (bytes - plim__core_paid(avail, bytes)));
     return true;
 }
 

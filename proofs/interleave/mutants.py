@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Faults planted in the real code, one at a time: the named scenario must find each.
+
+    mutants.py SOURCE_ROOT CC [CFLAGS...]
+
+A fault whose text is no longer in the source is a fault of this list. Exit status 1 if one of them
+is not found, or if the code as it is fails.
+"""
+
+import concurrent.futures
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FILES = ("budget.c", "domain.c", "lend.c", "recover.c", "rebalance.c", "sites.c")
+
+# (scenario that must fail, file, text, what stands there instead)
+MUTANTS = (
+    ("two_takes_at_the_limit", "budget.c",
+     """    do {
+        if (!plim__core_fits(avail, bytes))
+            return false;
+    } while (!plim__cas_weak(&budget->avail, &avail, plim__core_take(avail, bytes)));
+    return true;""",
+     """    if (!plim__core_fits(avail, bytes))
+        return false;
+    do {
+    } while (!plim__cas_weak(&budget->avail, &avail, plim__core_take(avail, bytes)));
+    return true;"""),
+    ("two_takes_at_the_limit", "budget.c",
+     """    if (!plim__budget_draw(budget->source, bytes))
+        return false;
+    budget_charge(budget, bytes);
+    return true;""",
+     """    budget_charge(budget, bytes);
+    if (plim__budget_draw(budget->source, bytes))
+        return true;
+    (void)plim__sub(&budget->charged, bytes);
+    return false;"""),
+    ("spurious_cas", "budget.c",
+     """        if (!plim__core_fits(avail, bytes))
+            return false;
+    } while (!plim__cas_weak(&budget->avail, &avail, plim__core_take(avail, bytes)));
+    return true;""",
+     """        if (!plim__core_fits(avail, bytes))
+            return false;
+        return plim__cas_weak(&budget->avail, &avail, plim__core_take(avail, bytes));
+    } while (true);"""),
+    ("take_against_give", "budget.c",
+     """    } while (!plim__cas_weak(&budget->charged, &charged, charged - bytes));
+    plim__budget_put(budget->source, bytes);
+    return true;""",
+     """    } while (false);
+    plim__budget_put(budget->source, bytes);
+    (void)plim__sub(&budget->charged, bytes);
+    return true;"""),
+    ("two_gives", "budget.c",
+     "} while (!plim__cas_weak(&budget->charged, &charged, charged - bytes));",
+     "} while (false);\n    plim__store(&budget->charged, charged - bytes);"),
+    ("give_more_than_held", "budget.c",
+     "        if (!plim__core_releases(charged, bytes))\n            return false;\n", ""),
+    ("owed_paid_by_two_releases", "budget.c",
+     "            paid = plim__core_paid(avail, put);", "            paid = 0;"),
+    ("owed_paid_by_two_releases", "budget.c",
+     """        do {
+            paid = plim__core_paid(avail, put);
+        } while (""",
+     """        paid = plim__core_paid(avail, put);
+        do {
+        } while ("""),
+    ("limit_lowered_while_taking", "budget.c",
+     """    do {
+        freed = plim__core_freed(avail, bytes);
+    } while (""",
+     """    freed = plim__core_freed(avail, bytes);
+    do {
+    } while ("""),
+    ("limit_raised_while_owing", "budget.c",
+     "        size_t need = bytes - plim__core_paid(avail, bytes);",
+     "        size_t need = is_configured ? drawn : bytes - plim__core_paid(avail, bytes);"),
+    ("mark_of_two", "budget.c",
+     """    size_t charged = plim__add(&budget->charged, bytes) + bytes;
+    size_t mark = plim__load_relaxed(&budget->mark);
+    while (plim__core_mark(mark, charged) != mark)
+        if (plim__cas_weak(&budget->mark, &mark, plim__core_mark(mark, charged)))
+            break;""",
+     """    size_t charged = plim__add(&budget->charged, bytes) + bytes;
+    size_t mark = plim__load_relaxed(&budget->mark);
+    plim__store(&budget->mark, plim__core_mark(mark, charged));"""),
+    ("mark_against_reset", "budget.c",
+     "    size_t charged = plim__load(&budget->charged);\n"
+     "    size_t now = plim__load_relaxed(&budget->mark);",
+     "    size_t charged = 0;\n    size_t now = plim__load_relaxed(&budget->mark);"),
+    ("take_against_lend", "lend.c",
+     """        (void)plim__add(&share->out, bytes);
+        plim__budget_put(&borrower->budget, bytes);""",
+     """        plim__budget_put(&borrower->budget, bytes);
+        (void)plim__add(&share->out, bytes);"""),
+    ("a_loan_over_quota_refuses_nobody", "lend.c",
+     """    if (!allowance_take(&share->left, bytes)) {
+""",
+     """    if (plim__budget_draw(&lender->budget, bytes) &&
+        (plim__budget_put(&lender->budget, bytes), !allowance_take(&share->left, bytes))) {
+"""),
+    ("a_lend_that_fails_refuses_nobody", "lend.c",
+     "        (void)plim__sub(&borrower->budget.net, (ptrdiff_t)bytes);\n", ""),
+    ("a_capped_lend_refuses_nobody", "lend.c",
+     """    } else if (!net_rise(borrower, bytes)) {
+        (void)plim__add(&lender->budget.net, (ptrdiff_t)bytes);""",
+     """    } else if (!net_rise(borrower, bytes)) {"""),
+    ("lend_lend_repay", "lend.c",
+     "        (void)plim__add(&share->open, (ptrdiff_t)bytes);\n", ""),
+    ("recall_against_repay", "lend.c",
+     "    size_t claimed = allowance_take_most(&share->open, bytes);",
+     "    size_t claimed = plim__core_least(bytes, (ptrdiff_t)plim__load(&share->out));\n"
+     "    (void)plim__sub(&share->open, (ptrdiff_t)claimed);"),
+    ("recall_against_take", "lend.c",
+     """        (void)plim__sub(&share->out, paid);
+        plim__budget_put(&lender->budget, paid);""",
+     """        plim__budget_put(&lender->budget, paid);
+        (void)plim__sub(&share->out, paid);"""),
+    ("recall_against_take", "lend.c",
+     "        (void)plim__add(&share->open, (ptrdiff_t)(claimed - paid));", "        ;"),
+    ("quota_against_lend", "lend.c",
+     "    (void)plim__add(&share->left, plim__core_way(old, (ptrdiff_t)quota));",
+     "    (void)old;\n    plim__store(&share->left, (ptrdiff_t)quota);"),
+    ("create_against_create", "domain.c",
+     """    plim__bank_enter(bank);
+    status = domain_create_entered(""",
+     """    status = domain_create_entered("""),
+    ("create_against_find", "domain.c",
+     """    plim__store(&bank->slots[index], (uint8_t)slot);
+    plim__store(&domain->id, out_domain->id);""",
+     """    plim__store(&domain->id, out_domain->id);
+    plim__bank_leave(bank);
+    domain->name[0] = '?';
+    plim__bank_enter(bank);
+    domain->name[0] = 'x';
+    plim__store(&bank->slots[index], (uint8_t)slot);"""),
+    ("destroy_against_take", "domain.c",
+     "        if (!plim__budget_draw(&domain->budget, configured))", "        if (configured == 0)"),
+    ("two_limits_at_once", "domain.c",
+     """    uint32_t free_flag = 0;
+    while (!plim__cas(&bank->admin, &free_flag, 1)) {""",
+     """    uint32_t free_flag = 0;
+    while (!plim__cas(&bank->admin, &free_flag, 1) && free_flag == 2) {"""),
+    ("lend_killed_anywhere", "recover.c",
+     "        plim__store(&domain->budget.net, view.net[i]);\n", ""),
+    ("lend_killed_anywhere", "recover.c",
+     "        found.adrift += recover_word(&domain->budget.avail, view.avail[i]);", "        ;"),
+    ("repay_killed_anywhere", "recover.c",
+     "            plim__store(&share->open, out);\n", ""),
+    ("create_killed", "recover.c",
+     "    found.adrift += recover_word(&bank->total.avail, view.total);\n", ""),
+    ("create_killed", "recover.c",
+     "    found.domains = recover_places(bank);\n", ""),
+    # The commit before the bytes are there: a crash in between doubles them.
+    ("repay_killed_anywhere", "lend.c",
+     "    size_t paid = plim__budget_draw_most(&borrower->budget, allowed);",
+     "    (void)plim__sub(&share->out, allowed);\n"
+     "    size_t paid = plim__budget_draw_most(&borrower->budget, allowed);\n"
+     "    (void)plim__add(&share->out, allowed);"),
+)
+
+
+def build(root, cc, mutant, folder):
+    memory = os.path.join(folder, "memory")
+    shutil.copytree(os.path.join(root, "src/memory"), memory)
+    if mutant:
+        _, name, old, new = mutant
+        path = os.path.join(memory, name)
+        with open(path, encoding="utf-8") as source:
+            text = source.read()
+        if text.count(old) != 1:
+            return f"its text stands {text.count(old)} times in {name}: mend the list"
+        with open(path, "w", encoding="utf-8") as source:
+            source.write(text.replace(old, new))
+    here = os.path.join(root, "proofs/interleave")
+    run = subprocess.run(
+        cc + ["-std=c17", "-D_GNU_SOURCE", '-DPLIM_ATOMIC_SEAM="ilv.h"', "-O1", "-w", "-I", here,
+              "-I", folder, "-I", os.path.join(root, "src"), "-I", os.path.join(root, "include"),
+              os.path.join(here, "ilv.c"), os.path.join(here, "scenarios.c"),
+              *(os.path.join(memory, name) for name in FILES),
+              *(os.path.join(root, "src/base", name) for name in base_files(root)),
+              "-o", os.path.join(folder, "scenarios")],
+        capture_output=True, text=True, check=False)
+    return None if run.returncode == 0 else "does not compile: " + run.stderr[:400]
+
+
+def base_files(root):
+    """What plim_error needs; no allocator."""
+    wanted = ("assert.c", "error.c", "text.c")
+    return [name for name in wanted if os.path.exists(os.path.join(root, "src/base", name))]
+
+
+def try_mutant(root, cc, mutant):
+    with tempfile.TemporaryDirectory() as folder:
+        fault = build(root, cc, mutant, folder)
+        if fault:
+            return fault
+        run = subprocess.run([os.path.join(folder, "scenarios"), "--quiet", mutant[0]],
+                             capture_output=True, text=True, check=False, timeout=120)
+        if run.returncode == 1 and "FAILED: " in run.stdout:
+            return None
+        return f"not found by {mutant[0]} (exit {run.returncode})"
+
+
+def main():
+    root, cc = sys.argv[1], sys.argv[2:]
+    bad = 0
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for mutant, fault in zip(MUTANTS, pool.map(lambda m: try_mutant(root, cc, m), MUTANTS)):
+            if fault:
+                bad += 1
+                print(f"{mutant[1]}: {mutant[2].strip().splitlines()[0]} … {fault}")
+    print(f"mutants: {len(MUTANTS) - bad} of {len(MUTANTS)} found")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
