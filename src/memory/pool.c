@@ -269,6 +269,12 @@ plim_status plim_pool_pin_at(plim_pool *pool, plim_slot slot, const char *site)
     return PLIM_OK;
 }
 
+void plim__pool_keep(plim_pool *pool, uint32_t index)
+{
+    pool_set(pool->temporary, index, false);
+    pool->notes[index].pinned_frame = 0;
+}
+
 plim_status plim_pool_unpin(plim_pool *pool, plim_slot slot)
 {
     PLIM_CHECK_OBJ(pool, PLIM__POOL_MAGIC);

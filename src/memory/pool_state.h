@@ -139,4 +139,7 @@ static inline unsigned char *plim__pool_align(void *block)
 /** plim_pool_release_all(), for frames: a call inside the library. */
 uint32_t plim__pool_release_loose(plim_pool *pool);
 
+/** A pinned slot is to stay for good, though it was pinned inside a frame. */
+void plim__pool_keep(plim_pool *pool, uint32_t index);
+
 #endif
