@@ -76,7 +76,8 @@ PLIM_API plim_sink plim_file_sink_view(plim_file_sink *file);
  * @param[in,out] file  not NULL. On failure nothing is left under the final name.
  * @param[out]    err   may be NULL.
  * @retval PLIM_ERR_NO_SPACE the device is full.  @retval PLIM_ERR_IO anything else.
- * @retval PLIM_ERR_EXISTS somebody made the file meanwhile and overwrite was not asked for.
+ * @retval PLIM_ERR_EXISTS somebody made the file meanwhile and overwrite was not asked for; what
+ *                was written is kept as `PATH.partial`.
  * @note          Threads: one at a time.
  */
 PLIM_API PLIM_NODISCARD plim_status plim_file_sink_commit(plim_file_sink **file, plim_error *err);

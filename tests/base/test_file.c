@@ -196,17 +196,18 @@ static void an_existing_file_stands_unless_overwriting_was_asked_for(void **stat
     assert_int_equal(name_count(), 1);
 }
 
-static void a_file_that_somebody_made_meanwhile_is_not_replaced(void **state)
+static void a_file_that_somebody_made_meanwhile_stays_and_ours_is_kept_beside_it(void **state)
 {
     (void)state;
     plim_file_sink *file = sink_with("out", false, "ours");
     put("out", "theirs");
     plim_error err = {0};
     assert_int_equal(plim_file_sink_commit(&file, &err), PLIM_ERR_EXISTS);
-    assert_string_not_equal(err.hint, "");
+    assert_non_null(strstr(err.hint, "out.partial"));
     assert_null(file);
     assert_holds("out", "theirs");
-    assert_int_equal(name_count(), 1);
+    assert_holds("out.partial", "ours");
+    assert_int_equal(name_count(), 2);
 }
 
 static void what_is_abandoned_leaves_nothing(void **state)
@@ -312,7 +313,7 @@ int main(void)
         FILE_TEST(without_permission_nothing_is_read_or_made),
         FILE_TEST(the_final_name_appears_only_at_commit_and_with_mode_0600),
         FILE_TEST(an_existing_file_stands_unless_overwriting_was_asked_for),
-        FILE_TEST(a_file_that_somebody_made_meanwhile_is_not_replaced),
+        FILE_TEST(a_file_that_somebody_made_meanwhile_stays_and_ours_is_kept_beside_it),
         FILE_TEST(what_is_abandoned_leaves_nothing),
         FILE_TEST(what_was_interrupted_is_kept_as_partial),
         FILE_TEST(a_folder_or_a_missing_one_is_no_place_for_a_file),

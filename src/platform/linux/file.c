@@ -273,6 +273,17 @@ static bool file_sink_publish(plim_file_sink *sink)
            link(sink->temporary, sink->path) == 0;
 }
 
+/* The temporary file becomes PATH.partial; false, with errno, if it cannot. */
+static bool file_sink_keep(plim_file_sink *sink)
+{
+    char partial[PATH_MAX + sizeof ".partial"];
+    (void)snprintf(partial, sizeof partial, "%s.partial", sink->path);
+    if (rename(sink->temporary, partial) != 0)
+        return false;
+    sink->temporary[0] = '\0';
+    return true;
+}
+
 plim_status plim_file_sink_commit(plim_file_sink **file, plim_error *err)
 {
     PLIM_CHECK(file != NULL);
@@ -285,9 +296,10 @@ plim_status plim_file_sink_commit(plim_file_sink **file, plim_error *err)
         status = file_fail(err, "write", sink->path, errno);
     else if (!file_sink_publish(sink))
         status = file_fail(err, "create", sink->path, errno);
-    if (status == PLIM_ERR_EXISTS)
-        plim_error_hint(err,
-                        "somebody made it meanwhile; -f overwrites it, -o NAME writes elsewhere");
+    /* The bytes are whole and may have cost minutes: they are kept beside the one that is there. */
+    if (status == PLIM_ERR_EXISTS && file_sink_keep(sink))
+        plim_error_hint(err, "somebody made it meanwhile; what was written is in %s.partial",
+                        sink->path);
     return file_sink_end(file, status, err);
 }
 
@@ -297,14 +309,8 @@ plim_status plim_file_sink_keep_partial(plim_file_sink **file, plim_error *err)
     plim_file_sink *sink = *file;
     PLIM_CHECK_OBJ(sink, PLIM__FILE_SINK_MAGIC);
     plim_status status = PLIM_OK;
-    char partial[PATH_MAX + sizeof ".partial"];
-    (void)snprintf(partial, sizeof partial, "%s.partial", sink->path);
-    if (sink->temporary[0] != '\0') {
-        if (rename(sink->temporary, partial) == 0)
-            sink->temporary[0] = '\0';
-        else
-            status = file_fail(err, "keep", partial, errno);
-    }
+    if (sink->temporary[0] != '\0' && !file_sink_keep(sink))
+        status = file_fail(err, "keep", sink->path, errno);
     return file_sink_end(file, status, err);
 }
 
