@@ -3,6 +3,8 @@
  * From words to deeds: a manager, its domains, what they lend. All of it or nothing: what a failure
  * leaves behind is a manager that nobody was given, and it is destroyed.
  */
+#include "config/apply.h"
+
 #include "base/assert.h"
 #include "config/state.h"
 
@@ -31,18 +33,12 @@ static plim_status apply_domain(const plim_config *config, plim_manager *manager
     return status;
 }
 
-plim_status plim_config_apply(const plim_config *config, const plim_manager_options *base,
-                              plim_manager **out_manager, plim_error *err)
+plim_status plim__config_make_domains(const plim_config *config, plim_manager *manager,
+                                      plim_error *err)
 {
     PLIM_CHECK_OBJ(config, PLIM__CONFIG_MAGIC);
-    PLIM_CHECK(out_manager != NULL);
-    plim_manager_options options = {.struct_bytes = sizeof options};
     plim_domain handles[PLIM_CONFIG_DOMAINS_MAX] = {{0}};
-    plim_manager *manager = NULL;
-    if (base != NULL)
-        options = *base;
-    plim_config_manager_options(config, &options);
-    plim_status status = plim_manager_create(&options, &manager, err);
+    plim_status status = PLIM_OK;
     for (uint32_t i = 0; status == PLIM_OK && i < config->domain_count; i++)
         status = apply_domain(config, manager, config->order[i], handles, err);
     for (uint32_t i = 0; status == PLIM_OK && i < config->share_count; i++) {
@@ -55,6 +51,22 @@ plim_status plim_config_apply(const plim_config *config, const plim_manager_opti
             plim__config_where(err, share->quota.origin);
         }
     }
+    return status;
+}
+
+plim_status plim_config_apply(const plim_config *config, const plim_manager_options *base,
+                              plim_manager **out_manager, plim_error *err)
+{
+    PLIM_CHECK_OBJ(config, PLIM__CONFIG_MAGIC);
+    PLIM_CHECK(out_manager != NULL);
+    plim_manager_options options = {.struct_bytes = sizeof options};
+    plim_manager *manager = NULL;
+    if (base != NULL)
+        options = *base;
+    plim_config_manager_options(config, &options);
+    plim_status status = plim_manager_create(&options, &manager, err);
+    if (status == PLIM_OK)
+        status = plim__config_make_domains(config, manager, err);
     if (status == PLIM_OK)
         *out_manager = manager;
     else

@@ -15,6 +15,8 @@
 #include "config/state.h"
 #include "platform/environment.h"
 
+enum { CONFIG_DOMAINS_DEFAULT = 16 }; /* what a manager has room for when it is not told */
+
 /* The variables as they were given: "NAME=VALUE". */
 static const char *config_variable(const char *const *variables, const char *name)
 {
@@ -117,7 +119,7 @@ plim_status plim_config_load(const plim_config_options *options, plim_config **o
         return status;
     const char *const *variables = options != NULL && options->environment != NULL
                                        ? options->environment
-                                       : plim__environment();
+                                       : plim__environment_all();
     const char *const *overrides = options != NULL ? options->overrides : NULL;
     const char *path = options != NULL ? options->path : NULL;
     if (!config_is_given(path))
@@ -177,7 +179,8 @@ void plim_config_manager_options(const plim_config *config, plim_manager_options
         options->overhead_bytes = (size_t)config->margin.value;
     if (config->domain_count_max.is_set)
         options->domain_count_max = (uint32_t)config->domain_count_max.value;
-    else if (config->domain_count > options->domain_count_max)
+    else if (config->domain_count > CONFIG_DOMAINS_DEFAULT &&
+             config->domain_count > options->domain_count_max)
         options->domain_count_max = config->domain_count;
     if (config->verify.given)
         options->verify = (plim_verify)config->verify.index;

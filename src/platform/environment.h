@@ -7,6 +7,6 @@
 #define PLIM_PLATFORM_ENVIRONMENT_H
 
 /** "NAME=VALUE", ended by NULL; never NULL itself. Borrowed until the process changes them. */
-const char *const *plim__environment(void);
+const char *const *plim__environment_all(void);
 
 #endif

@@ -17,7 +17,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
-LIBRARIES = ("plimsoll", "plimsoll-heap")
+LIBRARIES = ("plimsoll", "plimsoll-config", "plimsoll-heap")
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 
 

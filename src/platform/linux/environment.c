@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-const char *const *plim__environment(void)
+const char *const *plim__environment_all(void)
 {
     static const char *const none[] = {NULL};
     return environ != NULL ? (const char *const *)environ : none;
