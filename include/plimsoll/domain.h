@@ -122,6 +122,22 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_find(plim_manager *manager, cons
                                                      plim_domain *out_domain);
 
 /**
+ * @brief         The domain of the program or shared object that holds an address: it is named like
+ *                the file ("libfoo.so.1", cut to 31 bytes), and made if nobody made it. A file
+ *                without PLIM_DOMAIN is charged to that of its own module.
+ * @param[in]     manager     NULL: the default one.
+ * @param[in]     address     of code or static data, such as a function's.
+ * @param[out]    out_domain  set only on PLIM_OK.
+ * @retval PLIM_ERR_NOT_FOUND no module holds the address; or there are no modules (bare builds).
+ * @retval PLIM_ERR_LIMIT     the manager has all the domains it can have.
+ * @retval PLIM_ERR_NO_MEMORY the system refused the default manager.
+ * @note          Threads: any. The loader is asked: microseconds.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_domain_by_module(plim_manager *manager,
+                                                          const void *address,
+                                                          plim_domain *out_domain);
+
+/**
  * @brief         Ends an empty domain: its limit goes back to the parent, its name is free.
  * @param[in]     domain  its handles are stale afterwards.
  * @param[in,out] err     may be NULL.

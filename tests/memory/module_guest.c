@@ -2,6 +2,8 @@
 /* A plug-in, for test_module.c: built twice, under two names. */
 #include "module_guest.h"
 
+#include <plimsoll/memory.h>
+
 static int guest_data = 1;
 
 const void *guest_code(void)
@@ -12,4 +14,9 @@ const void *guest_code(void)
 void *guest_variable(void)
 {
     return &guest_data;
+}
+
+void *guest_take(void)
+{
+    return plim_alloc(1000);
 }

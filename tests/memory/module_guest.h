@@ -13,4 +13,7 @@ const void *guest_code(void);
 /** An address in its data. */
 void *guest_variable(void);
 
+/** A block that the plug-in asks for, in a file that names no domain. */
+void *guest_take(void);
+
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Modules. Method: two plug-ins, loaded and unloaded; their own addresses asked for. */
+#include <plimsoll/memory.h>
+
 #include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "memory/module.h"
 #include "module_guest.h"
 #include "platform/modules.h"
 
@@ -27,7 +30,7 @@ static void *load(const char *variable)
 }
 
 /* A function of a module, called. */
-static const void *ask(void *module, const char *name)
+static void *ask(void *module, const char *name)
 {
     void *(*function)(void);
     *(void **)&function = dlsym(module, name);
@@ -86,12 +89,98 @@ static void what_is_unloaded_is_found_no_more_and_counted(void **state)
     assert_int_equal(plim__modules_unloaded(), before + 1);
 }
 
+static const char *name_of(plim_domain domain)
+{
+    static plim_domain_stats stats;
+    assert_int_equal(plim_domain_stats_read(domain, &stats), PLIM_OK);
+    return stats.name;
+}
+
+static void a_plug_in_that_names_no_domain_is_charged_by_its_file(void **state)
+{
+    (void)state;
+    void *a = load("PLIM_TEST_GUEST_A"), *b = load("PLIM_TEST_GUEST_B");
+    void *blocks[] = {ask(a, "guest_take"), ask(b, "guest_take"), ask(a, "guest_take"),
+                      plim_alloc(10)};
+    const char *const names[] = {"libguest_a.so", "libguest_b.so", "libguest_a.so", "test_module"};
+    for (unsigned i = 0; i < 4; i++) {
+        plim_origin origin;
+        assert_non_null(blocks[i]);
+        assert_int_equal(plim_origin_of(blocks[i], &origin), PLIM_OK);
+        assert_string_equal(name_of(origin.domain), names[i]);
+        plim_free(blocks[i]);
+    }
+    dlclose(a);
+    dlclose(b);
+}
+
+static void an_operator_can_bound_a_plug_in_by_its_files_name(void **state)
+{
+    (void)state;
+    plim_manager *manager = NULL;
+    plim_manager_options options = {.struct_bytes = sizeof options, .total_bytes = 1 << 20};
+    plim_domain_options limit = {.struct_bytes = sizeof limit, .limit_bytes = 4096};
+    plim_domain made, found, none = {0};
+    assert_int_equal(plim_manager_create(&options, &manager, NULL), PLIM_OK);
+    assert_int_equal(plim_domain_create(manager, "libguest_b.so", &limit, &made, NULL), PLIM_OK);
+    void *b = load("PLIM_TEST_GUEST_B");
+    assert_int_equal(plim_domain_by_module(manager, ask(b, "guest_code"), &found), PLIM_OK);
+    assert_int_equal(found.id, made.id);
+    assert_int_equal(plim__module_domain(manager, ask(b, "guest_code"), &found), PLIM_OK);
+    assert_int_equal(found.id, made.id);
+    int on_the_stack;
+    found = none;
+    assert_int_equal(plim_domain_by_module(manager, &on_the_stack, &found), PLIM_ERR_NOT_FOUND);
+    assert_int_equal(found.id, 0);
+    dlclose(b);
+    plim_manager_destroy(&manager);
+}
+
+static void a_module_in_the_place_of_another_is_told_apart(void **state)
+{
+    (void)state;
+    plim_domain domain;
+    const void *code[2];
+    for (unsigned round = 0; round < 6; round++) {
+        void *guest = load(round % 2 ? "PLIM_TEST_GUEST_B" : "PLIM_TEST_GUEST_A");
+        const char *name = round % 2 ? "libguest_b.so" : "libguest_a.so";
+        code[round % 2] = ask(guest, "guest_code");
+        assert_int_equal(plim_domain_by_module(NULL, code[round % 2], &domain), PLIM_OK);
+        assert_string_equal(name_of(domain), name);
+        for (unsigned again = 0; again < 3; again++) {
+            assert_int_equal(plim__module_domain(NULL, code[round % 2], &domain), PLIM_OK);
+            assert_string_equal(name_of(domain), name);
+        }
+        dlclose(guest);
+        plim__modules_forget();
+    }
+    assert_int_equal(plim__module_domain(NULL, code[0], &domain), PLIM_ERR_NOT_FOUND);
+}
+
+static void a_domain_that_ended_is_not_remembered(void **state)
+{
+    (void)state;
+    plim_domain first, second;
+    plim_manager *manager = NULL;
+    assert_int_equal(plim_manager_create(NULL, &manager, NULL), PLIM_OK);
+    assert_int_equal(plim__module_domain(manager, &in_program, &first), PLIM_OK);
+    assert_int_equal(plim_domain_destroy(first, NULL), PLIM_OK);
+    assert_int_equal(plim__module_domain(manager, &in_program, &second), PLIM_OK);
+    assert_int_not_equal(first.id, second.id);
+    assert_string_equal(name_of(second), "test_module");
+    plim_manager_destroy(&manager);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_leads_to_the_file_that_holds_it),
         cmocka_unit_test(an_address_of_no_module_leads_nowhere),
         cmocka_unit_test(what_is_unloaded_is_found_no_more_and_counted),
+        cmocka_unit_test(a_plug_in_that_names_no_domain_is_charged_by_its_file),
+        cmocka_unit_test(an_operator_can_bound_a_plug_in_by_its_files_name),
+        cmocka_unit_test(a_module_in_the_place_of_another_is_told_apart),
+        cmocka_unit_test(a_domain_that_ended_is_not_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
