@@ -128,25 +128,21 @@ MUTANTS = (
      "    (void)plim__add(&share->left, plim__core_way(old, (ptrdiff_t)quota));",
      "    (void)old;\n    plim__store(&share->left, (ptrdiff_t)quota);"),
     ("create_against_create", "domain.c",
-     """    plim__bank_enter(bank);
+     """    bank_enter(bank);
     status = domain_create_entered(""",
      """    status = domain_create_entered("""),
     ("create_against_find", "domain.c",
      """    plim__store(&bank->slots[index], (uint8_t)slot);
     plim__store(&domain->id, out_domain->id);""",
      """    plim__store(&domain->id, out_domain->id);
-    plim__bank_leave(bank);
+    bank_leave(bank);
     domain->name[0] = '?';
-    plim__bank_enter(bank);
+    bank_enter(bank);
     domain->name[0] = 'x';
     plim__store(&bank->slots[index], (uint8_t)slot);"""),
     ("destroy_against_take", "domain.c",
      "        if (!plim__budget_draw(&domain->budget, configured))", "        if (configured == 0)"),
-    ("two_limits_at_once", "domain.c",
-     """    uint32_t free_flag = 0;
-    while (!plim__cas(&bank->admin, &free_flag, 1)) {""",
-     """    uint32_t free_flag = 0;
-    while (!plim__cas(&bank->admin, &free_flag, 1) && free_flag == 2) {"""),
+    ("two_limits_at_once", "domain.c", "    plim__lock_take(&bank->lock);\n", ""),
     ("lend_killed_anywhere", "recover.c",
      "        plim__store(&domain->budget.net, view.net[i]);\n", ""),
     ("lend_killed_anywhere", "recover.c",
@@ -182,7 +178,7 @@ def build(root, cc, mutant, folder):
     run = subprocess.run(
         cc + ["-std=c17", "-D_GNU_SOURCE", '-DPLIM_ATOMIC_SEAM="ilv.h"', "-O1", "-w", "-I", here,
               "-I", folder, "-I", os.path.join(root, "src"), "-I", os.path.join(root, "include"),
-              os.path.join(here, "ilv.c"), os.path.join(here, "scenarios.c"),
+              *(os.path.join(here, name) for name in ("ilv.c", "lock.c", "scenarios.c")),
               *(os.path.join(memory, name) for name in FILES),
               *(os.path.join(root, "src/base", name) for name in base_files(root)),
               "-o", os.path.join(folder, "scenarios")],

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains: the slot table, and what changes limits. One flag per bank serialises create, destroy
+ * Domains: the slot table, and what changes limits. One lock per bank serialises create, destroy
  * and the setters, so names are unique and two setters do not cross; threads that charge, lend or
  * repay meanwhile never look at it.
  *
@@ -59,18 +59,16 @@ plim__share *plim__bank_share(plim__bank *bank, uint32_t lender, uint32_t borrow
     return &bank->shares[(size_t)lender * bank->domain_max + borrower];
 }
 
-void plim__bank_enter(plim__bank *bank)
+static void bank_enter(plim__bank *bank)
 {
-    uint32_t free_flag = 0;
-    while (!plim__cas(&bank->admin, &free_flag, 1)) {
-        free_flag = 0;
-        PLIM__SPIN();
-    }
+    plim__lock_take(&bank->lock);
+    (void)plim__add(&bank->moving, 1);
 }
 
-void plim__bank_leave(plim__bank *bank)
+static void bank_leave(plim__bank *bank)
 {
-    plim__store(&bank->admin, 0);
+    (void)plim__sub(&bank->moving, 1);
+    plim__lock_give(&bank->lock);
 }
 
 /* --- the bank ------------------------------------------------------------------------------ */
@@ -95,7 +93,7 @@ void plim__bank_init(plim__bank *bank, size_t total_bytes, uint32_t domain_max, 
     memset(shares, 0, plim__bank_shares_bytes(domain_max));
     plim__store_relaxed(&bank->domain_count, 0);
     plim__store_relaxed(&bank->moving, 0);
-    plim__store_relaxed(&bank->admin, 0);
+    plim__lock_reset(&bank->lock);
     plim__store_relaxed(&bank->balancer, 0);
     for (uint32_t i = 0; i < PLIM__BANK_DOMAINS_MAX; i++)
         plim__store_relaxed(&bank->slots[i], 0);
@@ -247,7 +245,7 @@ static plim_status slots_are_full(plim__bank *bank, const char *name, plim_error
         name, plim__load(&bank->domain_count), bank->domain_max, PLIM__SLOT_COUNT - 1);
 }
 
-/* With the admin flag. */
+/* With the lock. */
 static plim_status domain_create_entered(plim__bank *bank, const char *name,
                                          const plim_domain_options *options, plim__domain *parent,
                                          plim_domain *out_domain, plim_error *err)
@@ -305,9 +303,9 @@ plim_status plim__domain_create(plim__bank *bank, const char *name,
     /* What the parent's threads have cached is not in use. */
     if (parent != NULL && plim__budget_left(&parent->budget) < options->limit_bytes)
         domain_drain(bank, parent);
-    plim__bank_enter(bank);
+    bank_enter(bank);
     status = domain_create_entered(bank, name, options, parent, out_domain, err);
-    plim__bank_leave(bank);
+    bank_leave(bank);
     return status;
 }
 
@@ -320,7 +318,7 @@ plim_status plim__domain_shared(plim__bank *bank, const char *name, plim_domain 
                               PLIM_DOMAIN_NAME_BYTES - 1);
     plim_status status = PLIM_OK;
     uint32_t index, slot;
-    plim__bank_enter(bank);
+    bank_enter(bank);
     plim__domain *domain = bank_named(bank, name);
     if (domain != NULL) {
         *out_domain = plim__domain_handle(domain);
@@ -334,17 +332,17 @@ plim_status plim__domain_shared(plim__bank *bank, const char *name, plim_domain 
     } else {
         status = slots_are_full(bank, name, err);
     }
-    plim__bank_leave(bank);
+    bank_leave(bank);
     return status;
 }
 
 plim_status plim__domain_find(plim__bank *bank, const char *name, plim_domain *out_domain)
 {
-    plim__bank_enter(bank);
+    bank_enter(bank);
     plim__domain *domain = bank_named(bank, name);
     if (domain != NULL)
         *out_domain = plim__domain_handle(domain);
-    plim__bank_leave(bank);
+    bank_leave(bank);
     return domain != NULL ? PLIM_OK : PLIM_ERR_NOT_FOUND;
 }
 
@@ -383,7 +381,7 @@ static void shares_clear(plim__bank *bank, uint32_t index)
     }
 }
 
-/* With the admin flag. */
+/* With the lock. */
 static plim_status domain_destroy_entered(plim__bank *bank, plim__domain *domain, plim_error *err)
 {
     size_t count;
@@ -413,11 +411,11 @@ plim_status plim_domain_destroy(plim_domain domain, plim_error *err)
         return plim_error_set(err, PLIM_ERR_STALE, "the domain is stale");
     plim__bank *bank = record->bank;
     domain_drain(bank, record);
-    plim__bank_enter(bank);
+    bank_enter(bank);
     plim_status status = plim__domain_of(domain) != record
                              ? plim_error_set(err, PLIM_ERR_STALE, "the domain is stale")
                              : domain_destroy_entered(bank, record, err);
-    plim__bank_leave(bank);
+    bank_leave(bank);
     return status;
 }
 
@@ -444,7 +442,7 @@ static plim_status limit_raise(plim__domain *domain, size_t old, size_t limit_by
                           plim__budget_left(domain->budget.parent));
 }
 
-/* With the admin flag. */
+/* With the lock. */
 static plim_status limit_set_entered(plim__domain *domain, size_t limit_bytes, plim_error *err)
 {
     size_t old = plim__load(&domain->budget.configured);
@@ -473,11 +471,9 @@ plim_status plim_domain_limit_set(plim_domain domain, size_t limit_bytes, plim_e
     if (limit_bytes > limit_now &&
         plim__budget_left(record->budget.parent) < limit_bytes - limit_now)
         domain_drain(bank, record->parent);
-    plim__bank_enter(bank);
-    (void)plim__add(&bank->moving, 1);
+    bank_enter(bank);
     plim_status status = limit_set_entered(record, limit_bytes, err);
-    (void)plim__sub(&bank->moving, 1);
-    plim__bank_leave(bank);
+    bank_leave(bank);
     /* What threads have cached pays first. */
     if (status == PLIM_OK && plim__budget_owed(&record->budget) != 0)
         domain_drain(bank, record);

@@ -4,10 +4,9 @@
  * @brief A manager's bank: its total, its domains, who may lend to whom; and the process's table of
  *        domain slots.
  *
- * The bank knows nothing of blocks: what it needs of the engine is behind plim__bank_engine. Lock
- * order: the bank's admin flag serialises create, destroy and the two setters; nothing waits for a
- * lock inside it but for what the engine's own drain waits for. Charging, lending and repaying
- * take no lock.
+ * The bank knows nothing of blocks: what it needs of the engine is behind plim__bank_engine. Its
+ * lock serialises create, find, destroy and the setters, and is taken before any of the engine's.
+ * Charging, lending and repaying take no lock.
  */
 #ifndef PLIM_MEMORY_DOMAIN_H
 #define PLIM_MEMORY_DOMAIN_H
@@ -17,6 +16,7 @@
 
 #include "memory/budget.h"
 #include "memory/sites.h"
+#include "platform/lock.h"
 
 /** Domains one manager may have. */
 #define PLIM__BANK_DOMAINS_MAX 64u
@@ -28,15 +28,15 @@ struct plim__bank;
 
 /** What the bank asks of the engine; any may be NULL. Called on the caller's thread. */
 typedef struct plim__bank_engine {
-    /** Gives what threads have cached of this domain back to it. Never called with the admin flag
-     *  held. */
+    /** Gives what threads have cached of this domain back to it. Never called with the bank's
+     *  lock held. */
     void (*drain)(struct plim__domain *domain);
     /** Adds the figures that only the engine has (cached, requested, counts) to zeroed ones. */
     void (*figures)(struct plim__domain *domain, plim_domain_stats *stats);
     /** A record is filled and about to be published; false: no memory for what the engine keeps of
-     *  a domain, and then it is not made. With the admin flag. */
+     *  a domain, and then it is not made. With the bank's lock. */
     bool (*opened)(struct plim__domain *domain);
-    /** The domain has gone from the table; what was kept of its slot may go. With the flag. */
+    /** The domain has gone from the table; what was kept of its slot may go. With the lock. */
     void (*gone)(struct plim__domain *domain);
     /** plim_allocator's resize for a domain; its ctx is the plim__domain. */
     void *(*resize)(void *ctx, void *ptr, size_t old_bytes, size_t new_bytes);
@@ -79,7 +79,7 @@ typedef struct plim__bank {
     uint32_t domain_max;       /* 1 ... PLIM__BANK_DOMAINS_MAX */
     plim__count domain_count;  /* live */
     plim__count moving;        /* threads that are moving headroom at this moment */
-    _Atomic uint32_t admin;    /* 1: somebody is in create, destroy or a setter */
+    plim__lock lock;           /* of whoever makes, finds, ends or changes domains */
     _Atomic uint32_t balancer; /* 1: somebody is in rebalance */
     _Atomic uint8_t slots[PLIM__BANK_DOMAINS_MAX]; /* by index; 0: free */
     const plim__bank_engine *engine;               /* NULL: none of its functions */
@@ -143,9 +143,5 @@ size_t plim__domain_limit(plim__domain *domain);
 
 /** The bank of a manager; NULL: the default manager's, or NULL if there is none. Is manager.c's. */
 plim__bank *plim__manager_bank(plim_manager *manager);
-
-/** Waits for the admin flag; for a short time, as nobody waits inside. */
-void plim__bank_enter(plim__bank *bank);
-void plim__bank_leave(plim__bank *bank);
 
 #endif

@@ -118,7 +118,7 @@ void plim__lend_recover(plim__bank *bank, plim__recovered *out_found)
     found.adrift += recover_word(&bank->total.avail, view.total);
     plim__store(&bank->moving, 0);
     plim__store(&bank->balancer, 0);
-    plim__store(&bank->admin, 0);
+    plim__lock_reset(&bank->lock);
     if (out_found != NULL)
         *out_found = found;
 }
@@ -160,7 +160,7 @@ static const char *check_shares(plim__bank *bank, const char **out_what)
 
 const char *plim__bank_check(plim__bank *bank, const char **out_what)
 {
-    if (plim__load(&bank->moving) != 0 || plim__load(&bank->admin) != 0)
+    if (plim__load(&bank->moving) != 0)
         return NULL;
     const char *broken = check_shares(bank, out_what);
     bank_view view;
