@@ -128,16 +128,16 @@ MUTANTS = (
      "    (void)plim__add(&share->left, plim__core_way(old, (ptrdiff_t)quota));",
      "    (void)old;\n    plim__store(&share->left, (ptrdiff_t)quota);"),
     ("create_against_create", "domain.c",
-     """    bank_enter(bank);
+     """    plim__bank_enter(bank);
     status = domain_create_entered(""",
      """    status = domain_create_entered("""),
     ("create_against_find", "domain.c",
      """    plim__store(&bank->slots[index], (uint8_t)slot);
     plim__store(&domain->id, out_domain->id);""",
      """    plim__store(&domain->id, out_domain->id);
-    bank_leave(bank);
+    plim__bank_leave(bank);
     domain->name[0] = '?';
-    bank_enter(bank);
+    plim__bank_enter(bank);
     domain->name[0] = 'x';
     plim__store(&bank->slots[index], (uint8_t)slot);"""),
     ("destroy_against_take", "domain.c",

@@ -59,13 +59,13 @@ plim__share *plim__bank_share(plim__bank *bank, uint32_t lender, uint32_t borrow
     return &bank->shares[(size_t)lender * bank->domain_max + borrower];
 }
 
-static void bank_enter(plim__bank *bank)
+void plim__bank_enter(plim__bank *bank)
 {
     plim__lock_take(&bank->lock);
     (void)plim__add(&bank->moving, 1);
 }
 
-static void bank_leave(plim__bank *bank)
+void plim__bank_leave(plim__bank *bank)
 {
     (void)plim__sub(&bank->moving, 1);
     plim__lock_give(&bank->lock);
@@ -303,9 +303,9 @@ plim_status plim__domain_create(plim__bank *bank, const char *name,
     /* What the parent's threads have cached is not in use. */
     if (parent != NULL && plim__budget_left(&parent->budget) < options->limit_bytes)
         domain_drain(bank, parent);
-    bank_enter(bank);
+    plim__bank_enter(bank);
     status = domain_create_entered(bank, name, options, parent, out_domain, err);
-    bank_leave(bank);
+    plim__bank_leave(bank);
     return status;
 }
 
@@ -318,7 +318,7 @@ plim_status plim__domain_shared(plim__bank *bank, const char *name, plim_domain 
                               PLIM_DOMAIN_NAME_BYTES - 1);
     plim_status status = PLIM_OK;
     uint32_t index, slot;
-    bank_enter(bank);
+    plim__bank_enter(bank);
     plim__domain *domain = bank_named(bank, name);
     if (domain != NULL) {
         *out_domain = plim__domain_handle(domain);
@@ -332,17 +332,17 @@ plim_status plim__domain_shared(plim__bank *bank, const char *name, plim_domain 
     } else {
         status = slots_are_full(bank, name, err);
     }
-    bank_leave(bank);
+    plim__bank_leave(bank);
     return status;
 }
 
 plim_status plim__domain_find(plim__bank *bank, const char *name, plim_domain *out_domain)
 {
-    bank_enter(bank);
+    plim__bank_enter(bank);
     plim__domain *domain = bank_named(bank, name);
     if (domain != NULL)
         *out_domain = plim__domain_handle(domain);
-    bank_leave(bank);
+    plim__bank_leave(bank);
     return domain != NULL ? PLIM_OK : PLIM_ERR_NOT_FOUND;
 }
 
@@ -411,11 +411,11 @@ plim_status plim_domain_destroy(plim_domain domain, plim_error *err)
         return plim_error_set(err, PLIM_ERR_STALE, "the domain is stale");
     plim__bank *bank = record->bank;
     domain_drain(bank, record);
-    bank_enter(bank);
+    plim__bank_enter(bank);
     plim_status status = plim__domain_of(domain) != record
                              ? plim_error_set(err, PLIM_ERR_STALE, "the domain is stale")
                              : domain_destroy_entered(bank, record, err);
-    bank_leave(bank);
+    plim__bank_leave(bank);
     return status;
 }
 
@@ -471,9 +471,9 @@ plim_status plim_domain_limit_set(plim_domain domain, size_t limit_bytes, plim_e
     if (limit_bytes > limit_now &&
         plim__budget_left(record->budget.parent) < limit_bytes - limit_now)
         domain_drain(bank, record->parent);
-    bank_enter(bank);
+    plim__bank_enter(bank);
     plim_status status = limit_set_entered(record, limit_bytes, err);
-    bank_leave(bank);
+    plim__bank_leave(bank);
     /* What threads have cached pays first. */
     if (status == PLIM_OK && plim__budget_owed(&record->budget) != 0)
         domain_drain(bank, record);

@@ -144,4 +144,11 @@ size_t plim__domain_limit(plim__domain *domain);
 /** The bank of a manager; NULL: the default manager's, or NULL if there is none. Is manager.c's. */
 plim__bank *plim__manager_bank(plim_manager *manager);
 
+/** Takes the bank's lock: no domain is made or ended, no limit set until it is left. Not from a
+ *  plim__bank_engine function. */
+void plim__bank_enter(plim__bank *bank);
+
+/** Gives it back. */
+void plim__bank_leave(plim__bank *bank);
+
 #endif

@@ -193,12 +193,10 @@ plim_status plim_domain_share_set(plim_domain lender, plim_domain borrower, size
     plim__bank *bank = from->bank;
     size_t quota = plim__core_is_amount(quota_bytes) ? quota_bytes : PLIM__BYTES_MAX;
     plim__share *share = plim__bank_share(bank, from->index, to->index);
-    plim__lock_take(&bank->lock);
-    (void)plim__add(&bank->moving, 1);
+    plim__bank_enter(bank);
     ptrdiff_t old = (ptrdiff_t)plim__exchange(&share->quota, quota);
     (void)plim__add(&share->left, plim__core_way(old, (ptrdiff_t)quota));
-    (void)plim__sub(&bank->moving, 1);
-    plim__lock_give(&bank->lock);
+    plim__bank_leave(bank);
     return PLIM_OK;
 }
 
