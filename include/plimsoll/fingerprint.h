@@ -78,6 +78,15 @@ PLIM_API void plim_fingerprint_add(plim_fingerprint *fingerprint, const plim_fin
 PLIM_API void plim_fingerprint_add_pool(plim_fingerprint *fingerprint, const plim_pool *pool);
 
 /**
+ * @brief         Adds a manager: for each domain a row of its live blocks, kind "blocks", as charged.
+ *                What threads have cached is not in it.
+ * @param[in,out] fingerprint  started.
+ * @param[in]     manager      NULL: the default one.
+ * @note          Threads: any; no other may be allocating.
+ */
+PLIM_API void plim_fingerprint_add_manager(plim_fingerprint *fingerprint, plim_manager *manager);
+
+/**
  * @brief     One number for all rows; equal states have equal digests.
  * @param[in] fingerprint  started.
  * @return    64 bits (FNV-1a): for a glance and for logs; compare decides.
