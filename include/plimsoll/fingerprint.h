@@ -78,8 +78,8 @@ PLIM_API void plim_fingerprint_add(plim_fingerprint *fingerprint, const plim_fin
 PLIM_API void plim_fingerprint_add_pool(plim_fingerprint *fingerprint, const plim_pool *pool);
 
 /**
- * @brief         Adds a manager: for each domain a row of its live blocks, kind "blocks", as charged.
- *                What threads have cached is not in it.
+ * @brief         Adds a manager: for each domain a row of its live blocks, kind "blocks", as
+ *                charged. What threads have cached is not in it.
  * @param[in,out] fingerprint  started.
  * @param[in]     manager      NULL: the default one.
  * @note          Threads: any; no other may be allocating.
