@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What lasts: latencies of a steady state that was warmed up first, and how far what a process
+ * holds is above what it asked for, in phases of growing sizes with nine of ten blocks given back
+ * between.
+ */
+#include <stdlib.h>
+
+#include "alloc_work.h"
+
+enum {
+    MEMORY_LIVE = 20000,
+    MEMORY_WARM = 400000,
+    MEMORY_SAMPLES = 400000,
+    MEMORY_PHASES = 4,
+    MEMORY_PHASE_BLOCKS = 400000,
+    MEMORY_KEEP_EACH = 10
+};
+
+static void **memory_blocks;
+static uint32_t *memory_sizes;
+static uint32_t *memory_take_ticks;
+static uint32_t *memory_give_ticks;
+static double memory_tick_ns;
+
+/* ---- latency ------------------------------------------------------------------------------- */
+
+static uint32_t memory_ticks_between(uint64_t began, uint64_t ended)
+{
+    uint64_t ticks = ended - began;
+    return ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
+}
+
+static void memory_turn(uint64_t *state, uint32_t sample, bool counts)
+{
+    uint64_t draw = bench_random(state);
+    uint32_t at = (uint32_t)(draw >> 32) % MEMORY_LIVE;
+    uint32_t bytes = memory_sizes[draw % BENCH_SIZES];
+    uint64_t began = bench_ticks();
+    BENCH_FREE(memory_blocks[at]);
+    uint64_t between = bench_ticks();
+    void *block = BENCH_ALLOC(bytes);
+    uint64_t ended = bench_ticks();
+    if (block == NULL)
+        bench_die("refused:", "an allocation of the workload");
+    *(volatile uint64_t *)block = bytes;
+    memory_blocks[at] = block;
+    if (counts) {
+        memory_give_ticks[sample] = memory_ticks_between(began, between);
+        memory_take_ticks[sample] = memory_ticks_between(between, ended);
+    }
+}
+
+static void memory_prepare_latency(void)
+{
+    memory_tick_ns = bench_tick_ns();
+    memory_sizes = bench_pages(BENCH_SIZES * sizeof *memory_sizes);
+    bench_mixed_sizes(memory_sizes, BENCH_SIZES, 4);
+    memory_blocks = bench_pages(MEMORY_LIVE * sizeof *memory_blocks);
+    memory_take_ticks = bench_pages(MEMORY_SAMPLES * sizeof *memory_take_ticks);
+    memory_give_ticks = bench_pages(MEMORY_SAMPLES * sizeof *memory_give_ticks);
+    uint64_t state = 5;
+    for (uint32_t i = 0; i < MEMORY_LIVE; i++)
+        memory_blocks[i] = bench_take(memory_sizes[i % BENCH_SIZES]);
+    for (uint32_t i = 0; i < MEMORY_WARM; i++)
+        memory_turn(&state, 0, false);
+}
+
+static int memory_compare(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+static void memory_percentiles(uint32_t *ticks, double *out)
+{
+    qsort(ticks, MEMORY_SAMPLES, sizeof *ticks, memory_compare);
+    out[0] = ticks[MEMORY_SAMPLES / 2] * memory_tick_ns;
+    out[1] = ticks[MEMORY_SAMPLES / 100 * 99] * memory_tick_ns;
+    out[2] = ticks[MEMORY_SAMPLES / 10000 * 9999] * memory_tick_ns;
+    out[3] = ticks[MEMORY_SAMPLES - 1] * memory_tick_ns;
+}
+
+static void memory_latency(bench_figures *out)
+{
+    static uint64_t state = 6;
+    for (uint32_t i = 0; i < MEMORY_SAMPLES; i++)
+        memory_turn(&state, i, true);
+    memory_percentiles(memory_take_ticks, out->values);
+    memory_percentiles(memory_give_ticks, out->values + 4);
+}
+
+/* ---- fragmentation ------------------------------------------------------------------------- */
+
+static void memory_prepare_phases(void)
+{
+    memory_blocks = bench_pages(MEMORY_PHASES * MEMORY_PHASE_BLOCKS * sizeof *memory_blocks);
+    memory_sizes = bench_pages(MEMORY_PHASES * MEMORY_PHASE_BLOCKS * sizeof *memory_sizes);
+}
+
+/* Fills one phase; sizes grow from phase to phase. Gives the bytes asked for. */
+static uint64_t memory_phase(uint32_t phase, uint64_t *state)
+{
+    uint32_t least = 16u << phase;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < MEMORY_PHASE_BLOCKS; i++) {
+        uint32_t at = phase * MEMORY_PHASE_BLOCKS + i;
+        memory_sizes[at] = least + (uint32_t)(bench_random(state) % (3 * least + 1));
+        memory_blocks[at] = bench_take(memory_sizes[at]);
+        for (uint32_t byte = 0; byte < memory_sizes[at]; byte += 64)
+            ((volatile uint8_t *)memory_blocks[at])[byte] = 1;
+        bytes += memory_sizes[at];
+    }
+    return bytes;
+}
+
+/* Gives nine of ten back, or all that are left. */
+static uint64_t memory_thin(uint32_t phase, bool all)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < MEMORY_PHASE_BLOCKS; i++) {
+        uint32_t at = phase * MEMORY_PHASE_BLOCKS + i;
+        if (memory_blocks[at] == NULL || (!all && i % MEMORY_KEEP_EACH == 0))
+            continue;
+        BENCH_FREE(memory_blocks[at]);
+        memory_blocks[at] = NULL;
+        bytes += memory_sizes[at];
+    }
+    return bytes;
+}
+
+static void memory_phases(bench_figures *out)
+{
+    uint64_t state = 7, live = 0, live_peak = 0;
+    bench_peak_reset();
+    uint64_t base_kb = bench_status_kb("VmRSS:");
+    for (uint32_t phase = 0; phase < MEMORY_PHASES; phase++) {
+        live += memory_phase(phase, &state);
+        live_peak = live > live_peak ? live : live_peak;
+        live -= memory_thin(phase, false);
+    }
+    double peak_kb = (double)(bench_status_kb("VmHWM:") - base_kb);
+    out->values[0] = peak_kb * 1024 / (double)live_peak;
+    out->values[1] = (double)live_peak;
+    out->values[2] = ((double)bench_status_kb("VmRSS:") - (double)base_kb) * 1024 / (double)live;
+    for (uint32_t phase = 0; phase < MEMORY_PHASES; phase++)
+        live -= memory_thin(phase, true);
+    if (live != 0)
+        bench_die("the books of", "the workload itself");
+}
+
+const bench_work bench_work_memory[] = {
+    {"latency",
+     "take_p50_ns,take_p99_ns,take_p9999_ns,take_most_ns,give_p50_ns,give_p99_ns,give_p9999_ns,"
+     "give_most_ns",
+     memory_prepare_latency, memory_latency, 0, true},
+    {"phases", "peak_over_live,peak_live_bytes,end_over_live", memory_prepare_phases, memory_phases,
+     1, false},
+    {0},
+};
