@@ -99,10 +99,10 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_open(const char *address,
  * @brief         Leaves the target as it was: stops what runs, ends the profiler (so that the
  *                target is as fast as before), closes an inspector we opened. *target becomes NULL.
  * @param[in,out] target  NULL and a pointer to NULL are accepted.
- * @note          Threads: the last user's. Blocks for at most the call timeout; after a snapshot that
- *                was given up, until the target has finished it (V8 cannot stop, and some Nodes
- *                die if they are hung up on meanwhile), or was silent so long, or a stop is asked
- *                for again.
+ * @note          Threads: the last user's. Blocks for at most the call timeout; after a snapshot
+ *                that was given up, until the target has finished it (V8 cannot stop, and some
+ *                Nodes die if they are hung up on meanwhile), was silent so long, or a stop is
+ *                asked for again.
  */
 PLIM_API void plim_target_close(plim_target **target);
 

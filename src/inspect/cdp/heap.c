@@ -132,10 +132,10 @@ static plim_status heap_evaluate_text(plim_target *target, const char *expressio
     return PLIM_OK;
 }
 
-/* A snapshot that was given up is heard to its end, as the target has to make it anyway: Node 20 and
- * 22 die of a connection that closes while their messages are on the way to it (the inspector's
- * thread writes to a socket that it has just let go). A target that sends nothing any more may be
- * hung up on. */
+/* A snapshot that was given up is heard to its end, as the target has to make it anyway: Node 20
+ * and 22 die of a connection that closes while their messages are on the way to it (the
+ * inspector's thread writes to a socket that it has just let go). A target that sends nothing any
+ * more may be hung up on. */
 static plim_status heap_hear_out(plim_target *target, uint64_t quiet_ns)
 {
     plim__cdp_state *cdp = &target->cdp;
