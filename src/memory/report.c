@@ -107,7 +107,9 @@ static void report_head_text(plim__report_out *out, const plim_manager *manager,
     report_sum(out, "", stats->slack_bytes, "slack + ");
     report_sum(out, "", stats->free_bytes, "free + ");
     report_sum(out, "", stats->tables_bytes, "tables");
-    report_sum(out, "; peak ", stats->held_high_water_bytes, "\n");
+    plim__report_format(out, "; peak ");
+    plim__report_number(out, stats->held_high_water_bytes);
+    plim__report_format(out, "\n");
 }
 
 static void report_row_text(plim__report_out *out, plim_domain domain, uint8_t depth, bool is_exact)
