@@ -8,7 +8,7 @@
 #include <plimsoll/domain.h>
 
 /**
- * As plim_domain_by_module(), remembering answers. A module that was unloaded and one that is loaded
+ * As plim_domain_by_module(), remembering answers. A module that was unloaded and one loaded
  * in its place are taken for the same until plim__modules_forget(), or until an address that is
  * not remembered is asked for. No lock of the caller's may be held. Calls no malloc.
  */

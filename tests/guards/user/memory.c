@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory half as a stranger's program uses it: C17 and C++17 alike.
-   plim-tidy: allow orphans: test_install.py builds it, as a stranger would */
+/* The memory half as a stranger's program uses it: C17 and C++17 alike. */
 #include <plimsoll/collections.h>
 #include <plimsoll/memory.h>
 

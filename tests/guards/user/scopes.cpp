@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes in C++: the destructor runs on every way out, an exception among them.
-   plim-tidy: allow orphans: test_install.py builds it, as a stranger would */
+/* Scopes in C++: the destructor runs on every way out, an exception among them. */
 #include <plimsoll/collections.h>
 
 #include <cstdio>

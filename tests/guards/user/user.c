@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program of somebody else, against the installed tree: C17 and C++17 alike.
-   plim-tidy: allow orphans: test_install.py builds it, as a stranger would */
+/* A program of somebody else, against the installed tree: C17 and C++17 alike. */
 #include <plimsoll/allocator.h>
 #include <plimsoll/analysis.h>
 #include <plimsoll/codec.h>
