@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests: which class or how many pages, the budget first, then the memory; on the way out of any
- * refusal what was taken is given back, so that nothing has changed.
+ * The slow way of requests: which class or how many pages, the budget first, then the memory; on
+ * the way out of any refusal what was taken is given back, so that nothing has changed. No refusal
+ * is final before what threads have cached was called in and the request tried once more: so a
+ * limit is exact, whoever's cache the last bytes are in.
  */
 #include "memory/alloc.h"
 
@@ -12,6 +14,7 @@
 #include "memory/panic.h"
 #include "memory/scope.h"
 #include "memory/slab.h"
+#include "memory/threads.h"
 
 /* What a request comes to, once it is understood. */
 typedef struct alloc_plan {
@@ -46,43 +49,92 @@ static bool alloc_understand(alloc_plan *plan, plim_provider provider)
     return provider == PLIM_PROVIDER_AUTO || provider == PLIM_PROVIDER_MAP;
 }
 
+/* Without a cache: one block, already charged. */
 static void *alloc_pages(plim_manager *manager, const alloc_plan *plan)
 {
     plim__central *central = plan->slot->central;
+    uint32_t slot = plan->domain->slot;
     void *block = NULL;
     plim__lock_take(&manager->lock);
     if (plan->code == 0)
-        block = plim__large_take(manager, central, plan->domain->slot, plan->charge, plan->align);
+        block = plim__large_take(manager, central, slot, plan->charge, plan->align);
     else
-        (void)plim__slab_take(manager, central, plan->domain->slot, plan->code, 1, &block);
-    if (block == NULL) {
-        /* Slabs that are kept though empty may be all that is in the way. */
-        for (uint32_t i = 1; i < PLIM__SLOTS; i++)
-            if (plim__slots[i].manager == manager)
-                plim__slab_sweep(manager, plim__slots[i].central);
-        if (plan->code == 0)
-            block =
-                plim__large_take(manager, central, plan->domain->slot, plan->charge, plan->align);
-        else
-            (void)plim__slab_take(manager, central, plan->domain->slot, plan->code, 1, &block);
-    }
+        (void)plim__slab_take(manager, central, slot, plan->code, 1, &block);
     plim__lock_give(&manager->lock);
+    return block;
+}
+
+static void *alloc_direct(plim_manager *manager, const alloc_plan *plan,
+                          plim_refusal_reason *out_reason)
+{
+    if (!plim__budget_take(&plan->domain->budget, plan->charge)) {
+        *out_reason = PLIM_REFUSAL_BUDGET;
+        return NULL;
+    }
+    void *block = alloc_pages(manager, plan);
+    if (block == NULL) {
+        (void)plim__budget_give(&plan->domain->budget, plan->charge);
+        *out_reason = PLIM_REFUSAL_PAGES;
+        return NULL;
+    }
+    (void)plim__add_relaxed(&plan->slot->allocated, 1);
+    return block;
+}
+
+/* Whatever is at hand of what was wanting; false if nothing was. */
+static bool alloc_relieve(plim_manager *manager, const alloc_plan *plan, plim_refusal_reason reason)
+{
+    if (reason == PLIM_REFUSAL_BUDGET)
+        return plim__threads_drain(manager, plan->domain->is_shared ? 0 : plan->domain->slot) > 0;
+    (void)plim__threads_drain(manager, 0);
+    plim__lock_take(&manager->lock);
+    for (uint32_t i = 1; i < PLIM__SLOTS; i++)
+        if (plim__slots[i].manager == manager)
+            plim__slab_sweep(manager, plim__slots[i].central);
+    plim__lock_give(&manager->lock);
+    return true;
+}
+
+static void *alloc_once(plim_manager *manager, const alloc_plan *plan, plim__cache *cache,
+                        plim_refusal_reason *out_reason)
+{
+    if (cache == NULL)
+        return alloc_direct(manager, plan, out_reason);
+    plim__lock_take(&manager->lock);
+    void *block = plim__cache_refill(cache, plan->code, out_reason);
+    plim__lock_give(&manager->lock);
+    return block;
+}
+
+/* A block that this thread has, without a lock; NULL if it has none, or the cache is revoked. */
+static void *alloc_at_hand(plim__cache *cache, unsigned code)
+{
+    plim__thread *thread = plim__thread_self;
+    plim__thread_enter(thread);
+    void *block = NULL;
+    if (plim__thread_fast(thread, cache->slot) == cache)
+        block = plim__cache_take(cache, code);
+    plim__thread_leave(thread, PLIM__BUSY_SLOW);
     return block;
 }
 
 static void *alloc_planned(const alloc_plan *plan)
 {
     plim_manager *manager = plan->slot->manager;
-    if (!plim__budget_take(&plan->domain->budget, plan->charge))
-        return plim__refuse(plan->slot, PLIM_REFUSAL_BUDGET, plan->bytes, plan->charge, plan->site);
-    void *block = alloc_pages(manager, plan);
-    if (block == NULL) {
-        (void)plim__budget_give(&plan->domain->budget, plan->charge);
-        plim_refusal_reason reason = manager->is_sealed ? PLIM_REFUSAL_SEALED : PLIM_REFUSAL_PAGES;
-        return plim__refuse(plan->slot, reason, plan->bytes, plan->charge, plan->site);
-    }
-    (void)plim__add_relaxed(&plan->slot->allocated, 1);
-    return block;
+    plim__cache *cache = plan->code != 0 ? plim__thread_cache(manager, plan->domain) : NULL;
+    if (cache != NULL && cache->more[plan->code].size == 0)
+        cache = NULL;
+    void *block = cache != NULL ? alloc_at_hand(cache, plan->code) : NULL;
+    plim_refusal_reason reason = PLIM_REFUSAL_NONE;
+    if (block == NULL)
+        block = alloc_once(manager, plan, cache, &reason);
+    if (block == NULL && alloc_relieve(manager, plan, reason))
+        block = alloc_once(manager, plan, cache, &reason);
+    if (block != NULL)
+        return block;
+    if (reason == PLIM_REFUSAL_PAGES && manager->is_sealed)
+        reason = PLIM_REFUSAL_SEALED;
+    return plim__refuse(plan->slot, reason, plan->bytes, plan->charge, plan->site);
 }
 
 static void *alloc_request(plim_domain domain, size_t bytes, size_t align, plim_provider provider,
@@ -99,7 +151,10 @@ static void *alloc_request(plim_domain domain, size_t bytes, size_t align, plim_
     plan.slot = &plim__slots[plan.domain->slot];
     if (!alloc_understand(&plan, provider))
         return plim__refuse(plan.slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
+    if (!plim__thread_begin())
+        return plim__refuse(plan.slot, PLIM_REFUSAL_REENTERED, bytes, plan.charge, site);
     void *block = alloc_planned(&plan);
+    plim__thread_end();
     if (block != NULL && zeroed)
         memset(block, 0, bytes);
     return block;
@@ -110,9 +165,49 @@ void *plim__take(plim_domain domain, size_t bytes, size_t align, bool zeroed, co
     return alloc_request(domain, bytes, align, PLIM_PROVIDER_AUTO, zeroed, site);
 }
 
-void *plim__alloc_in(plim_domain domain, size_t bytes, const char *site)
+/*
+ * The fast way. Every line is paid for in each allocation:
+ * the size's bin, by one of two tables; a thread inside already (a signal handler, or no record
+ * yet) goes the slow way; busy, so that nobody empties the cache under us; the thread's cache of
+ * the domain, or the empty one; its first block, if the cache is this very domain's.
+ */
+static inline void *alloc_fast(uint32_t id, size_t bytes)
+{
+    plim__thread *thread = plim__thread_self;
+    size_t bin_offset;
+    if (PLIM__LIKELY(bytes <= PLIM__FINE_MAX))
+        bin_offset = plim__class_bins[(bytes + 15) >> 4];
+    else if (bytes <= PLIM__SMALL_MAX)
+        bin_offset = plim__class_coarse[(bytes + 255) >> 8] * sizeof(plim__bin);
+    else
+        return NULL;
+    if (PLIM__UNLIKELY(plim__own_load(&thread->busy) != PLIM__IDLE))
+        return NULL;
+    plim__thread_enter(thread);
+    plim__cache *cache = plim__thread_fast(thread, id & (PLIM__SLOTS - 1));
+    plim__bin *bin = (plim__bin *)(void *)((char *)cache->bins + bin_offset);
+    void **block = plim__own_load(&bin->head);
+    if (PLIM__UNLIKELY(block == NULL || cache->id != id)) {
+        plim__thread_leave(thread, PLIM__IDLE);
+        return NULL;
+    }
+    plim__own_store(&bin->head, *block);
+    plim__own_add(&bin->pops, 1);
+    plim__thread_leave(thread, PLIM__IDLE);
+    return block;
+}
+
+/* Arguments as they came, so that the fast way moves none. */
+static __attribute__((noinline)) void *alloc_in_slow(plim_domain domain, size_t bytes,
+                                                     const char *site)
 {
     return alloc_request(domain, bytes, 0, PLIM_PROVIDER_AUTO, false, site);
+}
+
+void *plim__alloc_in(plim_domain domain, size_t bytes, const char *site)
+{
+    void *block = alloc_fast(domain.id, bytes);
+    return PLIM__LIKELY(block != NULL) ? block : alloc_in_slow(domain, bytes, site);
 }
 
 /* The file's domain, as remembered or found. */
@@ -121,9 +216,16 @@ static plim_domain alloc_here(plim__here *here)
     return plim__domain_of(here->domain) != NULL ? here->domain : plim__here_domain(here);
 }
 
+static __attribute__((noinline)) void *alloc_here_slow(plim__here *here, size_t bytes,
+                                                       const char *site)
+{
+    return alloc_request(alloc_here(here), bytes, 0, PLIM_PROVIDER_AUTO, false, site);
+}
+
 void *plim__alloc(plim__here *here, size_t bytes, const char *site)
 {
-    return plim__alloc_in(alloc_here(here), bytes, site);
+    void *block = alloc_fast(__atomic_load_n(&here->domain.id, __ATOMIC_RELAXED), bytes);
+    return PLIM__LIKELY(block != NULL) ? block : alloc_here_slow(here, bytes, site);
 }
 
 void *plim__alloc_as(plim__here *here, const plim_request *request, const char *site)
@@ -136,50 +238,143 @@ void *plim__alloc_as(plim__here *here, const plim_request *request, const char *
                          request->zeroed, request->site != NULL ? request->site : site);
 }
 
-/* The block at an address: its slot and class; false after a panic if there is none. */
-static bool alloc_look(const void *block, const char *site, plim_manager **out_manager,
-                       uint32_t *out_page, uint16_t *out_info)
+/* A block, found by its address; or what is wrong with it. */
+typedef struct alloc_found {
+    plim_manager *manager;
+    plim__slot *slot;
+    uint32_t page;
+    unsigned code;
+    const char *fault; /* NULL: it is a block, as far as the level sees it */
+} alloc_found;
+
+static alloc_found alloc_find(const void *block)
 {
-    plim_manager *manager = plim__manager_of(block);
-    if (manager == NULL) {
-        plim__panic(plim_manager_default(), "P5", "an address that no manager gave out", NULL, site,
-                    block);
-        return false;
+    alloc_found found = {.manager = plim__manager_of(block)};
+    if (found.manager == NULL) {
+        found.fault = "an address that no manager gave out";
+        return found;
     }
-    *out_manager = manager;
-    *out_page = plim__space_page(&manager->space, block);
-    *out_info = manager->space.info[*out_page];
-    unsigned code = *out_info & (PLIM__CLASS_CODES - 1);
-    if (code == 0 || code == PLIM__CLASS_INNER) {
-        plim__panic(manager, "P5", code == 0 ? "no block is there" : "the middle of a block", NULL,
-                    site, block);
-        return false;
+    found.page = plim__space_page(&found.manager->space, block);
+    uint16_t info = found.manager->space.info[found.page];
+    found.code = info & (PLIM__CLASS_CODES - 1);
+    found.slot = &plim__slots[info >> PLIM__CLASS_BITS];
+    if (found.code == 0)
+        found.fault = "no block is there";
+    else if (found.code == PLIM__CLASS_INNER)
+        found.fault = "the middle of a block";
+    else if (found.slot == &plim__slots[found.manager->tables_slot])
+        found.fault = "one of the manager's own records";
+    return found;
+}
+
+/* Tells the hook; with no lock, and outside. */
+static void alloc_fault(const alloc_found *found, const void *block, const char *site)
+{
+    plim_manager *manager = found->manager != NULL ? found->manager : plim_manager_default();
+    bool is_known = found->code != 0 && found->slot != &plim__slots[manager->tables_slot];
+    plim__panic(manager, "P5", found->fault, is_known ? found->slot : NULL, site, block);
+}
+
+static void alloc_give_direct(const alloc_found *found, void *block)
+{
+    plim_manager *manager = found->manager;
+    size_t charge = plim__class_bytes[found->code];
+    plim__lock_take(&manager->lock);
+    if (found->code == PLIM__CLASS_LARGE)
+        charge = plim__large_give(manager, found->slot->central, found->page);
+    else
+        plim__slab_give(manager, found->slot->central, found->code, found->page, block);
+    plim__lock_give(&manager->lock);
+    (void)plim__budget_give(&plim__slot_domain(found->slot)->budget, charge);
+}
+
+static void alloc_give(const alloc_found *found, void *block)
+{
+    plim_manager *manager = found->manager;
+    plim__cache *cache = NULL;
+    if (found->code != PLIM__CLASS_LARGE)
+        cache = plim__thread_cache(manager, plim__slot_domain(found->slot));
+    if (cache == NULL) {
+        alloc_give_direct(found, block);
+        return;
     }
-    return true;
+    plim__thread *thread = plim__thread_self;
+    bool is_kept = false;
+    plim__thread_enter(thread);
+    if (plim__thread_fast(thread, cache->slot) == cache)
+        is_kept = plim__cache_keep(cache, found->code, block);
+    plim__thread_leave(thread, PLIM__BUSY_SLOW);
+    if (is_kept)
+        return;
+    plim__lock_take(&manager->lock);
+    plim__cache_flush(cache, found->code, block);
+    plim__lock_give(&manager->lock);
+}
+
+void plim__give_inside(void *block)
+{
+    alloc_found found = alloc_find(block);
+    if (found.fault == NULL)
+        alloc_give(&found, block);
 }
 
 void plim__give(void *block, const char *site)
 {
-    plim_manager *manager;
-    uint32_t page;
-    uint16_t info;
-    if (block == NULL || !alloc_look(block, site, &manager, &page, &info))
+    if (block == NULL)
         return;
-    unsigned code = info & (PLIM__CLASS_CODES - 1);
-    plim__slot *slot = &plim__slots[info >> PLIM__CLASS_BITS];
-    size_t charge = plim__class_bytes[code];
-    plim__lock_take(&manager->lock);
-    if (code == PLIM__CLASS_LARGE)
-        charge = plim__large_give(manager, slot->central, page);
-    else
-        plim__slab_give(manager, slot->central, code, page, block);
-    plim__lock_give(&manager->lock);
-    (void)plim__budget_give(&plim__slot_domain(slot)->budget, charge);
+    alloc_found found = alloc_find(block);
+    if (found.fault != NULL) {
+        alloc_fault(&found, block, site);
+        return;
+    }
+    if (!plim__thread_begin()) {
+        /* A signal handler's: kept until the thread it interrupted comes by. */
+        plim__thread_late(block);
+        return;
+    }
+    plim__thread_home(found.manager);
+    alloc_give(&found, block);
+    plim__thread_end();
 }
 
+/* The thread is busy, and the bin says it is full: it may be less than that, or its list may be set
+   aside. A call in last place, so that the fast way saves no registers for it. */
+static __attribute__((noinline)) void alloc_give_full(plim__thread *thread, plim__cache *cache,
+                                                      unsigned code, void *block)
+{
+    bool is_kept = cache != &plim__cache_empty && code <= PLIM__CLASS_COUNT &&
+                   plim__cache_keep(cache, code, block);
+    plim__thread_leave(thread, PLIM__IDLE);
+    if (!is_kept)
+        plim__give(block, NULL);
+}
+
+/*
+ * The fast way back: the address in the space that this thread knows best, its page's info word,
+ * which is the cache and the bin; a block more where there is room. No shared word is written.
+ */
 void plim_free(void *block)
 {
-    plim__give(block, NULL);
+    plim__thread *thread = plim__thread_self;
+    uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->home_base);
+    if (PLIM__UNLIKELY(offset >= plim__own_load(&thread->home_bytes) ||
+                       plim__own_load(&thread->busy) != PLIM__IDLE)) {
+        plim__give(block, NULL);
+        return;
+    }
+    plim__thread_enter(thread);
+    size_t info = plim__own_load(&thread->home_info)[offset >> PLIM__PAGE_SHIFT];
+    plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
+    size_t code = info & (PLIM__CLASS_CODES - 1);
+    plim__bin *bin = &cache->bins[code];
+    if (PLIM__UNLIKELY(plim__own_load(&bin->room) == 0)) {
+        alloc_give_full(thread, cache, (unsigned)code, block);
+        return;
+    }
+    *(void **)block = plim__own_load(&bin->head);
+    plim__own_store(&bin->head, block);
+    plim__own_add(&bin->room, (uint32_t)-1);
+    plim__thread_leave(thread, PLIM__IDLE);
 }
 
 size_t plim__usable(const void *block)
@@ -198,44 +393,53 @@ bool plim__owns(const void *address)
 }
 
 /* In place: a large block that stays large, where pages are there and the budget has room. */
-static bool alloc_resize_pages(plim_manager *manager, plim__slot *slot, uint32_t page,
-                               size_t old_charge, size_t charge)
+static bool alloc_resize_pages(const alloc_found *found, size_t old_charge, size_t charge)
 {
-    if (charge > old_charge &&
-        !plim__budget_take(&plim__slot_domain(slot)->budget, charge - old_charge))
+    plim__budget *budget = &plim__slot_domain(found->slot)->budget;
+    if (charge > old_charge && !plim__budget_take(budget, charge - old_charge))
         return false;
-    plim__lock_take(&manager->lock);
-    bool is_done = plim__large_resize(manager, slot->central, page, charge);
-    plim__lock_give(&manager->lock);
+    plim__lock_take(&found->manager->lock);
+    bool is_done = plim__large_resize(found->manager, found->slot->central, found->page, charge);
+    plim__lock_give(&found->manager->lock);
     if (charge > old_charge && !is_done)
-        (void)plim__budget_give(&plim__slot_domain(slot)->budget, charge - old_charge);
+        (void)plim__budget_give(budget, charge - old_charge);
     if (charge < old_charge && is_done)
-        (void)plim__budget_give(&plim__slot_domain(slot)->budget, old_charge - charge);
+        (void)plim__budget_give(budget, old_charge - charge);
+    return is_done;
+}
+
+/* Whether the block can serve the new size where it stands. */
+static bool alloc_resize_here(const alloc_found *found, size_t old_charge, size_t bytes)
+{
+    if (bytes <= PLIM__SMALL_MAX)
+        return plim__class_of(bytes) == found->code;
+    size_t charge = plim__large_charge(bytes);
+    if (found->code != PLIM__CLASS_LARGE || charge == old_charge)
+        return found->code == PLIM__CLASS_LARGE;
+    if (!plim__thread_begin())
+        return false;
+    bool is_done = alloc_resize_pages(found, old_charge, charge);
+    plim__thread_end();
     return is_done;
 }
 
 void *plim__resize(void *block, size_t bytes, const char *site)
 {
-    plim_manager *manager;
-    uint32_t page;
-    uint16_t info;
-    if (block == NULL || !alloc_look(block, site, &manager, &page, &info))
+    if (block == NULL)
         return plim__refuse(NULL, PLIM_REFUSAL_REQUEST, bytes, 0, site);
-    plim__slot *slot = &plim__slots[info >> PLIM__CLASS_BITS];
-    unsigned code = info & (PLIM__CLASS_CODES - 1);
-    size_t old_charge = plim__usable(block);
-    if (bytes == 0 || bytes > PLIM__REQUEST_MAX)
-        return plim__refuse(slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
-    if (bytes <= PLIM__SMALL_MAX) {
-        if (plim__class_of(bytes) == code)
-            return block;
-    } else if (code == PLIM__CLASS_LARGE) {
-        size_t charge = plim__large_charge(bytes);
-        if (charge == old_charge || alloc_resize_pages(manager, slot, page, old_charge, charge))
-            return block;
+    alloc_found found = alloc_find(block);
+    if (found.fault != NULL) {
+        alloc_fault(&found, block, site);
+        return NULL;
     }
-    plim_domain domain = plim__domain_handle(plim__slot_domain(slot));
-    void *moved = plim__take(domain, bytes, 0, false, site);
+    plim__domain *domain = plim__slot_domain(found.slot);
+    if (bytes == 0 || bytes > PLIM__REQUEST_MAX ||
+        (domain->request_max_bytes != 0 && bytes > domain->request_max_bytes))
+        return plim__refuse(found.slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
+    size_t old_charge = plim__usable(block);
+    if (alloc_resize_here(&found, old_charge, bytes))
+        return block;
+    void *moved = plim__take(plim__domain_handle(domain), bytes, 0, false, site);
     if (moved == NULL)
         return NULL;
     memcpy(moved, block, bytes < old_charge ? bytes : old_charge);
@@ -252,19 +456,13 @@ plim_status plim_origin_of(const void *block, plim_origin *out_origin)
 {
     if (plim__scope_holds(block, out_origin))
         return PLIM_OK;
-    plim_manager *manager = plim__manager_of(block);
-    if (manager == NULL)
-        return PLIM_ERR_STALE;
-    uint32_t page = plim__space_page(&manager->space, block);
-    uint16_t info = manager->space.info[page];
-    unsigned code = info & (PLIM__CLASS_CODES - 1);
-    plim__slot *slot = &plim__slots[info >> PLIM__CLASS_BITS];
-    if (code == 0 || code == PLIM__CLASS_INNER || slot->central == &manager->tables)
+    alloc_found found = alloc_find(block);
+    if (found.fault != NULL)
         return PLIM_ERR_STALE;
     size_t bytes = plim__usable(block);
     *out_origin = (plim_origin){
-        .domain = plim__domain_handle(plim__slot_domain(slot)),
-        .provider = code == PLIM__CLASS_LARGE ? PLIM_PROVIDER_MAP : PLIM_PROVIDER_POOL,
+        .domain = plim__domain_handle(plim__slot_domain(found.slot)),
+        .provider = found.code == PLIM__CLASS_LARGE ? PLIM_PROVIDER_MAP : PLIM_PROVIDER_POOL,
         .charge_bytes = bytes,
         .usable_bytes = bytes,
         .requested_bytes = bytes,

@@ -25,6 +25,9 @@ void *plim__take(plim_domain domain, size_t bytes, size_t align, bool zeroed, co
 /** Gives it back. */
 void plim__give(void *block, const char *site);
 
+/** The same between plim__thread_begin() and end; a failed check is counted, not told. */
+void plim__give_inside(void *block);
+
 /** As plim_resize(); on refusal the block stands. */
 void *plim__resize(void *block, size_t bytes, const char *site);
 

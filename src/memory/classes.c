@@ -7,6 +7,8 @@
  */
 #include "memory/classes.h"
 
+#include "memory/cache.h"
+
 /* By class; class 0 is none. */
 const uint16_t plim__class_bytes[PLIM__CLASS_CODES] = {
     0,    16,   32,   48,    64,    80,    96,    112,   128,   144,   160,   176,  192,  208,
@@ -21,6 +23,19 @@ const uint8_t plim__class_fine[65] = {
     19, 20, 20, 21, 21, 22, 22, 23, 23, 24, 24, 25, 25, 25, 25, 26, 26, 26, 26, 27, 27, 27,
     27, 28, 28, 28, 28, 29, 29, 29, 29, 30, 30, 30, 30, 31, 31, 31, 31, 32, 32, 32, 32,
 };
+
+/* As above, in bytes from a cache's first bin. */
+#define BIN(code) ((code) * sizeof(plim__bin))
+const uint16_t plim__class_bins[65] = {
+    BIN(0),  BIN(1),  BIN(2),  BIN(3),  BIN(4),  BIN(5),  BIN(6),  BIN(7),  BIN(8),  BIN(9),
+    BIN(10), BIN(11), BIN(12), BIN(13), BIN(14), BIN(15), BIN(16), BIN(17), BIN(17), BIN(18),
+    BIN(18), BIN(19), BIN(19), BIN(20), BIN(20), BIN(21), BIN(21), BIN(22), BIN(22), BIN(23),
+    BIN(23), BIN(24), BIN(24), BIN(25), BIN(25), BIN(25), BIN(25), BIN(26), BIN(26), BIN(26),
+    BIN(26), BIN(27), BIN(27), BIN(27), BIN(27), BIN(28), BIN(28), BIN(28), BIN(28), BIN(29),
+    BIN(29), BIN(29), BIN(29), BIN(30), BIN(30), BIN(30), BIN(30), BIN(31), BIN(31), BIN(31),
+    BIN(31), BIN(32), BIN(32), BIN(32), BIN(32),
+};
+#undef BIN
 
 /* By (bytes + 255) / 256, up to 32 KiB. */
 const uint8_t plim__class_coarse[129] = {

@@ -30,7 +30,7 @@ typedef struct plim__central {
 
 /** What the engine keeps of a slot; set before its domain is published. */
 typedef struct plim__slot {
-    plim_manager *manager; /* NULL: nobody's */
+    _Atomic(plim_manager *) manager; /* NULL: nobody's */
     plim__central *central;
     plim__count allocated; /* blocks ever, but for those still to be counted in threads' caches */
 } plim__slot;
@@ -41,7 +41,8 @@ struct plim_manager {
     uint32_t magic;
     plim_verify verify;
     plim_backing backing;
-    bool is_tight; /* so small that slack in slabs matters more than batches */
+    bool is_tight;  /* so small that slack in slabs matters more than batches */
+    bool is_minute; /* so small that threads' caches would be much of it */
     bool is_sealed;
     char name[PLIM__NAME_BYTES];
     size_t total_bytes;
@@ -87,5 +88,21 @@ void *plim__tables_take(plim_manager *manager, size_t bytes);
 
 /** Gives it back. */
 void plim__tables_give(plim_manager *manager, void *block, size_t bytes);
+
+/** The same, with the manager's lock. */
+void plim__tables_give_locked(plim_manager *manager, void *block, size_t bytes);
+
+/** The i-th place among the managers; NULL: empty. */
+plim_manager *plim__manager_at(uint32_t index);
+
+/* Around a fork, in this order: nobody makes or ends a manager or a domain; managers' locks. */
+void plim__managers_freeze(void);
+void plim__managers_lock(void);
+void plim__managers_unlock(void);
+void plim__managers_thaw(void);
+
+/* The same for the making of the default manager. */
+void plim__manager_default_freeze(void);
+void plim__manager_default_thaw(void);
 
 #endif

@@ -19,10 +19,12 @@
 #include "memory/engine.h"
 #include "memory/large.h"
 #include "memory/slab.h"
+#include "memory/threads.h"
 #include "platform/backing.h"
 
 enum {
     MANAGER_TIGHT_PAGES = 4096,     /* up to so many pages slack matters more than batches */
+    MANAGER_MINUTE_PAGES = 64,      /* up to so many a thread's cache is too large */
     MANAGER_OVERHEAD_MIN = 1 << 20, /* as manager.h says */
     MANAGER_DEFAULT_MIN = 16 << 20  /* the default manager's total is halved down to this */
 };
@@ -154,6 +156,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
     manager->backing = options->backing;
     memcpy(manager->name, name, plim__text_length(name, PLIM__NAME_BYTES - 1));
     manager->is_tight = plan->pages <= MANAGER_TIGHT_PAGES;
+    manager->is_minute = plan->pages <= MANAGER_MINUTE_PAGES;
     manager->total_bytes = plan->total;
     manager->panic = options->panic;
     manager->panic_ctx = options->panic_ctx;
@@ -248,6 +251,7 @@ void plim_manager_destroy(plim_manager **manager)
     PLIM_CHECK(plim__load(&manager_default) != ended);
     *manager = NULL;
     plim__managers_remove(ended);
+    plim__threads_leave(ended);
     plim__bank_fini(&ended->bank);
     plim__slots_clear(ended);
     manager_unback(ended);
@@ -271,6 +275,16 @@ plim_manager *plim_manager_default(void)
     }
     plim__lock_give(&manager_default_lock);
     return manager;
+}
+
+void plim__manager_default_freeze(void)
+{
+    plim__lock_take(&manager_default_lock);
+}
+
+void plim__manager_default_thaw(void)
+{
+    plim__lock_give(&manager_default_lock);
 }
 
 plim_status plim_manager_default_set(plim_manager *manager)
@@ -308,6 +322,7 @@ plim_status plim_manager_seal(plim_manager *manager, size_t reserve_bytes)
 size_t plim_manager_trim(plim_manager *manager)
 {
     PLIM_CHECK_OBJ(manager, PLIM__MANAGER_MAGIC);
+    (void)plim__threads_drain(manager, 0);
     plim__lock_take(&manager->lock);
     for (uint32_t slot = 1; slot < PLIM__SLOTS; slot++)
         if (plim__slots[slot].manager == manager)
@@ -317,25 +332,40 @@ size_t plim_manager_trim(plim_manager *manager)
     return bytes;
 }
 
+/* One domain's part of the figures. */
+static void manager_add_slot(plim_manager *manager, uint32_t number, plim_manager_stats *stats)
+{
+    plim__slot *slot = &plim__slots[number];
+    uint64_t cached_blocks;
+    uint64_t pops;
+    uint64_t cached = plim__threads_cached(number, &cached_blocks, &pops);
+    plim__lock_take(&manager->lock);
+    if (slot->manager == manager) {
+        const plim__central *central = slot->central;
+        cached = cached < central->charged_bytes ? cached : central->charged_bytes;
+        stats->cached_bytes += cached;
+        stats->used_bytes += central->charged_bytes - cached;
+        size_t in_slabs = central->charged_bytes - central->large_bytes - central->static_bytes;
+        stats->slack_bytes += central->slab_bytes - in_slabs;
+        stats->allocation_count += central->block_count - cached_blocks;
+        stats->refusal_count += plim__load_relaxed(&plim__slot_domain(slot)->refusals);
+    }
+    plim__lock_give(&manager->lock);
+}
+
 void plim_manager_stats_read(const plim_manager *manager, plim_manager_stats *out_stats)
 {
     PLIM_CHECK_OBJ(manager, PLIM__MANAGER_MAGIC);
     plim_manager *locked = (plim_manager *)(uintptr_t)manager;
     const plim__space *space = &manager->space;
     plim_manager_stats stats = {.total_bytes = manager->total_bytes};
+    for (uint32_t slot = 1; slot < PLIM__SLOTS; slot++)
+        if (slot != manager->tables_slot && plim__slots[slot].manager == manager)
+            manager_add_slot(locked, slot, &stats);
+    size_t process = plim__manager_at(0) == manager ? plim__threads_bytes() : 0;
     plim__lock_take(&locked->lock);
-    for (uint32_t slot = 1; slot < PLIM__SLOTS; slot++) {
-        const plim__central *central = plim__slots[slot].central;
-        if (plim__slots[slot].manager != manager || slot == manager->tables_slot)
-            continue;
-        stats.used_bytes += central->charged_bytes;
-        size_t in_slabs = central->charged_bytes - central->large_bytes - central->static_bytes;
-        stats.slack_bytes += central->slab_bytes - in_slabs;
-        stats.allocation_count += central->block_count;
-        stats.refusal_count += plim__load_relaxed(&plim__domain_slot(slot)->refusals);
-    }
     stats.free_bytes = (uint64_t)space->free_held_pages << PLIM__PAGE_SHIFT;
-    size_t records = manager->base_bytes + plim__space_tables_touched(space);
+    size_t records = manager->base_bytes + plim__space_tables_touched(space) + process;
     stats.tables_bytes = records + manager->tables.slab_bytes + manager->tables.large_bytes;
     records += manager->static_bytes;
     stats.held_bytes = records + ((uint64_t)space->held_pages << PLIM__PAGE_SHIFT);
@@ -364,10 +394,15 @@ void *plim__tables_take(plim_manager *manager, size_t bytes)
 void plim__tables_give(plim_manager *manager, void *block, size_t bytes)
 {
     plim__lock_take(&manager->lock);
+    plim__tables_give_locked(manager, block, bytes);
+    plim__lock_give(&manager->lock);
+}
+
+void plim__tables_give_locked(plim_manager *manager, void *block, size_t bytes)
+{
     uint32_t page = plim__space_page(&manager->space, block);
     if (bytes <= PLIM__SMALL_MAX)
         plim__slab_give(manager, &manager->tables, plim__class_of(bytes), page, block);
     else
         (void)plim__large_give(manager, &manager->tables, page);
-    plim__lock_give(&manager->lock);
 }

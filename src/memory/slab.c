@@ -92,6 +92,13 @@ static uint32_t slab_pour(const plim__space *space, uint32_t page, size_t block_
 {
     plim__run *run = &space->runs[page];
     uint32_t count = 0;
+    if (*list == NULL && run->free_count > 0 && run->free_count <= want) {
+        /* The whole list as it is: no block is touched. */
+        count = run->free_count;
+        *list = run->free;
+        run->free = NULL;
+        run->free_count = 0;
+    }
     for (; count < want && run->free_count > 0; count++) {
         void **block = run->free;
         run->free = *block;
@@ -109,6 +116,14 @@ static uint32_t slab_pour(const plim__space *space, uint32_t page, size_t block_
     return count;
 }
 
+uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *central, unsigned code,
+                          uint32_t want)
+{
+    uint32_t page = central->rooms[code];
+    uint32_t free_count = page != PLIM__PAGE_NONE ? manager->space.runs[page].free_count : 0;
+    return free_count > want && free_count <= 2 * want ? free_count : want;
+}
+
 uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
                          unsigned code, uint32_t want, void **out_list)
 {
@@ -118,8 +133,7 @@ uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t
     while (count < want) {
         uint32_t page = central->rooms[code];
         if (page == PLIM__PAGE_NONE) {
-            /* A batch is not worth a new slab once one block is had. */
-            if (count > 0 || !slab_open(manager, central, slot, code))
+            if (!slab_open(manager, central, slot, code))
                 break;
             page = central->rooms[code];
         }

@@ -17,6 +17,10 @@ void plim__central_init(plim__central *central);
 uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
                          unsigned code, uint32_t want, void **out_list);
 
+/** As many as are best taken at once where about `want` are wanted; at most twice that. */
+uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *central, unsigned code,
+                          uint32_t want);
+
 /** Gives one block back to the slab that begins or goes on at `page`. */
 void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, uint32_t page,
                      void *block);

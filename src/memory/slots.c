@@ -5,6 +5,7 @@
  */
 #include "memory/alloc.h"
 #include "memory/slab.h"
+#include "memory/threads.h"
 
 plim__slot plim__slots[PLIM__SLOTS];
 static plim__lock slots_lock;
@@ -38,6 +39,7 @@ static void slots_gone(plim__domain *domain)
     plim__slot *slot = &plim__slots[domain->slot];
     plim_manager *manager = slot->manager;
     plim__central *central = slot->central;
+    plim__threads_forget(domain->slot);
     plim__lock_take(&manager->lock);
     plim__slab_sweep(manager, central);
     slot->manager = NULL;
@@ -50,10 +52,20 @@ static void slots_figures(plim__domain *domain, plim_domain_stats *stats)
 {
     plim__slot *slot = &plim__slots[domain->slot];
     plim_manager *manager = slot->manager;
+    uint64_t cached_blocks;
+    uint64_t pops;
+    stats->cached_bytes += plim__threads_cached(domain->slot, &cached_blocks, &pops);
     plim__lock_take(&manager->lock);
-    stats->allocation_count += slot->central->block_count;
-    stats->allocation_total += plim__load_relaxed(&slot->allocated);
+    stats->allocation_count += slot->central->block_count - cached_blocks;
+    stats->allocation_total += plim__load_relaxed(&slot->allocated) + pops;
     plim__lock_give(&manager->lock);
+}
+
+static void slots_drain(plim__domain *domain)
+{
+    plim_manager *manager = plim__slots[domain->slot].manager;
+    if (manager != NULL)
+        (void)plim__threads_drain(manager, domain->slot);
 }
 
 static void *slots_resize(void *ctx, void *block, size_t old_bytes, size_t new_bytes)
@@ -70,6 +82,7 @@ static void *slots_resize(void *ctx, void *block, size_t old_bytes, size_t new_b
 }
 
 const plim__bank_engine plim__engine = {
+    .drain = slots_drain,
     .figures = slots_figures,
     .opened = slots_opened,
     .gone = slots_gone,
@@ -122,4 +135,41 @@ plim_manager *plim__manager_of(const void *address)
             return manager;
     }
     return NULL;
+}
+
+plim_manager *plim__manager_at(uint32_t index)
+{
+    return plim__load(&slots_managers[index]);
+}
+
+void plim__managers_freeze(void)
+{
+    plim__manager_default_freeze();
+    plim__lock_take(&slots_lock);
+    for (uint32_t i = 0; i < PLIM__MANAGERS_MAX; i++)
+        if (plim__manager_at(i) != NULL)
+            plim__bank_enter(&plim__manager_at(i)->bank);
+}
+
+void plim__managers_lock(void)
+{
+    for (uint32_t i = 0; i < PLIM__MANAGERS_MAX; i++)
+        if (plim__manager_at(i) != NULL)
+            plim__lock_take(&plim__manager_at(i)->lock);
+}
+
+void plim__managers_unlock(void)
+{
+    for (uint32_t i = 0; i < PLIM__MANAGERS_MAX; i++)
+        if (plim__manager_at(i) != NULL)
+            plim__lock_give(&plim__manager_at(i)->lock);
+}
+
+void plim__managers_thaw(void)
+{
+    for (uint32_t i = 0; i < PLIM__MANAGERS_MAX; i++)
+        if (plim__manager_at(i) != NULL)
+            plim__bank_leave(&plim__manager_at(i)->bank);
+    plim__lock_give(&slots_lock);
+    plim__manager_default_thaw();
 }

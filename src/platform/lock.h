@@ -22,7 +22,4 @@ void plim__lock_take(plim__lock *lock);
 /** Opens it. */
 void plim__lock_give(plim__lock *lock);
 
-/** In the child of a fork: open again, whoever held it. */
-void plim__lock_reset(plim__lock *lock);
-
 #endif
