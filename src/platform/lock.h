@@ -22,4 +22,7 @@ void plim__lock_take(plim__lock *lock);
 /** Opens it. */
 void plim__lock_give(plim__lock *lock);
 
+/** Makes it open, whatever it was: for storage that is not known to be zero. */
+void plim__lock_reset(plim__lock *lock);
+
 #endif

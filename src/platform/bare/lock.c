@@ -37,3 +37,8 @@ void plim__lock_give(plim__lock *lock)
     if (--bare_lock_depth == 0 && hooks->unmask != NULL)
         hooks->unmask(bare_lock_state);
 }
+
+void plim__lock_reset(plim__lock *lock)
+{
+    atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
+}

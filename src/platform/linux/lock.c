@@ -48,3 +48,8 @@ void plim__lock_give(plim__lock *lock)
     if (was == LOCK_AWAITED)
         (void)syscall(SYS_futex, &lock->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
+
+void plim__lock_reset(plim__lock *lock)
+{
+    atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
+}
