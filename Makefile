@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 MINUTES ?= 5
 export BUILD PREFIX MINUTES
 
-.PHONY: all demo test bench san fuzz tidy format install clean help
+.PHONY: all demo test prove bench san fuzz tidy format install clean help
 
 all: ## build the libraries and plim into build/ (installs what the build lacks)
 	@tools/setup build
@@ -20,6 +20,10 @@ demo: ## find the leak in a real Node program
 test: ## run every test; the last line counts them
 	@tools/setup test
 	@tools/run-tests
+
+prove: ## the proofs of the memory half: Frama-C, Spin, enumeration, interleavings; N/N per tool
+	@tools/setup prove
+	@tools/run-prove
 
 bench: ## measure, beside the peers
 	@tools/setup bench

@@ -86,7 +86,7 @@ static bool sleeps_on(void)
     return ilv.scenario->preemptions_max == 0 && ilv.scenario->kills_max == 0;
 }
 
-/* Fibres that may run now, the one that ran last first (so the first schedule has no preemption). */
+/* Fibres that may run now; the one that ran last first, so the first schedule preempts nobody. */
 static unsigned runnable(uint8_t *ways, unsigned last)
 {
     unsigned count = 0;

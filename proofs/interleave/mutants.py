@@ -141,7 +141,8 @@ MUTANTS = (
     domain->name[0] = 'x';
     plim__store(&bank->slots[index], (uint8_t)slot);"""),
     ("destroy_against_take", "domain.c",
-     "        if (!plim__budget_draw(&domain->budget, configured))", "        if (configured == 0)"),
+     "        if (!plim__budget_draw(&domain->budget, configured))",
+     "        if (configured == 0)"),
     ("two_limits_at_once", "domain.c", "    plim__lock_take(&bank->lock);\n", ""),
     ("lend_killed_anywhere", "recover.c",
      "        plim__store(&domain->budget.net, view.net[i]);\n", ""),

@@ -23,7 +23,7 @@ static struct {
     size_t most;                /* the most a had charged in any state */
 } w;
 
-/* --- the world --------------------------------------------------------------------------------- */
+/* --- the world -------------------------------------------------------------------------------- */
 
 static plim_domain make(const char *name, size_t limit, size_t cap, plim_domain parent)
 {
@@ -116,7 +116,7 @@ static void states_add(void)
     states.slots[at] = hash;
 }
 
-/* --- what holds always ------------------------------------------------------------------------- */
+/* --- what holds always ------------------------------------------------------------------------ */
 
 static size_t above_zero(plim__budget *budget)
 {
@@ -182,7 +182,7 @@ static void end_recovered(void)
     ILV_CHECK(out == 0 || out == 6);
 }
 
-/* --- fibres ------------------------------------------------------------------------------------ */
+/* --- fibres ----------------------------------------------------------------------------------- */
 
 static void take(unsigned fibre, plim__domain *domain, size_t bytes)
 {
@@ -309,7 +309,7 @@ static void balance_1(void)
     w.got[1] = plim__rebalance(&w.bank, NULL);
 }
 
-/* --- starts and ends --------------------------------------------------------------------------- */
+/* --- starts and ends -------------------------------------------------------------------------- */
 
 static void start_charged_10(void)
 {
@@ -523,7 +523,7 @@ static void end_quota(void)
     ILV_CHECK(plim__load(&share->left) == 3 - (ptrdiff_t)plim__load(&share->out));
 }
 
-/* --- the list ---------------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 static const ilv_scenario scenarios[] = {
     {"two_takes_at_the_limit",
@@ -692,7 +692,7 @@ static int reduction_check(void)
     return compared < 5 ? 1 : worst;
 }
 
-/* scenarios [--quiet | --reduction] [NAME]: all, or one. Exit 1 if a check fails, 2 if one was cut. */
+/* scenarios [--quiet | --reduction] [NAME]: all, or one. Exit 1: a check fails, 2: one was cut. */
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--reduction") == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file slot_core.h
- * @brief Which slots of a fixed table are live, which are free, which are retired; no memory of its own.
+ * @brief Which slots of a fixed table are live, free or retired; no memory of its own.
  *
  * One permutation of the slots, `order`, cut in three: first the live ones, then the free ones,
  * then the retired ones; `place` is its inverse. So nothing has to be kept equal to anything else:

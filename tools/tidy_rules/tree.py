@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 
-C_FOLDERS = ("include", "src", "tests", "bench", "fuzz", "examples")
+C_FOLDERS = ("include", "src", "tests", "bench", "fuzz", "examples", "proofs")
 TEXT_FOLDERS = C_FOLDERS + ("tools", "docs", ".ci", "")
 SPEAK_OF_ALLOWING = {"tools/tidy.py", "tools/tidy_rules/tree.py", "tests/guards/test_tidy.py"}
 SKIPPED = {".git", ".runtimes", "__pycache__", "node_modules", "corpus"}
