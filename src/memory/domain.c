@@ -472,7 +472,9 @@ plim_status plim_domain_limit_set(plim_domain domain, size_t limit_bytes, plim_e
         plim__budget_left(record->budget.parent) < limit_bytes - limit_now)
         domain_drain(bank, record->parent);
     plim__bank_enter(bank);
-    plim_status status = limit_set_entered(record, limit_bytes, err);
+    plim_status status = plim__domain_of(domain) != record
+                             ? plim_error_set(err, PLIM_ERR_STALE, "the domain is stale")
+                             : limit_set_entered(record, limit_bytes, err);
     plim__bank_leave(bank);
     /* What threads have cached pays first. */
     if (status == PLIM_OK && plim__budget_owed(&record->budget) != 0)

@@ -5,9 +5,9 @@
  *
  *  1. What each domain usually needs: a maximum of what it had charged, that rises at once and
  *     falls by a quarter of the way each step. Spare is what is unused above that and a margin.
- *  2. Who was refused since the last step wants the largest request that was refused, rounded up
- *     to a quantum, highest priority first: first its own loans come back, the lowest borrower
- *     first; then it borrows what others can spare, from the lowest priority and the most spare.
+ *  2. Who was refused since the last step wants what the largest refused request lacked, highest
+ *     priority first: first its own loans come back, the lowest borrower first; then it borrows
+ *     the rest, rounded up to a quantum, from the lowest priority and the most to spare.
  *  3. Loans nobody needs go home: from borrowers that were not refused for some steps.
  *
  * Hysteresis: a domain that was refused lends nothing and returns nothing for PLIM__QUIET_STEPS
@@ -50,7 +50,7 @@ static size_t step_spare(plim__domain *domain)
     return left > keep ? left - keep : 0;
 }
 
-static void row_look(balance *step, balance_row *row)
+static void row_look(balance_row *row)
 {
     plim__domain *domain = row->domain;
     size_t charged = plim__budget_charged(&domain->budget);
@@ -65,7 +65,7 @@ static void row_look(balance *step, balance_row *row)
     domain->quiet_steps = 0;
     row->wanted = true;
     if (refused > left && plim__core_is_amount(refused))
-        row->want = (refused - left + step->quantum - 1) / step->quantum * step->quantum;
+        row->want = refused - left;
 }
 
 static void step_start(balance *step, plim__bank *bank)
@@ -78,7 +78,7 @@ static void step_start(balance *step, plim__bank *bank)
         if (domain == NULL || domain->is_shared)
             continue;
         step->rows[i].domain = domain;
-        row_look(step, &step->rows[i]);
+        row_look(&step->rows[i]);
     }
 }
 
@@ -156,6 +156,7 @@ static void step_serve(balance *step)
             if (row->domain == NULL || row->want == 0 || step_rank(row->domain) != 3 - down)
                 continue;
             want_recall(step, row);
+            row->want = (row->want + step->quantum - 1) / step->quantum * step->quantum;
             want_borrow(step, row);
         }
     }
