@@ -366,11 +366,50 @@ static void a_scope_belongs_to_the_thread_that_opened_it(void **state)
         assert_int_equal(pthread_create(&thread, NULL, other_thread, w), 0);
         assert_int_equal(pthread_join(thread, &left), 0);
         assert_non_null(left);
+        assert_int_equal(used(w->disk), 0); /* the thread left it open, and ended */
         assert_null(plim_scope_alloc((plim_scope *)left, 1));
         plim__scope_close(left); /* nothing of this thread's */
         assert_non_null(plim_scope_alloc(m, 1));
     }
     assert_int_equal(used(w->net), 0);
+}
+
+static void *many_scopes(void *ctx)
+{
+    world *w = ctx;
+    size_t refused = 0;
+    for (unsigned i = 0; i < 2000; i++) {
+        size_t bytes = 16 + i * 7 % 9000;
+        PLIM_WITH (i % 2 ? w->net : w->disk, bytes, outer) {
+            memset(plim_scope_alloc(outer, 16), 1, 16);
+            PLIM_WITH (w->net, bytes / 2, inner) {
+                char *piece = plim_scope_alloc(inner, bytes / 2);
+                piece[0] = piece[bytes / 2 - 1] = 2;
+            } else {
+                refused++;
+            }
+        } else {
+            refused++;
+        }
+    }
+    return refused < 4000 ? ctx : NULL;
+}
+
+static void threads_open_scopes_at_once_within_their_budgets(void **state)
+{
+    world *w = *state;
+    pthread_t threads[4];
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, many_scopes, w), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        void *went_well = NULL;
+        assert_int_equal(pthread_join(threads[i], &went_well), 0);
+        assert_non_null(went_well);
+    }
+    (void)plim_manager_trim(w->manager);
+    assert_int_equal(used(w->net) + used(w->disk), 0);
+    assert_true(stats_of(w->net).high_water_bytes <= 64 << 10);
+    assert_int_equal(plim_manager_verify(w->manager, NULL), PLIM_OK);
 }
 
 static void the_origin_of_a_piece_is_the_arena(void **state)
@@ -453,6 +492,7 @@ int main(void)
         CASE(a_scope_that_has_ended_gives_nothing),
         CASE(what_longjmp_left_open_ends_with_the_scope_around_it),
         CASE(a_scope_belongs_to_the_thread_that_opened_it),
+        CASE(threads_open_scopes_at_once_within_their_budgets),
         CASE(the_origin_of_a_piece_is_the_arena),
         CASE(a_static_block_is_charged_while_it_is_taken),
         CASE(typed_room_is_aligned_and_counted),
