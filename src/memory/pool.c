@@ -8,7 +8,7 @@
  * is released; a slot that stays over a release_all, pinned, gets its generation lowered by what
  * the epoch rose. So a slot's serial never falls, rises with each release, and no handle is ever
  * another's (H1): at a release per nanosecond 64 bits last 584 years. The slot core of slot_core.h
- * keeps the same promise with generations alone and is proved; tests/memory/test_pool_model.c
+ * keeps the same promise with generations alone and is proved; tests/memory/test_model_pool.c
  * holds this file against it.
  * The plain acquire is in pool.h, so that it needs no call; it keeps no notes. What has more to do
  * (`slow`: level standard and above, LAZY, EMULATED) comes here, and is noted.
