@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file region.h
+ * @brief State apart from execution: typed objects in one mapping that outlives the process.
+ *
+ * A region holds objects of registered types. An object is named by a reference, index and
+ * generation by value; it has an owner (a block, a session: any number the program gives) and
+ * perhaps a parent, with which it goes. The process may be killed at any instruction: whoever
+ * opens the region next finds each object as it was before or after the call that was under way,
+ * never between. (Against a loss of power only what plim_region_sync() has returned for is safe.)
+ * No pointer is stored in it. One process writes, any number look on, at no cost to the writer.
+ *
+ * When not to use it: for buffers that no one needs after a crash; a domain and plim_alloc() are
+ * faster.
+ * Thread-safety: one thread at a time writes; look-on calls (view) in any thread or process.
+ * @see docs/internals/region.md
+ */
+#ifndef PLIM_REGION_H
+#define PLIM_REGION_H
+#include <plimsoll/allocator.h>
+#include <plimsoll/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+PLIM_DECLS_BEGIN
+
+/** Opaque; ended by plim_region_close(). */
+typedef struct plim_region plim_region;
+
+/** An object, by value; all zero is "none". A stale one is refused, never another's bytes. */
+typedef struct plim_ref {
+    uint32_t index;
+    uint32_t generation; /**< 1 and up */
+} plim_ref;
+
+/** Where the mapping lives. */
+typedef enum plim_region_place {
+    PLIM_REGION_FILE = 0, /**< a file; made if it is not there */
+    PLIM_REGION_MEMFD,    /**< anonymous memory that others find as `plimsoll-NAME` */
+    PLIM_REGION_STORAGE   /**< the caller's storage: new if it holds no region, else as it was */
+} plim_region_place;
+
+/** Capacities are fixed when a region is made; a region that exists keeps its own. */
+typedef struct plim_region_options {
+    uint32_t struct_bytes; /**< sizeof(plim_region_options) */
+    plim_region_place place;
+    const char *name;    /**< FILE: the path. MEMFD: up to 63 bytes. STORAGE: not used */
+    void *storage;       /**< STORAGE: borrowed until close, aligned to 64 */
+    size_t storage_bytes;
+    uint32_t object_max; /**< 1 to 2^28; 0: 65,536 */
+    uint32_t type_max;   /**< 1 to 65,535; 0: 256 */
+    uint32_t field_max;  /**< 0: 4,096 */
+    uint32_t text_bytes; /**< for names of types, fields and sites; 0: 64 KiB */
+    uint64_t data_bytes; /**< for the objects' values; 0: 16 MiB; STORAGE: what is left */
+    uint32_t value_max;  /**< the largest value of one object; 0: 64 KiB */
+    const plim_allocator *allocator; /**< for the writer's own lists; NULL: the system's */
+} plim_region_options;
+
+/** What a field holds. */
+typedef enum plim_field_kind {
+    PLIM_FIELD_BYTES = 0,
+    PLIM_FIELD_INT,   /**< of 1, 2, 4 or 8 bytes */
+    PLIM_FIELD_UINT,  /**< likewise */
+    PLIM_FIELD_FLOAT, /**< of 4 or 8 bytes */
+    PLIM_FIELD_BOOL,  /**< of 1 byte */
+    PLIM_FIELD_TEXT,  /**< bytes up to a NUL or to the end */
+    PLIM_FIELD_REF    /**< a plim_ref */
+} plim_field_kind;
+
+/** One field of a type. */
+typedef struct plim_field {
+    const char *name;
+    plim_field_kind kind;
+    uint32_t offset_bytes;
+    uint32_t size_bytes; /**< of one element */
+    uint32_t count;      /**< elements; 0 means 1 */
+} plim_field;
+
+/** A field of a struct, for a table of them. */
+#define PLIM_FIELD(type, member, kind)                                                             \
+    {#member, kind, (uint32_t)offsetof(type, member), (uint32_t)sizeof(((type *)0)->member), 1}
+
+/**
+ * @brief         Opens a region for writing, making it if there is none. What a killed writer left in
+ *                the middle is finished or undone first.
+ * @param[in]     options     not NULL.
+ * @param[out]    out_region  set only on PLIM_OK; ended by plim_region_close().
+ * @param[in,out] err         may be NULL.
+ * @retval PLIM_ERR_BUSY        another process writes it.
+ * @retval PLIM_ERR_DAMAGED     it is no region, or one whose tables contradict each other.
+ * @retval PLIM_ERR_UNSUPPORTED made by another version, or a machine of another byte order.
+ * @retval PLIM_ERR_NO_SPACE    the disk or the storage is too small.
+ * @retval PLIM_ERR_USAGE       a capacity outside its range.
+ * @retval PLIM_ERR_ACCESS, PLIM_ERR_NOT_FOUND, PLIM_ERR_IO, PLIM_ERR_NO_MEMORY as they say.
+ * @note          Threads: any. Recovery takes a few nanoseconds per object.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_open(const plim_region_options *options,
+                                                     plim_region **out_region, plim_error *err);
+
+/**
+ * @brief         Leaves the region as it is; @p *region is NULL.
+ * @param[in,out] region  NULL and a pointer to NULL are accepted.
+ * @note          Threads: the writer's.
+ */
+PLIM_API void plim_region_close(plim_region **region);
+
+/**
+ * @brief         Makes what was written so far survive a loss of power (file regions).
+ * @param[in]     region  not NULL.
+ * @param[in,out] err     may be NULL.
+ * @retval PLIM_ERR_IO    the system could not; what was on the disk before may still be there.
+ * @note          Threads: the writer's. Milliseconds.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_sync(plim_region *region, plim_error *err);
+
+/**
+ * @brief         Registers a type, or finds it: the same name with the same layout is the same type.
+ * @param[in]     region       not NULL.
+ * @param[in]     name         1 to 255 bytes.
+ * @param[in]     size_bytes   0 to the region's value_max.
+ * @param[in]     fields       copied; may be NULL if there are none.
+ * @param[in]     field_count  of them.
+ * @param[out]    out_type     its number, 1 and up; set only on PLIM_OK; the same in later runs.
+ * @param[in,out] err          may be NULL.
+ * @retval PLIM_ERR_EXISTS     the name has another layout: state of an older program.
+ * @retval PLIM_ERR_LIMIT      no room for more types, fields or names.
+ * @retval PLIM_ERR_USAGE      a field outside the value, or of a size its kind has not.
+ * @note          Threads: the writer's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_type(plim_region *region, const char *name,
+                                                     uint32_t size_bytes, const plim_field *fields,
+                                                     uint32_t field_count, uint16_t *out_type,
+                                                     plim_error *err);
+
+/**
+ * @brief         Makes an object.
+ * @param[in]     region   not NULL.
+ * @param[in]     type     of plim_region_type().
+ * @param[in]     initial  the value, size_bytes of the type; NULL: all zero.
+ * @param[in]     owner    any number; 0: nobody. A child has its parent's, whatever is said here.
+ * @param[in]     parent   with which it goes; none: it stands alone.
+ * @param[out]    out_ref  set only on PLIM_OK.
+ * @retval PLIM_ERR_LIMIT  no free slot, or no room for the value. Nothing changed.
+ * @retval PLIM_ERR_STALE  the parent or the type is none of this region.
+ * @note          Threads: the writer's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_allocate(plim_region *region, uint16_t type,
+                                                         const void *initial, uint32_t owner,
+                                                         plim_ref parent, plim_ref *out_ref);
+
+/**
+ * @brief         Ends an object and all below it, children before parents, last made first.
+ * @param[in]     region  not NULL.
+ * @param[in]     ref     any.
+ * @retval PLIM_ERR_STALE not a live object: nothing changed.
+ * @note          Threads: the writer's. A crash in the middle is finished by the next open.
+ */
+PLIM_API plim_status plim_region_release(plim_region *region, plim_ref ref);
+
+/**
+ * @brief         Ends all objects of an owner, last made first.
+ * @param[in]     region     not NULL.
+ * @param[in]     owner      any.
+ * @param[out]    out_count  how many ended; may be NULL.
+ * @return        PLIM_OK.
+ * @note          Threads: the writer's. A crash in the middle is finished by the next open.
+ */
+PLIM_API plim_status plim_region_release_owner(plim_region *region, uint32_t owner,
+                                               uint32_t *out_count);
+
+/**
+ * @brief     Whether a reference names a live object.
+ * @param[in] region  not NULL.
+ * @param[in] ref     any.
+ * @return    true while it does.
+ * @note      Threads: the writer's.
+ */
+PLIM_API bool plim_region_is_valid(const plim_region *region, plim_ref ref);
+
+/**
+ * @brief         Copies a value out.
+ * @param[in]     region      not NULL.
+ * @param[in]     ref         any.
+ * @param[out]    out_value   size_bytes of it; untouched on failure.
+ * @param[in]     size_bytes  the size of the type.
+ * @retval PLIM_ERR_STALE     not a live object.
+ * @retval PLIM_ERR_USAGE     another size.
+ * @note          Threads: the writer's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_get(const plim_region *region, plim_ref ref,
+                                                    void *out_value, uint32_t size_bytes);
+
+/**
+ * @brief         Replaces a value as one step: after a crash it is the old or the new one, whole.
+ * @param[in]     region      not NULL.
+ * @param[in]     ref         any.
+ * @param[in]     value       size_bytes of it.
+ * @param[in]     size_bytes  the size of the type.
+ * @retval PLIM_ERR_STALE     not a live object; nothing changed.
+ * @retval PLIM_ERR_USAGE     another size; nothing changed.
+ * @note          Threads: the writer's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_set(plim_region *region, plim_ref ref,
+                                                    const void *value, uint32_t size_bytes);
+
+/**
+ * @brief     The value in place, to read; no copy, no check but of the reference.
+ * @param[in] region  not NULL.
+ * @param[in] ref     any.
+ * @return    borrowed until the next call that changes the object; NULL if it is stale.
+ * @note      Threads: the writer's.
+ */
+PLIM_API const void *plim_region_peek(const plim_region *region, plim_ref ref);
+
+/** Totals of a region. */
+typedef struct plim_region_info {
+    uint32_t object_max;
+    uint32_t object_count; /**< live */
+    uint32_t type_count;
+    uint64_t value_bytes;  /**< of live objects, as the types say */
+    uint64_t held_bytes;   /**< of data_bytes, what live objects occupy */
+    uint64_t data_bytes;
+    uint64_t epoch;        /**< how often it was opened for writing */
+    int64_t writer_pid;    /**< 0: nobody has it open, as far as it says */
+    bool recovered;        /**< the last open had something to finish or undo */
+} plim_region_info;
+
+/**
+ * @brief      Totals.
+ * @param[in]  region    not NULL.
+ * @param[out] out_info  set.
+ * @note       Threads: the writer's.
+ */
+PLIM_API void plim_region_read_info(const plim_region *region, plim_region_info *out_info);
+
+/** One object as a view sees it. */
+typedef struct plim_region_object {
+    plim_ref ref;
+    plim_ref parent; /**< none: it stands alone */
+    uint32_t owner;
+    uint16_t type;
+    uint32_t size_bytes;
+    uint64_t birth; /**< 1, 2, 3 … in the order they were made, over all runs */
+} plim_region_object;
+
+/**
+ * @brief         The next live object, in the order of indexes.
+ * @param[in]     region      not NULL.
+ * @param[in,out] index       0 to start; where to go on next time.
+ * @param[out]    out_object  set only if true is returned.
+ * @return        false at the end.
+ * @note          Threads: the writer's.
+ */
+PLIM_API bool plim_region_next(const plim_region *region, uint32_t *index,
+                               plim_region_object *out_object);
+
+/**
+ * @brief         Walks all tables and checks every invariant that can be seen from them.
+ * @param[in]     region  not NULL.
+ * @param[in,out] err     which does not hold; may be NULL.
+ * @retval PLIM_ERR_DAMAGED one does not hold.
+ * @note          Threads: the writer's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_verify(const plim_region *region, plim_error *err);
+
+PLIM_DECLS_END
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmap(MAP_SHARED) of a file, claimed by an open-file-description lock (flock), or of a memfd that
+ * is sealed against resizing: a reader that mapped it is never hit by SIGBUS. Disk space of a file
+ * is reserved at once, so that a full disk is an error here and not a SIGBUS at some later store.
+ */
+#define _GNU_SOURCE
+#include "platform/shared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+enum { SHARED_MODE = 0600, SHARED_NAME_BYTES = 128 };
+
+static plim_status shared_fail(plim_error *err, const char *doing, int code)
+{
+    plim_status status = code == ENOENT || code == ENOTDIR ? PLIM_ERR_NOT_FOUND
+                         : code == EACCES || code == EPERM || code == EROFS || code == EISDIR
+                             ? PLIM_ERR_ACCESS
+                         : code == ENOSPC || code == EDQUOT || code == EFBIG ? PLIM_ERR_NO_SPACE
+                         : code == ENOMEM                                    ? PLIM_ERR_NO_MEMORY
+                                                                             : PLIM_ERR_IO;
+    return plim_error_set(err, status, "cannot %s: %s", doing, strerror(code));
+}
+
+static plim_status shared_map(plim__shared *shared, size_t bytes, plim_error *err)
+{
+    void *memory =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared->descriptor, 0);
+    if (memory == MAP_FAILED)
+        return shared_fail(err, "map the memory", errno);
+    shared->memory = memory;
+    shared->bytes = bytes;
+    return PLIM_OK;
+}
+
+plim_status plim__shared_open(const char *path, plim__shared *out_shared, bool *out_is_new,
+                              plim_error *err)
+{
+    struct stat facts;
+    plim__shared shared = {
+        .descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, SHARED_MODE)};
+    plim_status status = PLIM_OK;
+    if (shared.descriptor < 0)
+        return shared_fail(err, "open it", errno);
+    if (flock(shared.descriptor, LOCK_EX | LOCK_NB) != 0)
+        status = errno == EWOULDBLOCK
+                     ? plim_error_set(err, PLIM_ERR_BUSY, "another process writes it")
+                     : shared_fail(err, "claim it", errno);
+    else if (fstat(shared.descriptor, &facts) != 0)
+        status = shared_fail(err, "look at it", errno);
+    else if (!S_ISREG(facts.st_mode))
+        status = plim_error_set(err, PLIM_ERR_USAGE, "it is no regular file");
+    else if (facts.st_size > 0)
+        status = shared_map(&shared, (size_t)facts.st_size, err);
+    if (status != PLIM_OK) {
+        plim__shared_close(&shared);
+        return status;
+    }
+    *out_is_new = shared.memory == NULL;
+    *out_shared = shared;
+    return PLIM_OK;
+}
+
+plim_status plim__shared_anonymous(const char *name, size_t bytes, plim__shared *out_shared,
+                                   plim_error *err)
+{
+    char whole[SHARED_NAME_BYTES];
+    (void)snprintf(whole, sizeof whole, "plimsoll-%s", name);
+    plim__shared shared = {.descriptor = memfd_create(whole, MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+    plim_status status = PLIM_OK;
+    if (shared.descriptor < 0)
+        return shared_fail(err, "make anonymous memory", errno);
+    if (ftruncate(shared.descriptor, (off_t)bytes) != 0 ||
+        fcntl(shared.descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0)
+        status = shared_fail(err, "size anonymous memory", errno);
+    if (status == PLIM_OK)
+        status = shared_map(&shared, bytes, err);
+    if (status == PLIM_OK)
+        *out_shared = shared;
+    else
+        plim__shared_close(&shared);
+    return status;
+}
+
+plim_status plim__shared_size(plim__shared *shared, size_t bytes, plim_error *err)
+{
+    PLIM_CHECK(shared->memory == NULL && bytes > 0);
+    int code = posix_fallocate(shared->descriptor, 0, (off_t)bytes);
+    if (code != 0)
+        return shared_fail(err, "reserve the disk's space", code);
+    return shared_map(shared, bytes, err);
+}
+
+plim_status plim__shared_sync(plim__shared *shared, plim_error *err)
+{
+    if (msync(shared->memory, shared->bytes, MS_SYNC) != 0)
+        return shared_fail(err, "write to the disk", errno);
+    return PLIM_OK;
+}
+
+void plim__shared_close(plim__shared *shared)
+{
+    if (shared->memory != NULL)
+        (void)munmap(shared->memory, shared->bytes);
+    if (shared->descriptor >= 0)
+        (void)close(shared->descriptor);
+    *shared = (plim__shared){.descriptor = -1};
+}
+
+int64_t plim__shared_process(void)
+{
+    return getpid();
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file layout.h
+ * @brief What lies in a region, byte by byte: offsets and indexes, no pointer, nothing derived.
+ *
+ *   head | objects (64 bytes each) | types | fields | text | log (one value) | data
+ *
+ * Truth is in few places, each committed by one store, so that a kill between any two stores
+ * leaves something that the next open can finish or undo:
+ *   an object lives      its word says so (allocate commits by it, release ends by it)
+ *   a value changes      the log holds the old one while log_valid is 1
+ *   a cascade runs       intent says of what, until it is done
+ *   a type exists        type_count covers it
+ * Lists (children, owners, free slots, free room) are the writer's own, rebuilt on open.
+ */
+#ifndef PLIM_RUNTIME_LAYOUT_H
+#define PLIM_RUNTIME_LAYOUT_H
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define PLIM__REGION_FILE_MAGIC UINT64_C(0x31474552494d4c50) /* "PLMIREG1" in memory */
+#define PLIM__REGION_VERSION    1u
+#define PLIM__REGION_ORDER      0x01020304u
+
+enum {
+    PLIM__REGION_ALIGN = 64,  /* of every table: a cache line */
+    PLIM__REGION_GRAIN = 16,  /* of every value */
+    PLIM__OBJECT_LIVE = 1,    /* flag in an object's word */
+    PLIM__REGION_NAME_MAX = 255
+};
+
+typedef struct plim__region_head {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t order;       /* a machine of another byte order reads it differently */
+    uint64_t layout_hash; /* of the sizes of these structs */
+    uint64_t total_bytes;
+    uint32_t object_max, type_max, field_max, text_bytes, value_max;
+    _Atomic uint32_t is_ready; /* 1 once all of this stands */
+    uint64_t data_bytes;
+    uint64_t objects_at, types_at, fields_at, text_at, log_at, data_at;
+
+    _Alignas(64) _Atomic uint64_t epoch;
+    _Atomic uint64_t writer_pid;
+    _Atomic uint32_t type_count, field_count, text_used;
+    _Atomic uint32_t object_top; /* no slot from here on was ever used */
+    _Atomic uint64_t intent;     /* see plim__intent_of() */
+    _Atomic uint32_t log_valid;
+    uint32_t log_index; /* whose old value lies in the log */
+} plim__region_head;
+
+typedef struct plim__object {
+    _Atomic uint64_t word; /* generation << 32 | type << 16 | flags */
+    _Atomic uint32_t seq;  /* odd while it changes: a reader looks again */
+    uint32_t parent;       /* index + 1; 0: none */
+    uint32_t owner;
+    uint32_t size_bytes;
+    uint64_t data; /* offset in the data, a multiple of the grain */
+    uint64_t birth;
+    uint64_t spare[3];
+} plim__object;
+_Static_assert(sizeof(plim__object) == 64, "one cache line");
+
+typedef struct plim__type_row {
+    uint32_t name; /* offset of its text */
+    uint32_t size_bytes;
+    uint32_t first_field;
+    uint32_t field_count;
+} plim__type_row;
+
+typedef struct plim__field_row {
+    uint32_t name;
+    uint32_t kind;
+    uint32_t offset_bytes;
+    uint32_t size_bytes;
+    uint32_t count;
+    uint32_t spare;
+} plim__field_row;
+
+/** What a cascade is about; 0: none runs. */
+enum { PLIM__INTENT_NONE, PLIM__INTENT_OBJECT, PLIM__INTENT_OWNER };
+
+/** number: an owner, or an index; below 2^32. */
+static inline uint64_t plim__intent_of(uint32_t kind, uint32_t number)
+{
+    return (uint64_t)number << 32 | kind;
+}
+
+static inline uint64_t plim__word_of(uint32_t generation, uint32_t type, uint32_t flags)
+{
+    return (uint64_t)generation << 32 | type << 16 | flags;
+}
+
+static inline uint32_t plim__word_generation(uint64_t word)
+{
+    return (uint32_t)(word >> 32);
+}
+
+static inline uint16_t plim__word_type(uint64_t word)
+{
+    return (uint16_t)(word >> 16);
+}
+
+static inline int plim__word_is_live(uint64_t word)
+{
+    return (int)(word & PLIM__OBJECT_LIVE);
+}
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A region opened: made with its tables where there is none, else looked at with suspicion, then
+ * recovered. A new one counts as a region only once is_ready is set, after all else: a writer that
+ * is killed while making it leaves something that is made anew.
+ */
+#include <plimsoll/region.h>
+
+#include <string.h>
+
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "runtime/region.h"
+
+enum {
+    REGION_OBJECTS_DEFAULT = 65536,
+    REGION_TYPES_DEFAULT = 256,
+    REGION_FIELDS_DEFAULT = 4096,
+    REGION_TEXT_DEFAULT = 64 << 10,
+    REGION_VALUE_DEFAULT = 64 << 10
+};
+
+static const uint64_t REGION_DATA_DEFAULT = (uint64_t)16 << 20;
+
+/* FNV-1a over the sizes that both sides must agree on. */
+static uint64_t region_layout_hash(void)
+{
+    static const uint32_t SIZES[] = {sizeof(plim__region_head), sizeof(plim__object),
+                                     sizeof(plim__type_row), sizeof(plim__field_row),
+                                     PLIM__REGION_GRAIN};
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++)
+        hash = (hash ^ SIZES[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t region_up(uint64_t bytes)
+{
+    return (bytes + PLIM__REGION_ALIGN - 1) & ~(uint64_t)(PLIM__REGION_ALIGN - 1);
+}
+
+/* Where each table begins, from the capacities that stand in the head; the bytes in all. */
+static uint64_t region_place_tables(plim__region_head *head)
+{
+    uint64_t at = region_up(sizeof *head);
+    head->objects_at = at;
+    at += (uint64_t)head->object_max * sizeof(plim__object);
+    head->types_at = at;
+    at += region_up((uint64_t)head->type_max * sizeof(plim__type_row));
+    head->fields_at = at;
+    at += region_up((uint64_t)head->field_max * sizeof(plim__field_row));
+    head->text_at = at;
+    at += region_up(head->text_bytes);
+    head->log_at = at;
+    at += region_up(head->value_max);
+    head->data_at = at;
+    return at + head->data_bytes;
+}
+
+static bool region_capacities_are_good(const plim__region_head *head)
+{
+    return head->object_max >= 1 && head->object_max <= PLIM_REGION_OBJECTS_MAX &&
+           head->type_max >= 1 && head->type_max <= UINT16_MAX && head->field_max >= 1 &&
+           head->field_max <= PLIM_REGION_FIELDS_MAX && head->text_bytes >= 2 &&
+           head->text_bytes <= PLIM_REGION_TEXT_MAX && head->value_max >= PLIM__REGION_GRAIN &&
+           head->value_max <= PLIM_REGION_VALUE_MAX && head->data_bytes >= PLIM__REGION_GRAIN &&
+           head->data_bytes <= PLIM_REGION_DATA_MAX &&
+           head->data_bytes % PLIM__REGION_GRAIN == 0;
+}
+
+/* --- a new one ----------------------------------------------------------------------------- */
+
+static uint32_t region_or(uint32_t value, uint32_t otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+static plim_status region_plan(const plim_region_options *options, plim__region_head *head,
+                               plim_error *err)
+{
+    memset(head, 0, sizeof *head);
+    head->magic = PLIM__REGION_FILE_MAGIC;
+    head->version = PLIM__REGION_VERSION;
+    head->order = PLIM__REGION_ORDER;
+    head->layout_hash = region_layout_hash();
+    head->object_max = region_or(options->object_max, REGION_OBJECTS_DEFAULT);
+    head->type_max = region_or(options->type_max, REGION_TYPES_DEFAULT);
+    head->field_max = region_or(options->field_max, REGION_FIELDS_DEFAULT);
+    head->text_bytes = region_or(options->text_bytes, REGION_TEXT_DEFAULT);
+    head->value_max = region_or(options->value_max, REGION_VALUE_DEFAULT);
+    head->data_bytes = options->data_bytes != 0 ? options->data_bytes : REGION_DATA_DEFAULT;
+    if (options->place == PLIM_REGION_STORAGE && options->data_bytes == 0) {
+        head->data_bytes = 0;
+        uint64_t tables = region_place_tables(head);
+        if (tables + PLIM__REGION_GRAIN > options->storage_bytes)
+            return plim_error_set(err, PLIM_ERR_NO_SPACE,
+                                  "%zu bytes of storage: the tables alone take %zu",
+                                  options->storage_bytes, (size_t)tables);
+        head->data_bytes = options->storage_bytes - tables;
+    }
+    head->data_bytes &= ~(uint64_t)(PLIM__REGION_GRAIN - 1);
+    if (!region_capacities_are_good(head))
+        return plim_error_set(err, PLIM_ERR_USAGE, "a capacity of the region is out of range");
+    head->total_bytes = region_place_tables(head);
+    if (options->place == PLIM_REGION_STORAGE && head->total_bytes > options->storage_bytes)
+        return plim_error_set(err, PLIM_ERR_NO_SPACE, "%zu bytes of storage: it takes %zu",
+                              options->storage_bytes, (size_t)head->total_bytes);
+    return PLIM_OK;
+}
+
+/* Writes the head over memory whose tables are all zero; is_ready last. */
+static void region_write_head(void *memory, const plim__region_head *plan)
+{
+    plim__region_head *head = memory;
+    atomic_store_explicit(&head->is_ready, 0, memory_order_release);
+    memcpy(memory, plan, sizeof *plan);
+    atomic_store_explicit(&head->is_ready, 1, memory_order_release);
+}
+
+static plim_status region_map_new(plim_region *region, const plim_region_options *options,
+                                  plim_error *err)
+{
+    plim__region_head plan;
+    plim_status status = region_plan(options, &plan, err);
+    if (status != PLIM_OK)
+        return status;
+    if (options->place == PLIM_REGION_STORAGE) {
+        memset(options->storage, 0, (size_t)plan.total_bytes);
+        region->head = options->storage;
+    } else if (options->place == PLIM_REGION_MEMFD) {
+        status = plim__shared_anonymous(options->name, (size_t)plan.total_bytes, &region->shared,
+                                        err);
+        region->head = region->shared.memory;
+    } else {
+        status = plim__shared_size(&region->shared, (size_t)plan.total_bytes, err);
+        region->head = region->shared.memory;
+    }
+    if (status == PLIM_OK)
+        region_write_head(region->head, &plan);
+    return status;
+}
+
+/* --- one that is there --------------------------------------------------------------------- */
+
+static plim_status region_check_head(const plim__region_head *head, size_t bytes, plim_error *err)
+{
+    if (bytes < sizeof *head || head->magic != PLIM__REGION_FILE_MAGIC)
+        return plim_error_set(err, PLIM_ERR_DAMAGED, "it is no Plimsoll region");
+    if (head->order != PLIM__REGION_ORDER)
+        return plim_error_set(err, PLIM_ERR_UNSUPPORTED,
+                              "it was made on a machine of another byte order");
+    if (head->version != PLIM__REGION_VERSION || head->layout_hash != region_layout_hash())
+        return plim_error_set(err, PLIM_ERR_UNSUPPORTED,
+                              "it has version %u, and this program's is %u, or another layout",
+                              head->version, PLIM__REGION_VERSION);
+    plim__region_head again = {.object_max = head->object_max,
+                               .type_max = head->type_max,
+                               .field_max = head->field_max,
+                               .text_bytes = head->text_bytes,
+                               .value_max = head->value_max,
+                               .data_bytes = head->data_bytes};
+    if (!region_capacities_are_good(&again) ||
+        region_place_tables(&again) != head->total_bytes || head->total_bytes > bytes ||
+        again.objects_at != head->objects_at || again.types_at != head->types_at ||
+        again.fields_at != head->fields_at || again.text_at != head->text_at ||
+        again.log_at != head->log_at || again.data_at != head->data_at)
+        return plim_error_set(err, PLIM_ERR_DAMAGED, "its tables lie outside it");
+    if (head->type_count > head->type_max || head->field_count > head->field_max ||
+        head->text_used > head->text_bytes || head->object_top > head->object_max)
+        return plim_error_set(err, PLIM_ERR_DAMAGED, "its tables hold more than there is room for");
+    return PLIM_OK;
+}
+
+static plim_status region_check_types(const plim_region *region, plim_error *err)
+{
+    const plim__region_head *head = region->head;
+    for (uint32_t i = 0; i < head->type_count; i++) {
+        const plim__type_row *type = &region->types[i];
+        if (type->size_bytes > head->value_max || type->name >= head->text_used ||
+            memchr(region->text + type->name, '\0', head->text_used - type->name) == NULL ||
+            type->first_field > head->field_count ||
+            type->field_count > head->field_count - type->first_field)
+            return plim_error_set(err, PLIM_ERR_DAMAGED, "type %u does not fit its tables", i + 1);
+    }
+    return PLIM_OK;
+}
+
+/* Whether storage holds a region that was finished; what it is worth is looked at later. */
+static bool region_is_there(const void *storage, size_t bytes)
+{
+    const plim__region_head *head = storage;
+    return bytes >= sizeof *head && head->magic == PLIM__REGION_FILE_MAGIC &&
+           atomic_load_explicit(&head->is_ready, memory_order_acquire) == 1;
+}
+
+/* A file whose making was killed: it has a size and no finished head; its bytes are zero. */
+static bool region_is_unfinished(const plim__shared *shared)
+{
+    const plim__region_head *head = shared->memory;
+    if (shared->bytes < sizeof *head)
+        return false;
+    return head->is_ready == 0 && (head->magic == 0 || head->magic == PLIM__REGION_FILE_MAGIC) &&
+           head->object_top == 0 && head->type_count == 0;
+}
+
+static plim_status region_map(plim_region *region, const plim_region_options *options,
+                              plim_error *err)
+{
+    size_t bytes = options->storage_bytes;
+    if (options->place == PLIM_REGION_MEMFD)
+        return region_map_new(region, options, err);
+    if (options->place == PLIM_REGION_STORAGE) {
+        if (!region_is_there(options->storage, bytes))
+            return region_map_new(region, options, err);
+        region->head = options->storage;
+        return region_check_head(region->head, bytes, err);
+    }
+    bool is_new = false;
+    plim_status status = plim__shared_open(options->name, &region->shared, &is_new, err);
+    if (status == PLIM_OK && is_new)
+        return region_map_new(region, options, err);
+    if (status != PLIM_OK)
+        return status;
+    region->head = region->shared.memory;
+    if (region_is_unfinished(&region->shared)) {
+        plim__region_head plan;
+        status = region_plan(options, &plan, err);
+        if (status == PLIM_OK && plan.total_bytes == region->shared.bytes)
+            region_write_head(region->head, &plan);
+    }
+    return status == PLIM_OK ? region_check_head(region->head, region->shared.bytes, err) : status;
+}
+
+static void region_point(plim_region *region)
+{
+    unsigned char *base = (unsigned char *)region->head;
+    region->objects = (plim__object *)(void *)(base + region->head->objects_at);
+    region->types = (plim__type_row *)(void *)(base + region->head->types_at);
+    region->fields = (plim__field_row *)(void *)(base + region->head->fields_at);
+    region->text = (char *)base + region->head->text_at;
+    region->log = base + region->head->log_at;
+    region->data = base + region->head->data_at;
+}
+
+static plim_status region_check_options(const plim_region_options *options, plim_error *err)
+{
+    if (options->struct_bytes != sizeof *options)
+        return plim_error_set(err, PLIM_ERR_USAGE, "plim_region_options of %u bytes, not %zu",
+                              options->struct_bytes, sizeof *options);
+    if (options->place == PLIM_REGION_STORAGE) {
+        if (options->storage == NULL || (uintptr_t)options->storage % PLIM__REGION_ALIGN != 0)
+            return plim_error_set(err, PLIM_ERR_USAGE, "storage is to be aligned to %d bytes",
+                                  PLIM__REGION_ALIGN);
+        return PLIM_OK;
+    }
+    if (options->place != PLIM_REGION_FILE && options->place != PLIM_REGION_MEMFD)
+        return plim_error_set(err, PLIM_ERR_USAGE, "there is no place %d", (int)options->place);
+    if (options->name == NULL || options->name[0] == '\0')
+        return plim_error_set(err, PLIM_ERR_USAGE, "a region has a name");
+    return PLIM_OK;
+}
+
+plim_status plim_region_open(const plim_region_options *options, plim_region **out_region,
+                             plim_error *err)
+{
+    PLIM_CHECK(options != NULL && out_region != NULL);
+    plim_status status = region_check_options(options, err);
+    if (status != PLIM_OK)
+        return status;
+    const plim_allocator *allocator = plim__allocator_or_system(options->allocator);
+    plim_region *region = plim__array_new_zero(allocator, 1, sizeof *region);
+    if (region == NULL)
+        return plim__no_memory(err, "a region");
+    region->magic = PLIM__REGION_MAGIC;
+    region->allocator = allocator;
+    region->shared.descriptor = -1;
+    status = region_map(region, options, err);
+    if (status == PLIM_OK) {
+        region_point(region);
+        status = region_check_types(region, err);
+    }
+    if (status == PLIM_OK)
+        status = plim__region_recover(region, err);
+    if (status == PLIM_OK) {
+        (void)atomic_fetch_add_explicit(&region->head->epoch, 1, memory_order_relaxed);
+        atomic_store_explicit(&region->head->writer_pid, (uint64_t)plim__shared_process(),
+                              memory_order_release);
+        *out_region = region;
+        return PLIM_OK;
+    }
+    if (options->name != NULL)
+        plim_error_where(err, "%s", options->name);
+    plim__region_lists_fini(region);
+    plim__shared_close(&region->shared);
+    plim__array_free(allocator, region, 1, sizeof *region);
+    return status;
+}
+
+void plim_region_close(plim_region **region_ptr)
+{
+    if (region_ptr == NULL || *region_ptr == NULL)
+        return;
+    plim_region *region = *region_ptr;
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    plim__region_lists_fini(region);
+    atomic_store_explicit(&region->head->writer_pid, 0, memory_order_release);
+    plim__shared_close(&region->shared);
+    region->magic = 0;
+    plim__array_free(region->allocator, region, 1, sizeof *region);
+    *region_ptr = NULL;
+}
+
+plim_status plim_region_sync(plim_region *region, plim_error *err)
+{
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    return region->shared.memory != NULL ? plim__shared_sync(&region->shared, err) : PLIM_OK;
+}
+
+void plim_region_read_info(const plim_region *region, plim_region_info *out_info)
+{
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    const plim__region_head *head = region->head;
+    *out_info = (plim_region_info){.object_max = head->object_max,
+                                   .object_count = region->object_count,
+                                   .type_count = head->type_count,
+                                   .value_bytes = region->value_bytes,
+                                   .held_bytes = region->held_bytes,
+                                   .data_bytes = head->data_bytes,
+                                   .epoch = head->epoch,
+                                   .writer_pid = (int64_t)head->writer_pid,
+                                   .recovered = region->recovered};
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file region.h
+ * @brief A region as its writer holds it: the mapping, and the lists that are derived from it.
+ *
+ * Invariants (plim_region_verify): R1 every live object has a type that exists, that type's size,
+ * and room of its own within the data. R2 a parent is live, was born before its children, and has
+ * their owner. R3 no two live values overlap. R4 births are unique. R5 counts and offsets of the
+ * head lie within the mapping.
+ */
+#ifndef PLIM_RUNTIME_REGION_H
+#define PLIM_RUNTIME_REGION_H
+#include <plimsoll/region.h>
+
+#include "platform/shared.h"
+#include "runtime/layout.h"
+
+enum {
+    PLIM__REGION_MAGIC = 0x4e610001,
+    PLIM__EXTENT_SMALL_CLASSES = 64, /* by the grain, up to 1 KiB */
+    PLIM__EXTENT_CLASSES = 64 + 4 * 15
+};
+
+#define PLIM__INDEX_NONE UINT32_MAX
+
+/** Room between live values, for new ones. */
+typedef struct plim__gap {
+    uint64_t start, end;
+} plim__gap;
+
+struct plim_region {
+    uint32_t magic;
+    const plim_allocator *allocator;
+    plim__shared shared; /* memory NULL: the caller's storage */
+    plim__region_head *head;
+    plim__object *objects;
+    plim__type_row *types;
+    plim__field_row *fields;
+    char *text;
+    unsigned char *log;
+    unsigned char *data;
+
+    /* Derived; one entry per slot. Lists are newest first; PLIM__INDEX_NONE ends them. */
+    uint32_t *first_child, *next_sibling, *previous_sibling;
+    uint32_t *next_owned, *previous_owned;
+    uint32_t *free_slots; /* a stack */
+    uint32_t free_slot_count;
+    uint32_t *owner_heads; /* by hash of the owner; owner_mask + 1 of them */
+    uint32_t owner_mask;
+    uint32_t object_count;
+    uint64_t value_bytes, held_bytes;
+    uint64_t next_birth;
+
+    /* Free room: lists of freed values by class (links lie in the room itself), then gaps. */
+    uint64_t free_extents[PLIM__EXTENT_CLASSES]; /* offset + 1; 0: none */
+    plim__gap *gaps;
+    uint32_t gap_count, gap_capacity;
+    bool recovered;
+};
+
+/* --- recover.c ----------------------------------------------------------------------------- */
+
+/** Undoes a value half written, rebuilds the lists, finishes a cascade. The head is sound. */
+PLIM_NODISCARD plim_status plim__region_recover(plim_region *region, plim_error *err);
+
+/** Numbers of live objects sorted by what `key` gives, stably; count of them into `out`, which
+ *  has room for all, as has `scratch`. */
+void plim__region_sort(const plim_region *region, uint64_t (*key)(const plim__object *),
+                       uint32_t *out, uint32_t *scratch, uint32_t count);
+
+/** Frees the derived lists. */
+void plim__region_lists_fini(plim_region *region);
+
+/* --- extents.c ----------------------------------------------------------------------------- */
+
+/** Bytes that a value of that size occupies. */
+uint64_t plim__extent_bytes(uint32_t size_bytes);
+
+/** Finds room; false if there is none. */
+bool plim__extent_take(plim_region *region, uint32_t size_bytes, uint64_t *out_offset);
+
+/** Gives room back. */
+void plim__extent_give(plim_region *region, uint64_t offset, uint32_t size_bytes);
+
+/** Forgets the lists and finds all room anew between live values. */
+PLIM_NODISCARD plim_status plim__extents_rebuild(plim_region *region, plim_error *err);
+
+/* --- objects.c ----------------------------------------------------------------------------- */
+
+/** Puts a live object into the lists of its parent and its owner, as the newest. */
+void plim__object_link(plim_region *region, uint32_t index);
+
+/** Ends an object and all below it; lists stand, the intent is the caller's. */
+void plim__object_cascade(plim_region *region, uint32_t root);
+
+/** Ends all objects of an owner; how many. */
+uint32_t plim__owner_cascade(plim_region *region, uint32_t owner);
+
+#endif
