@@ -45,8 +45,8 @@ typedef enum plim_region_place {
 typedef struct plim_region_options {
     uint32_t struct_bytes; /**< sizeof(plim_region_options) */
     plim_region_place place;
-    const char *name;    /**< FILE: the path. MEMFD: up to 63 bytes. STORAGE: not used */
-    void *storage;       /**< STORAGE: borrowed until close, aligned to 64 */
+    const char *name; /**< FILE: the path. MEMFD: up to 63 bytes. STORAGE: not used */
+    void *storage;    /**< STORAGE: borrowed until close, aligned to 64 */
     size_t storage_bytes;
     uint32_t object_max; /**< 1 to 2^28; 0: 65,536 */
     uint32_t type_max;   /**< 1 to 65,535; 0: 256 */
@@ -79,11 +79,13 @@ typedef struct plim_field {
 
 /** A field of a struct, for a table of them. */
 #define PLIM_FIELD(type, member, kind)                                                             \
-    {#member, kind, (uint32_t)offsetof(type, member), (uint32_t)sizeof(((type *)0)->member), 1}
+    {                                                                                              \
+#member, kind, (uint32_t)offsetof(type, member), (uint32_t)sizeof(((type *)0)->member), 1  \
+    }
 
 /**
- * @brief         Opens a region for writing, making it if there is none. What a killed writer left in
- *                the middle is finished or undone first.
+ * @brief         Opens a region for writing, making it if there is none. What a killed writer left
+ *                in the middle is finished or undone first.
  * @param[in]     options     not NULL.
  * @param[out]    out_region  set only on PLIM_OK; ended by plim_region_close().
  * @param[in,out] err         may be NULL.
@@ -115,7 +117,7 @@ PLIM_API void plim_region_close(plim_region **region);
 PLIM_API PLIM_NODISCARD plim_status plim_region_sync(plim_region *region, plim_error *err);
 
 /**
- * @brief         Registers a type, or finds it: the same name with the same layout is the same type.
+ * @brief         Registers a type, or finds it: one name with one layout is one type.
  * @param[in]     region       not NULL.
  * @param[in]     name         1 to 255 bytes.
  * @param[in]     size_bytes   0 to the region's value_max.
@@ -218,12 +220,12 @@ typedef struct plim_region_info {
     uint32_t object_max;
     uint32_t object_count; /**< live */
     uint32_t type_count;
-    uint64_t value_bytes;  /**< of live objects, as the types say */
-    uint64_t held_bytes;   /**< of data_bytes, what live objects occupy */
+    uint64_t value_bytes; /**< of live objects, as the types say */
+    uint64_t held_bytes;  /**< of data_bytes, what live objects occupy */
     uint64_t data_bytes;
-    uint64_t epoch;        /**< how often it was opened for writing */
-    int64_t writer_pid;    /**< 0: nobody has it open, as far as it says */
-    bool recovered;        /**< the last open had something to finish or undo */
+    uint64_t epoch;     /**< how often it was opened for writing */
+    int64_t writer_pid; /**< 0: nobody has it open, as far as it says */
+    bool recovered;     /**< the last open had something to finish or undo */
 } plim_region_info;
 
 /**

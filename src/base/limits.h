@@ -40,6 +40,14 @@ enum {
 #define PLIM_PROCESSES_MAX       65536u      /* processes looked at by discovery */
 #define PLIM_TARGETS_MAX         4096u       /* targets listed by discovery */
 
+/* Regions. A reference's index shares a word with flags in formats to come; the rest keeps every
+   offset of a region far from overflow. */
+#define PLIM_REGION_OBJECTS_MAX (1u << 28)
+#define PLIM_REGION_FIELDS_MAX  (1u << 20)
+#define PLIM_REGION_TEXT_MAX    (1u << 28)
+#define PLIM_REGION_VALUE_MAX   (1u << 24)
+#define PLIM_REGION_DATA_MAX    (UINT64_C(1) << 42)
+
 /* Server. */
 #define PLIM_SERVER_CONNECTIONS_MAX   16u        /* DevTools opens one per window, and polls */
 #define PLIM_SERVER_HEADER_BYTES_MAX  8192u      /* of an HTTP request; browsers send under 1 KiB */

@@ -102,8 +102,8 @@ static bool extent_add_gap(plim_region *region, uint64_t start, uint64_t end)
         return true;
     if (region->gap_count == region->gap_capacity) {
         uint32_t wanted = region->gap_capacity == 0 ? 64 : region->gap_capacity * 2;
-        plim__gap *grown = plim__array_resize(region->allocator, region->gaps,
-                                              region->gap_capacity, wanted, sizeof *grown);
+        plim__gap *grown = plim__array_resize(region->allocator, region->gaps, region->gap_capacity,
+                                              wanted, sizeof *grown);
         if (grown == NULL)
             return false;
         region->gaps = grown;

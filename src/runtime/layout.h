@@ -23,9 +23,9 @@
 #define PLIM__REGION_ORDER      0x01020304u
 
 enum {
-    PLIM__REGION_ALIGN = 64,  /* of every table: a cache line */
-    PLIM__REGION_GRAIN = 16,  /* of every value */
-    PLIM__OBJECT_LIVE = 1,    /* flag in an object's word */
+    PLIM__REGION_ALIGN = 64, /* of every table: a cache line */
+    PLIM__REGION_GRAIN = 16, /* of every value */
+    PLIM__OBJECT_LIVE = 1,   /* flag in an object's word */
     PLIM__REGION_NAME_MAX = 255
 };
 

@@ -15,7 +15,7 @@
 
 enum { SORT_BITS = 11, SORT_SLOTS = 1 << SORT_BITS };
 
-static uint64_t recover_word(const plim_region *region, uint32_t index)
+static uint64_t recover_word_of(const plim_region *region, uint32_t index)
 {
     return atomic_load_explicit(&region->objects[index].word, memory_order_relaxed);
 }
@@ -41,7 +41,7 @@ void plim__region_sort(const plim_region *region, uint64_t (*key)(const plim__ob
     uint64_t highest = 0;
     uint32_t top = recover_top(region);
     for (uint32_t i = 0; i < top && found < count; i++) {
-        if (!plim__word_is_live(recover_word(region, i)))
+        if (!plim__word_is_live(recover_word_of(region, i)))
             continue;
         uint64_t value = key(&region->objects[i]);
         highest = value > highest ? value : highest;
@@ -80,9 +80,8 @@ static plim_status lists_make(plim_region *region, plim_error *err)
     while (heads < count / 4)
         heads *= 2;
     region->owner_mask = heads - 1;
-    uint32_t **arrays[] = {&region->first_child,    &region->next_sibling,
-                           &region->previous_sibling, &region->next_owned,
-                           &region->previous_owned, &region->free_slots};
+    uint32_t **arrays[] = {&region->first_child, &region->next_sibling,   &region->previous_sibling,
+                           &region->next_owned,  &region->previous_owned, &region->free_slots};
     region->owner_heads = plim__array_new(allocator, heads, sizeof *region->owner_heads);
     bool fits = region->owner_heads != NULL;
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
@@ -100,9 +99,8 @@ void plim__region_lists_fini(plim_region *region)
 {
     const plim_allocator *allocator = region->allocator;
     size_t count = region->head != NULL ? region->head->object_max : 0;
-    uint32_t *arrays[] = {region->first_child,      region->next_sibling,
-                          region->previous_sibling, region->next_owned,
-                          region->previous_owned,   region->free_slots};
+    uint32_t *arrays[] = {region->first_child, region->next_sibling,   region->previous_sibling,
+                          region->next_owned,  region->previous_owned, region->free_slots};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         plim__array_free(allocator, arrays[i], count, sizeof **arrays);
     plim__array_free(allocator, region->owner_heads, (size_t)region->owner_mask + 1,
@@ -117,7 +115,7 @@ static plim_status recover_check(const plim_region *region, uint32_t index, plim
 {
     const plim__object *object = &region->objects[index];
     const plim__region_head *head = region->head;
-    uint16_t type = plim__word_type(recover_word(region, index));
+    uint16_t type = plim__word_type(recover_word_of(region, index));
     if (type == 0 || type > head->type_count)
         return recover_damaged(err, index, "has a type that is not there");
     if (object->size_bytes != region->types[type - 1].size_bytes)
@@ -128,7 +126,7 @@ static plim_status recover_check(const plim_region *region, uint32_t index, plim
     if (object->parent == 0)
         return PLIM_OK;
     if (object->parent > recover_top(region) ||
-        !plim__word_is_live(recover_word(region, object->parent - 1)))
+        !plim__word_is_live(recover_word_of(region, object->parent - 1)))
         return recover_damaged(err, index, "has a parent that is not there");
     const plim__object *above = &region->objects[object->parent - 1];
     if (above->birth >= object->birth || above->owner != object->owner)
@@ -168,7 +166,7 @@ plim_status plim_region_verify(const plim_region *region, plim_error *err)
     uint32_t count = 0;
     plim_status status = PLIM_OK;
     for (uint32_t i = 0; i < top && status == PLIM_OK; i++) {
-        if (!plim__word_is_live(recover_word(region, i)))
+        if (!plim__word_is_live(recover_word_of(region, i)))
             continue;
         count++;
         status = recover_check(region, i, err);
@@ -196,7 +194,7 @@ static plim_status recover_value(plim_region *region, plim_error *err)
     if (atomic_load_explicit(&head->log_valid, memory_order_relaxed) == 0)
         return PLIM_OK;
     uint32_t index = head->log_index;
-    if (index >= recover_top(region) || !plim__word_is_live(recover_word(region, index)))
+    if (index >= recover_top(region) || !plim__word_is_live(recover_word_of(region, index)))
         return plim_error_set(err, PLIM_ERR_DAMAGED, "the log is of an object that is not there");
     plim_status status = recover_check(region, index, err);
     if (status != PLIM_OK)
@@ -214,7 +212,7 @@ static plim_status recover_slots(plim_region *region, plim_error *err)
     uint32_t top = recover_top(region);
     for (uint32_t i = top; i-- > 0;) { /* so that low slots are taken first */
         plim__object *object = &region->objects[i];
-        uint64_t word = recover_word(region, i);
+        uint64_t word = recover_word_of(region, i);
         uint32_t seq = atomic_load_explicit(&object->seq, memory_order_relaxed);
         if (seq % 2 != 0) {
             atomic_store_explicit(&object->seq, seq + 1, memory_order_release);
@@ -262,7 +260,7 @@ static plim_status recover_intent(plim_region *region, plim_error *err)
         (void)plim__owner_cascade(region, number);
     else if (kind != PLIM__INTENT_OBJECT || number >= recover_top(region))
         return plim_error_set(err, PLIM_ERR_DAMAGED, "the intent is none that we know");
-    else if (plim__word_is_live(recover_word(region, number)))
+    else if (plim__word_is_live(recover_word_of(region, number)))
         plim__object_cascade(region, number);
     atomic_store_explicit(&region->head->intent, 0, memory_order_release);
     region->recovered = true;

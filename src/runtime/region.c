@@ -4,6 +4,8 @@
  * recovered. A new one counts as a region only once is_ready is set, after all else: a writer that
  * is killed while making it leaves something that is made anew.
  */
+#include "runtime/region.h"
+
 #include <plimsoll/region.h>
 
 #include <string.h>
@@ -11,7 +13,6 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "runtime/region.h"
 
 enum {
     REGION_OBJECTS_DEFAULT = 65536,
@@ -65,8 +66,7 @@ static bool region_capacities_are_good(const plim__region_head *head)
            head->field_max <= PLIM_REGION_FIELDS_MAX && head->text_bytes >= 2 &&
            head->text_bytes <= PLIM_REGION_TEXT_MAX && head->value_max >= PLIM__REGION_GRAIN &&
            head->value_max <= PLIM_REGION_VALUE_MAX && head->data_bytes >= PLIM__REGION_GRAIN &&
-           head->data_bytes <= PLIM_REGION_DATA_MAX &&
-           head->data_bytes % PLIM__REGION_GRAIN == 0;
+           head->data_bytes <= PLIM_REGION_DATA_MAX && head->data_bytes % PLIM__REGION_GRAIN == 0;
 }
 
 /* --- a new one ----------------------------------------------------------------------------- */
@@ -129,8 +129,8 @@ static plim_status region_map_new(plim_region *region, const plim_region_options
         memset(options->storage, 0, (size_t)plan.total_bytes);
         region->head = options->storage;
     } else if (options->place == PLIM_REGION_MEMFD) {
-        status = plim__shared_anonymous(options->name, (size_t)plan.total_bytes, &region->shared,
-                                        err);
+        status =
+            plim__shared_anonymous(options->name, (size_t)plan.total_bytes, &region->shared, err);
         region->head = region->shared.memory;
     } else {
         status = plim__shared_size(&region->shared, (size_t)plan.total_bytes, err);
@@ -160,11 +160,11 @@ static plim_status region_check_head(const plim__region_head *head, size_t bytes
                                .text_bytes = head->text_bytes,
                                .value_max = head->value_max,
                                .data_bytes = head->data_bytes};
-    if (!region_capacities_are_good(&again) ||
-        region_place_tables(&again) != head->total_bytes || head->total_bytes > bytes ||
-        again.objects_at != head->objects_at || again.types_at != head->types_at ||
-        again.fields_at != head->fields_at || again.text_at != head->text_at ||
-        again.log_at != head->log_at || again.data_at != head->data_at)
+    if (!region_capacities_are_good(&again) || region_place_tables(&again) != head->total_bytes ||
+        head->total_bytes > bytes || again.objects_at != head->objects_at ||
+        again.types_at != head->types_at || again.fields_at != head->fields_at ||
+        again.text_at != head->text_at || again.log_at != head->log_at ||
+        again.data_at != head->data_at)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "its tables lie outside it");
     if (head->type_count > head->type_max || head->field_count > head->field_max ||
         head->text_used > head->text_bytes || head->object_top > head->object_max)

@@ -48,8 +48,8 @@ static plim_status type_check(const plim_region *region, const char *name, uint3
                               size_bytes, region->head->value_max);
     for (uint32_t i = 0; i < field_count; i++) {
         const plim_field *field = &fields[i];
-        length = field->name == NULL ? 0
-                                     : plim__text_length(field->name, PLIM__REGION_NAME_MAX + 1);
+        length =
+            field->name == NULL ? 0 : plim__text_length(field->name, PLIM__REGION_NAME_MAX + 1);
         if (length == 0 || length > PLIM__REGION_NAME_MAX || !type_size_is_good(field) ||
             field->offset_bytes > size_bytes ||
             (uint64_t)type_count_of(field) * field->size_bytes > size_bytes - field->offset_bytes)
@@ -130,10 +130,10 @@ plim_status plim_region_type(plim_region *region, const char *name, uint32_t siz
         if (!plim__text_equal(region->text + region->types[i].name, name))
             continue;
         if (!type_is_same(region, &region->types[i], size_bytes, fields, field_count)) {
-            status = plim_error_set(err, PLIM_ERR_EXISTS,
-                                    "%s has another layout in this region: %u bytes and %u fields",
-                                    name, region->types[i].size_bytes,
-                                    region->types[i].field_count);
+            status =
+                plim_error_set(err, PLIM_ERR_EXISTS,
+                               "%s has another layout in this region: %u bytes and %u fields", name,
+                               region->types[i].size_bytes, region->types[i].field_count);
             plim_error_hint(err, "give the new layout another name, or start with a new region");
             return status;
         }

@@ -33,8 +33,7 @@ static plim_status shared_fail(plim_error *err, const char *doing, int code)
 
 static plim_status shared_map(plim__shared *shared, size_t bytes, plim_error *err)
 {
-    void *memory =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared->descriptor, 0);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared->descriptor, 0);
     if (memory == MAP_FAILED)
         return shared_fail(err, "map the memory", errno);
     shared->memory = memory;
@@ -46,8 +45,8 @@ plim_status plim__shared_open(const char *path, plim__shared *out_shared, bool *
                               plim_error *err)
 {
     struct stat facts;
-    plim__shared shared = {
-        .descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, SHARED_MODE)};
+    plim__shared shared = {.descriptor =
+                               open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, SHARED_MODE)};
     plim_status status = PLIM_OK;
     if (shared.descriptor < 0)
         return shared_fail(err, "open it", errno);

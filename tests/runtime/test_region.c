@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Regions. Method: each case opens its own region in storage or in a file of its own; a region is
+ * closed and opened again, or copied while calls are under way, and looked at.
+ */
+#include <plimsoll/region.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fault_allocator.h"
+#include "runtime/layout.h"
+
+enum { STORAGE_BYTES = 1 << 20 };
+
+static _Alignas(64) unsigned char storage[STORAGE_BYTES];
+
+typedef struct point {
+    int64_t x, y;
+    plim_ref next;
+} point;
+
+static const plim_field POINT_FIELDS[] = {
+    PLIM_FIELD(point, x, PLIM_FIELD_INT),
+    PLIM_FIELD(point, y, PLIM_FIELD_INT),
+    PLIM_FIELD(point, next, PLIM_FIELD_REF),
+};
+
+static plim_region_options small_options(void)
+{
+    return (plim_region_options){.struct_bytes = sizeof(plim_region_options),
+                                 .place = PLIM_REGION_STORAGE,
+                                 .storage = storage,
+                                 .storage_bytes = sizeof storage,
+                                 .object_max = 512,
+                                 .type_max = 8,
+                                 .field_max = 32,
+                                 .text_bytes = 512,
+                                 .value_max = 4096};
+}
+
+static plim_region *region_again(void)
+{
+    plim_region_options options = small_options();
+    plim_region *region = NULL;
+    plim_error err = {0};
+    if (plim_region_open(&options, &region, &err) != PLIM_OK)
+        fail_msg("%s", err.what);
+    return region;
+}
+
+static plim_region *region_new(void)
+{
+    memset(storage, 0, sizeof storage);
+    return region_again();
+}
+
+static uint16_t type_of(plim_region *region, const char *name, uint32_t bytes)
+{
+    uint16_t type = 0;
+    assert_int_equal(plim_region_type(region, name, bytes, NULL, 0, &type, NULL), PLIM_OK);
+    return type;
+}
+
+static plim_ref object_of(plim_region *region, uint16_t type, const void *value, uint32_t owner,
+                          plim_ref parent)
+{
+    plim_ref ref = {0, 0};
+    assert_int_equal(plim_region_allocate(region, type, value, owner, parent, &ref), PLIM_OK);
+    return ref;
+}
+
+static const plim_ref NONE = {0, 0};
+
+static void what_was_made_is_there_after_the_region_is_opened_again(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = 0;
+    assert_int_equal(plim_region_type(region, "point", sizeof(point), POINT_FIELDS, 3, &type, NULL),
+                     PLIM_OK);
+    point value = {.x = 3, .y = -4};
+    plim_ref first = object_of(region, type, &value, 7, NONE);
+    value = (point){.x = 5, .y = 6, .next = first};
+    plim_ref second = object_of(region, type, &value, 7, NONE);
+    plim_region_close(&region);
+    assert_null(region);
+
+    region = region_again();
+    uint16_t again = 0;
+    assert_int_equal(
+        plim_region_type(region, "point", sizeof(point), POINT_FIELDS, 3, &again, NULL), PLIM_OK);
+    assert_int_equal(again, type);
+    point seen = {0};
+    assert_int_equal(plim_region_get(region, second, &seen, sizeof seen), PLIM_OK);
+    assert_memory_equal(&seen.next, &first, sizeof first);
+    assert_int_equal(plim_region_get(region, seen.next, &seen, sizeof seen), PLIM_OK);
+    assert_true(seen.x == 3 && seen.y == -4);
+    plim_region_info info;
+    plim_region_read_info(region, &info);
+    assert_int_equal(info.object_count, 2);
+    assert_int_equal(info.epoch, 2);
+    assert_false(info.recovered);
+    plim_region_close(&region);
+}
+
+static void a_stale_reference_is_refused_and_never_anothers(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 16);
+    char value[16] = "first";
+    plim_ref old = object_of(region, type, value, 0, NONE);
+    assert_int_equal(plim_region_release(region, old), PLIM_OK);
+    plim_ref young = object_of(region, type, "another is there", 0, NONE);
+    assert_int_equal(young.index, old.index); /* the slot is the same, the reference is not */
+    assert_false(plim_region_is_valid(region, old));
+    assert_null(plim_region_peek(region, old));
+    assert_int_equal(plim_region_get(region, old, value, 16), PLIM_ERR_STALE);
+    assert_string_equal(value, "first");
+    assert_int_equal(plim_region_set(region, old, value, 16), PLIM_ERR_STALE);
+    assert_int_equal(plim_region_release(region, old), PLIM_ERR_STALE);
+    const plim_ref strange[] = {{0, 0}, {511, 1}, {512, 1}, {UINT32_MAX, 1}, {0, UINT32_MAX}};
+    for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++)
+        assert_int_equal(plim_region_release(region, strange[i]), PLIM_ERR_STALE);
+    assert_memory_equal(plim_region_peek(region, young), "another is there", 16);
+    plim_region_close(&region);
+}
+
+static void a_slot_at_its_last_generation_is_never_used_again(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 8);
+    plim_ref ref = object_of(region, type, NULL, 0, NONE);
+    assert_int_equal(plim_region_release(region, ref), PLIM_OK);
+    plim_region_close(&region);
+    plim__region_head *head = (plim__region_head *)(void *)storage;
+    plim__object *objects = (plim__object *)(void *)(storage + head->objects_at);
+    objects[ref.index].word = plim__word_of(UINT32_MAX - 1, 0, 0);
+    region = region_again();
+    plim_ref last = object_of(region, type, NULL, 0, NONE);
+    assert_int_equal(last.index, ref.index);
+    assert_true(last.generation == UINT32_MAX);
+    assert_int_equal(plim_region_release(region, last), PLIM_OK);
+    for (int round = 0; round < 2; round++) {
+        plim_ref next = object_of(region, type, NULL, 0, NONE);
+        assert_int_not_equal(next.index, last.index);
+        assert_int_equal(plim_region_release(region, next), PLIM_OK);
+        plim_region_close(&region); /* nor by the next writer */
+        region = region_again();
+    }
+    plim_region_close(&region);
+}
+
+static void release_takes_all_below_and_nothing_beside(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 24);
+    plim_ref root = object_of(region, type, NULL, 1, NONE);
+    plim_ref beside = object_of(region, type, NULL, 1, NONE);
+    plim_ref below[30];
+    for (int i = 0; i < 30; i++)
+        below[i] = object_of(region, type, NULL, 99, i < 3 ? root : below[i / 3]);
+    plim_region_object seen;
+    uint32_t at = below[29].index;
+    assert_true(plim_region_next(region, &at, &seen));
+    assert_int_equal(seen.owner, 1); /* the parent's, whatever was said */
+    assert_int_equal(plim_region_release(region, root), PLIM_OK);
+    for (int i = 0; i < 30; i++)
+        assert_false(plim_region_is_valid(region, below[i]));
+    assert_true(plim_region_is_valid(region, beside));
+    plim_region_info info;
+    plim_region_read_info(region, &info);
+    assert_int_equal(info.object_count, 1);
+    assert_int_equal(info.value_bytes, 24);
+    assert_int_equal(info.held_bytes, 32);
+    assert_int_equal(plim_region_verify(region, NULL), PLIM_OK);
+    plim_region_close(&region);
+}
+
+static void an_owner_goes_with_all_that_is_its_own(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 8);
+    plim_ref kept[40];
+    for (uint32_t i = 0; i < 40; i++) {
+        plim_ref mine = object_of(region, type, NULL, 5, NONE);
+        (void)object_of(region, type, NULL, 0, mine);
+        kept[i] = object_of(region, type, NULL, i + 1000, NONE);
+    }
+    uint32_t count = 0;
+    assert_int_equal(plim_region_release_owner(region, 5, &count), PLIM_OK);
+    assert_int_equal(count, 80);
+    for (uint32_t i = 0; i < 40; i++)
+        assert_true(plim_region_is_valid(region, kept[i]));
+    assert_int_equal(plim_region_release_owner(region, 5, &count), PLIM_OK);
+    assert_int_equal(count, 0);
+    plim_region_close(&region);
+}
+
+static void a_full_region_refuses_and_what_was_freed_serves_other_sizes(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t small = type_of(region, "small", 40);
+    uint16_t large = type_of(region, "large", 4096);
+    plim_ref ref, refs[512];
+    uint32_t count = 0;
+    while (plim_region_allocate(region, large, NULL, 0, NONE, &ref) == PLIM_OK)
+        refs[count++] = ref;
+    assert_in_range(count, 200, 255);
+    plim_region_info info;
+    plim_region_read_info(region, &info);
+    assert_true(info.data_bytes - info.held_bytes < 4096);
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(plim_region_release(region, refs[i]), PLIM_OK);
+    for (count = 0; plim_region_allocate(region, small, NULL, 0, NONE, &ref) == PLIM_OK; count++)
+        refs[count] = ref;
+    assert_int_equal(count, 512); /* slots are what ends now */
+    assert_int_equal(plim_region_release(region, refs[100]), PLIM_OK);
+    assert_int_equal(plim_region_allocate(region, large, NULL, 0, NONE, &ref), PLIM_OK);
+    assert_int_equal(plim_region_verify(region, NULL), PLIM_OK);
+    plim_region_close(&region);
+}
+
+static void types_are_found_by_name_and_another_layout_is_refused(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    plim_error err = {0};
+    uint16_t type = 0;
+    plim_field fields[3];
+    memcpy(fields, POINT_FIELDS, sizeof fields);
+    assert_int_equal(plim_region_type(region, "p", sizeof(point), fields, 3, &type, NULL), PLIM_OK);
+    fields[1].kind = PLIM_FIELD_UINT;
+    assert_int_equal(plim_region_type(region, "p", sizeof(point), fields, 3, &type, &err),
+                     PLIM_ERR_EXISTS);
+    assert_non_null(strstr(err.what, "another layout"));
+    assert_string_not_equal(err.hint, "");
+    const plim_field bad[] = {
+        {"over", PLIM_FIELD_INT, 20, 8, 1},   {"odd", PLIM_FIELD_INT, 0, 3, 1},
+        {"", PLIM_FIELD_INT, 0, 4, 1},        {NULL, PLIM_FIELD_INT, 0, 4, 1},
+        {"many", PLIM_FIELD_UINT, 0, 8, 4},   {"far", PLIM_FIELD_UINT, UINT32_MAX, 8, 1},
+        {"ref", PLIM_FIELD_REF, 0, 4, 1},     {"empty", PLIM_FIELD_TEXT, 0, 0, 1},
+        {"float", PLIM_FIELD_FLOAT, 0, 2, 1}, {"huge", PLIM_FIELD_UINT, 0, 8, UINT32_MAX},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(plim_region_type(region, "q", 24, &bad[i], 1, &type, NULL),
+                         PLIM_ERR_USAGE);
+    assert_int_equal(plim_region_type(region, "big", 4097, NULL, 0, &type, NULL), PLIM_ERR_USAGE);
+    for (int i = 0; i < 7; i++) {
+        char name[2] = {(char)('a' + i), '\0'};
+        (void)type_of(region, name, 8);
+    }
+    assert_int_equal(plim_region_type(region, "ninth", 8, NULL, 0, &type, NULL), PLIM_ERR_LIMIT);
+    assert_int_equal(plim_region_allocate(region, 9, NULL, 0, NONE, &(plim_ref){0, 0}),
+                     PLIM_ERR_STALE);
+    plim_region_close(&region);
+}
+
+/* A value caught between its log and its commit: what memory looks like after a kill there. */
+static void a_value_half_replaced_is_the_old_one_again(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 64);
+    char old[64], seen[64];
+    memset(old, 'o', sizeof old);
+    plim_ref ref = object_of(region, type, old, 0, NONE);
+    plim_region_close(&region);
+    plim__region_head *head = (plim__region_head *)(void *)storage;
+    plim__object *object = (plim__object *)(void *)(storage + head->objects_at) + ref.index;
+    memcpy(storage + head->log_at, old, sizeof old);
+    head->log_index = ref.index;
+    head->log_valid = 1;
+    object->seq++;
+    memset(storage + head->data_at + object->data, 'n', 30);
+    region = region_again();
+    assert_int_equal(plim_region_get(region, ref, seen, sizeof seen), PLIM_OK);
+    assert_memory_equal(seen, old, sizeof old);
+    assert_int_equal(object->seq % 2, 0);
+    plim_region_info info;
+    plim_region_read_info(region, &info);
+    assert_true(info.recovered);
+    plim_region_close(&region);
+}
+
+static void a_cascade_cut_short_is_finished(void **state)
+{
+    (void)state;
+    for (int cut = 0; cut < 2; cut++) {
+        plim_region *region = region_new();
+        uint16_t type = type_of(region, "t", 8);
+        plim_ref root = object_of(region, type, NULL, 3, NONE);
+        plim_ref child = object_of(region, type, NULL, 0, root);
+        plim_ref grandchild = object_of(region, type, NULL, 0, child);
+        plim_ref other = object_of(region, type, NULL, 4, NONE);
+        plim_region_close(&region);
+        plim__region_head *head = (plim__region_head *)(void *)storage;
+        plim__object *objects = (plim__object *)(void *)(storage + head->objects_at);
+        head->intent = cut == 0 ? plim__intent_of(PLIM__INTENT_OBJECT, root.index)
+                                : plim__intent_of(PLIM__INTENT_OWNER, 3);
+        objects[grandchild.index].word = plim__word_of(grandchild.generation, 0, 0);
+        region = region_again();
+        assert_false(plim_region_is_valid(region, root));
+        assert_false(plim_region_is_valid(region, child));
+        assert_true(plim_region_is_valid(region, other));
+        assert_int_equal(head->intent, 0);
+        plim_region_close(&region);
+    }
+}
+
+/* Each table field set to what it must not be: an error with words, and no crash. */
+static void damage_is_refused_with_words(void **state)
+{
+    (void)state;
+    static _Alignas(64) unsigned char sound[STORAGE_BYTES];
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 24);
+    plim_ref root = object_of(region, type, NULL, 1, NONE);
+    for (int i = 0; i < 5; i++)
+        (void)object_of(region, type, NULL, 0, root);
+    plim_region_close(&region);
+    memcpy(sound, storage, sizeof sound);
+    const plim__region_head *head = (const plim__region_head *)(void *)sound;
+    size_t first = (size_t)head->objects_at, row = (size_t)head->types_at;
+    const struct {
+        size_t at;
+        uint64_t value;
+        size_t bytes;
+    } faults[] = {
+        {offsetof(plim__region_head, order), 0x04030201, 4},
+        {offsetof(plim__region_head, version), 9, 4},
+        {offsetof(plim__region_head, layout_hash), 1, 8},
+        {offsetof(plim__region_head, total_bytes), UINT64_MAX, 8},
+        {offsetof(plim__region_head, object_max), UINT32_MAX, 4},
+        {offsetof(plim__region_head, object_max), 0, 4},
+        {offsetof(plim__region_head, data_at), 1, 8},
+        {offsetof(plim__region_head, data_bytes), UINT64_MAX - 15, 8},
+        {offsetof(plim__region_head, type_count), 9, 4},
+        {offsetof(plim__region_head, text_used), UINT32_MAX, 4},
+        {offsetof(plim__region_head, object_top), 513, 4},
+        {offsetof(plim__region_head, intent), 7, 8},
+        {offsetof(plim__region_head, intent), UINT64_C(0xffffffff00000001), 8},
+        {row + offsetof(plim__type_row, name), 511, 4},
+        {row + offsetof(plim__type_row, size_bytes), 4097, 4},
+        {row + offsetof(plim__type_row, first_field), 33, 4},
+        {row + offsetof(plim__type_row, field_count), UINT32_MAX, 4},
+        {first + offsetof(plim__object, word), 1u | 2u << 16, 4},
+        {first + offsetof(plim__object, size_bytes), 25, 4},
+        {first + offsetof(plim__object, data), 8, 8},
+        {first + offsetof(plim__object, data), UINT64_MAX - 15, 8},
+        {first + offsetof(plim__object, data), 32, 8},  /* over its child's */
+        {first + offsetof(plim__object, parent), 3, 4}, /* a circle */
+        {first + offsetof(plim__object, birth), 3, 8},
+        {first + 64 + offsetof(plim__object, parent), 513, 4},
+        {first + 64 + offsetof(plim__object, parent), 100, 4},
+        {first + 64 + offsetof(plim__object, owner), 2, 4},
+        {first + 128 + offsetof(plim__object, birth), 2, 8},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        plim_region_options options = small_options();
+        plim_error err = {0};
+        memcpy(storage, sound, sizeof storage);
+        memcpy(storage + faults[i].at, &faults[i].value, faults[i].bytes);
+        plim_status status = plim_region_open(&options, &region, &err);
+        if (status != PLIM_ERR_DAMAGED && status != PLIM_ERR_UNSUPPORTED)
+            fail_msg("fault %zu: %s", i, plim_status_name(status));
+        assert_string_not_equal(err.what, "");
+    }
+}
+
+static void refused_memory_leaves_the_region_as_it_was(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 8);
+    plim_ref ref = object_of(region, type, "8 bytes", 0, NONE);
+    plim_region_close(&region);
+    plim_region_options options = small_options();
+    bool opened = false;
+    for (uint64_t n = 1; !opened; n++) {
+        fault_allocator faults;
+        fault_allocator_init(&faults, n);
+        options.allocator = &faults.allocator;
+        plim_status status = plim_region_open(&options, &region, NULL);
+        opened = status == PLIM_OK;
+        if (opened) {
+            assert_memory_equal(plim_region_peek(region, ref), "8 bytes", 8);
+            plim_region_close(&region);
+            assert_true(n > 5);
+        } else {
+            assert_int_equal(status, PLIM_ERR_NO_MEMORY);
+        }
+        assert_int_equal(faults.live_bytes, 0);
+    }
+}
+
+static void a_file_has_one_writer(void **state)
+{
+    (void)state;
+    char name[1024];
+    const char *folder = getenv("TMPDIR");
+    assert_true(snprintf(name, sizeof name, "%s/plim-region-XXXXXX",
+                         folder != NULL ? folder : "/tmp") < (int)sizeof name);
+    plim_region *first = NULL, *second = NULL;
+    plim_error err = {0};
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    plim_region_options options = {.struct_bytes = sizeof options,
+                                   .name = name,
+                                   .object_max = 64,
+                                   .data_bytes = 4096,
+                                   .value_max = 64};
+    assert_int_equal(plim_region_open(&options, &first, NULL), PLIM_OK);
+    assert_int_equal(plim_region_open(&options, &second, &err), PLIM_ERR_BUSY);
+    assert_non_null(strstr(err.where, name));
+    uint16_t type = type_of(first, "t", 64);
+    plim_ref ref = object_of(first, type, NULL, 0, NONE);
+    assert_int_equal(plim_region_sync(first, NULL), PLIM_OK);
+    plim_region_close(&first);
+    options.object_max = 999; /* a region that exists keeps its own capacities */
+    assert_int_equal(plim_region_open(&options, &first, NULL), PLIM_OK);
+    plim_region_info info;
+    plim_region_read_info(first, &info);
+    assert_int_equal(info.object_max, 64);
+    assert_true(plim_region_is_valid(first, ref));
+    plim_region_close(&first);
+    (void)remove(name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_made_is_there_after_the_region_is_opened_again),
+        cmocka_unit_test(a_stale_reference_is_refused_and_never_anothers),
+        cmocka_unit_test(a_slot_at_its_last_generation_is_never_used_again),
+        cmocka_unit_test(release_takes_all_below_and_nothing_beside),
+        cmocka_unit_test(an_owner_goes_with_all_that_is_its_own),
+        cmocka_unit_test(a_full_region_refuses_and_what_was_freed_serves_other_sizes),
+        cmocka_unit_test(types_are_found_by_name_and_another_layout_is_refused),
+        cmocka_unit_test(a_value_half_replaced_is_the_old_one_again),
+        cmocka_unit_test(a_cascade_cut_short_is_finished),
+        cmocka_unit_test(damage_is_refused_with_words),
+        cmocka_unit_test(refused_memory_leaves_the_region_as_it_was),
+        cmocka_unit_test(a_file_has_one_writer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
