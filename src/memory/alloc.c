@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "memory/checked.h"
 #include "memory/large.h"
 #include "memory/panic.h"
 #include "memory/scope.h"
@@ -39,9 +40,9 @@ static bool alloc_understand(alloc_plan *plan, plim_provider provider)
     if (plan->domain->request_max_bytes != 0 && plan->bytes > plan->domain->request_max_bytes)
         return false;
     bool wants_pages = provider == PLIM_PROVIDER_MAP;
-    plan->code = wants_pages ? 0 : plim__class_aligned(plan->bytes, plan->align);
-    plan->charge =
-        plan->code != 0 ? plim__class_bytes[plan->code] : plim__large_charge(plan->bytes);
+    size_t held = plan->bytes + plim__guard_bytes(plan->slot->manager);
+    plan->code = wants_pages ? 0 : plim__class_aligned(held, plan->align);
+    plan->charge = plan->code != 0 ? plim__class_bytes[plan->code] : plim__large_charge(held);
     if (provider == PLIM_PROVIDER_POOL)
         return plan->code != 0;
     if (provider == PLIM_PROVIDER_FIXED)
@@ -88,9 +89,7 @@ static bool alloc_relieve(plim_manager *manager, const alloc_plan *plan, plim_re
         return plim__threads_drain(manager, plan->domain->is_shared ? 0 : plan->domain->slot) > 0;
     (void)plim__threads_drain(manager, 0);
     plim__lock_take(&manager->lock);
-    for (uint32_t i = 1; i < PLIM__SLOTS; i++)
-        if (plim__slots[i].manager == manager)
-            plim__slab_sweep(manager, plim__slots[i].central);
+    plim__manager_sweep(manager);
     plim__lock_give(&manager->lock);
     return true;
 }
@@ -137,6 +136,12 @@ static void *alloc_planned(const alloc_plan *plan)
     return plim__refuse(plan->slot, reason, plan->bytes, plan->charge, plan->site);
 }
 
+static void *alloc_checked(const alloc_plan *plan)
+{
+    plim__wish wish = {plan->slot, plan->code, plan->bytes, plan->charge, plan->align, plan->site};
+    return plim__checked_take(&wish);
+}
+
 static void *alloc_request(plim_domain domain, size_t bytes, size_t align, plim_provider provider,
                            bool zeroed, const char *site)
 {
@@ -151,10 +156,15 @@ static void *alloc_request(plim_domain domain, size_t bytes, size_t align, plim_
     plan.slot = &plim__slots[plan.domain->slot];
     if (!alloc_understand(&plan, provider))
         return plim__refuse(plan.slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
-    if (!plim__thread_begin())
-        return plim__refuse(plan.slot, PLIM_REFUSAL_REENTERED, bytes, plan.charge, site);
-    void *block = alloc_planned(&plan);
-    plim__thread_end();
+    void *block;
+    if (plim__is_checked(plan.slot->manager)) {
+        block = alloc_checked(&plan);
+    } else {
+        if (!plim__thread_begin())
+            return plim__refuse(plan.slot, PLIM_REFUSAL_REENTERED, bytes, plan.charge, site);
+        block = alloc_planned(&plan);
+        plim__thread_end();
+    }
     if (block != NULL && zeroed)
         memset(block, 0, bytes);
     return block;
@@ -314,7 +324,9 @@ static void alloc_give(const alloc_found *found, void *block)
 void plim__give_inside(void *block)
 {
     alloc_found found = alloc_find(block);
-    if (found.fault == NULL)
+    if (found.fault == NULL && plim__is_checked(found.manager))
+        plim__checked_give_inside(found.manager, block);
+    else if (found.fault == NULL)
         alloc_give(&found, block);
 }
 
@@ -330,6 +342,10 @@ void plim__give(void *block, const char *site)
     if (!plim__thread_begin()) {
         /* A signal handler's: kept until the thread it interrupted comes by. */
         plim__thread_late(block);
+        return;
+    }
+    if (plim__is_checked(found.manager)) {
+        plim__checked_give(found.manager, block, site); /* ends it, too */
         return;
     }
     plim__thread_home(found.manager);
@@ -382,6 +398,10 @@ size_t plim__usable(const void *block)
     plim_manager *manager = plim__manager_of(block);
     if (manager == NULL)
         return 0;
+    size_t bytes = 0;
+    const char *site = NULL;
+    if (plim__is_full(manager)) /* the rest is guard */
+        return plim__checked_look(manager, block, &bytes, &site) ? bytes : 0;
     uint32_t page = plim__space_page(&manager->space, block);
     unsigned code = manager->space.info[page] & (PLIM__CLASS_CODES - 1);
     return code == PLIM__CLASS_LARGE ? plim__large_bytes(manager, page) : plim__class_bytes[code];
@@ -437,8 +457,14 @@ void *plim__resize(void *block, size_t bytes, const char *site)
         (domain->request_max_bytes != 0 && bytes > domain->request_max_bytes))
         return plim__refuse(found.slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
     size_t old_charge = plim__usable(block);
-    if (alloc_resize_here(&found, old_charge, bytes))
+    if (plim__is_checked(found.manager)) {
+        plim__resized resized =
+            plim__checked_resize(found.manager, block, bytes, site, &old_charge);
+        if (resized != PLIM__RESIZED_MOVE)
+            return resized == PLIM__RESIZED_DONE ? block : NULL;
+    } else if (alloc_resize_here(&found, old_charge, bytes)) {
         return block;
+    }
     void *moved = plim__take(plim__domain_handle(domain), bytes, 0, false, site);
     if (moved == NULL)
         return NULL;
@@ -459,14 +485,19 @@ plim_status plim_origin_of(const void *block, plim_origin *out_origin)
     alloc_found found = alloc_find(block);
     if (found.fault != NULL)
         return PLIM_ERR_STALE;
-    size_t bytes = plim__usable(block);
+    size_t held = found.code == PLIM__CLASS_LARGE ? plim__large_bytes(found.manager, found.page)
+                                                  : plim__class_bytes[found.code];
+    size_t bytes = held;
+    const char *site = "";
+    if (plim__is_checked(found.manager) && !plim__checked_look(found.manager, block, &bytes, &site))
+        return PLIM_ERR_STALE;
     *out_origin = (plim_origin){
         .domain = plim__domain_handle(plim__slot_domain(found.slot)),
         .provider = found.code == PLIM__CLASS_LARGE ? PLIM_PROVIDER_MAP : PLIM_PROVIDER_POOL,
-        .charge_bytes = bytes,
-        .usable_bytes = bytes,
+        .charge_bytes = held,
+        .usable_bytes = plim__is_full(found.manager) ? bytes : held,
         .requested_bytes = bytes,
-        .site = "",
+        .site = plim__site_text(site),
     };
     return PLIM_OK;
 }

@@ -6,20 +6,30 @@
  */
 #include "base/assert.h"
 #include "memory/alloc.h"
+#include "memory/checked.h"
 #include "memory/panic.h"
 
-/* Books a block in or out; the budget is the caller's. */
-static void block_book(plim__slot *slot, size_t bytes, bool is_taken)
+/* Books a block in or out, budget included; false if that refuses. */
+static bool block_book(plim__slot *slot, size_t bytes, bool is_taken)
 {
     plim_manager *manager = slot->manager;
+    plim__budget *budget = &plim__slot_domain(slot)->budget;
     plim__lock_take(&manager->lock);
-    plim__central *central = slot->central;
-    size_t change = is_taken ? bytes : (size_t)0 - bytes;
-    central->charged_bytes += change;
-    central->static_bytes += change;
-    central->block_count += is_taken ? (size_t)1 : (size_t)0 - 1;
-    manager->static_bytes += change;
+    bool is_done = is_taken ? plim__budget_take(budget, bytes) : plim__budget_give(budget, bytes);
+    if (is_done) {
+        plim__central *central = slot->central;
+        size_t change = is_taken ? bytes : (size_t)0 - bytes;
+        size_t one = is_taken ? (size_t)1 : (size_t)0 - 1;
+        central->charged_bytes += change;
+        central->static_bytes += change;
+        central->block_count += one;
+        central->static_count += one;
+        manager->static_bytes += change;
+        if (plim__is_checked(manager))
+            plim__checked_book(slot, is_taken ? 0 : bytes, is_taken ? bytes : 0);
+    }
     plim__lock_give(&manager->lock);
+    return is_done;
 }
 
 void *plim__block_take(plim__block *block, plim__here *here, const char *site)
@@ -32,12 +42,11 @@ void *plim__block_take(plim__block *block, plim__here *here, const char *site)
     plim__slot *slot = &plim__slots[domain->slot];
     if (__atomic_exchange_n(&block->is_taken, 1, __ATOMIC_ACQ_REL) != 0)
         return plim__refuse(slot, PLIM_REFUSAL_SCOPE, bytes, bytes, site);
-    if (!plim__budget_take(&domain->budget, bytes)) {
+    if (!block_book(slot, bytes, true)) {
         __atomic_store_n(&block->is_taken, 0, __ATOMIC_RELEASE);
         return plim__refuse(slot, PLIM_REFUSAL_BUDGET, bytes, bytes, site);
     }
     block->domain = handle;
-    block_book(slot, bytes, true);
     (void)plim__add_relaxed(&slot->allocated, 1);
     return block->bytes;
 }
@@ -50,8 +59,7 @@ void plim__block_give(plim__block *block, const char *site)
                     block->bytes);
         return;
     }
-    block_book(&plim__slots[domain->slot], block->size_bytes, false);
-    bool is_given = plim__budget_give(&domain->budget, block->size_bytes);
+    bool is_given = block_book(&plim__slots[domain->slot], block->size_bytes, false);
     PLIM_CHECK(is_given);
     block->domain = (plim_domain){0};
     __atomic_store_n(&block->is_taken, 0, __ATOMIC_RELEASE);

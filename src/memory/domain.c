@@ -546,6 +546,8 @@ plim_status plim_domain_high_water_reset(plim_domain domain, uint64_t *out_bytes
     if (record == NULL)
         return PLIM_ERR_STALE;
     size_t mark = plim__budget_mark_reset(&record->budget);
+    if (record->bank->engine->mark_reset != NULL)
+        record->bank->engine->mark_reset(record);
     if (out_bytes != NULL)
         *out_bytes = mark;
     return PLIM_OK;

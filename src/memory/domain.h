@@ -38,6 +38,8 @@ typedef struct plim__bank_engine {
     bool (*opened)(struct plim__domain *domain);
     /** The domain has gone from the table; what was kept of its slot may go. With the lock. */
     void (*gone)(struct plim__domain *domain);
+    /** The marks that only the engine has start anew. */
+    void (*mark_reset)(struct plim__domain *domain);
     /** plim_allocator's resize for a domain; its ctx is the plim__domain. */
     void *(*resize)(void *ctx, void *ptr, size_t old_bytes, size_t new_bytes);
 } plim__bank_engine;

@@ -25,13 +25,24 @@ typedef struct plim__central {
     size_t block_count;                /* how many those are */
     size_t slab_bytes;                 /* whole pages behind the size classes */
     size_t large_bytes;                /* of charged_bytes, in runs of their own */
+    size_t static_count;               /* of block_count, PLIM_BLOCKs */
     size_t static_bytes; /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
 } plim__central;
+
+/** What should be true of a slot, counted once more by the checked path alone. Under the lock. */
+typedef struct plim__ghost {
+    size_t requested_bytes; /* live, as asked for */
+    size_t requested_mark;  /* the most of that since the last reset */
+    size_t charged_bytes;
+    size_t charged_inverse; /* ~charged_bytes: a stray write spoils the one or the other */
+    size_t block_count;
+} plim__ghost;
 
 /** What the engine keeps of a slot; set before its domain is published. */
 typedef struct plim__slot {
     _Atomic(plim_manager *) manager; /* NULL: nobody's */
     plim__central *central;
+    plim__ghost ghost;     /* level standard and above */
     plim__count allocated; /* blocks ever, but for those still to be counted in threads' caches */
 } plim__slot;
 
@@ -57,6 +68,7 @@ struct plim_manager {
     size_t base_bytes;    /* tables outside the space: this struct */
     void *range;          /* the reservation, or the caller's storage */
     size_t range_bytes;
+    uint32_t checked_count; /* operations of the checked path, for samples of the whole state */
 };
 
 /** The domain of a slot, live or not. */
@@ -89,9 +101,6 @@ void *plim__tables_take(plim_manager *manager, size_t bytes);
 /** Gives it back. */
 void plim__tables_give(plim_manager *manager, void *block, size_t bytes);
 
-/** The same, with the manager's lock. */
-void plim__tables_give_locked(plim_manager *manager, void *block, size_t bytes);
-
 /** The i-th place among the managers; NULL: empty. */
 plim_manager *plim__manager_at(uint32_t index);
 
@@ -104,5 +113,12 @@ void plim__managers_thaw(void);
 /* The same for the making of the default manager. */
 void plim__manager_default_freeze(void);
 void plim__manager_default_thaw(void);
+
+/** Closes the slabs that are kept though they are empty. Under the manager's lock. */
+void plim__manager_sweep(plim_manager *manager);
+
+/** The two with the manager's lock held. */
+void *plim__tables_take_locked(plim_manager *manager, size_t bytes);
+void plim__tables_give_locked(plim_manager *manager, void *block, size_t bytes);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "memory/alloc.h"
+#include "memory/checked.h"
 #include "memory/engine.h"
 #include "memory/large.h"
 #include "memory/slab.h"
@@ -26,7 +27,10 @@ enum {
     MANAGER_TIGHT_PAGES = 4096,     /* up to so many pages slack matters more than batches */
     MANAGER_MINUTE_PAGES = 64,      /* up to so many a thread's cache is too large */
     MANAGER_OVERHEAD_MIN = 1 << 20, /* as manager.h says */
-    MANAGER_DEFAULT_MIN = 16 << 20  /* the default manager's total is halved down to this */
+    MANAGER_DEFAULT_MIN = 16 << 20, /* the default manager's total is halved down to this */
+    /* minimal, or the least that is compiled in */
+    MANAGER_VERIFY_DEFAULT =
+        PLIM_VERIFY_MAX < PLIM_VERIFY_MINIMAL ? PLIM_VERIFY_MAX : PLIM_VERIFY_MINIMAL
 };
 
 static _Atomic(plim_manager *) manager_default;
@@ -152,7 +156,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
     const char *name = options->name != NULL ? options->name : "main";
     manager->magic = PLIM__MANAGER_MAGIC;
     manager->verify =
-        options->verify != PLIM_VERIFY_DEFAULT ? options->verify : PLIM_VERIFY_MINIMAL;
+        options->verify != PLIM_VERIFY_DEFAULT ? options->verify : MANAGER_VERIFY_DEFAULT;
     manager->backing = options->backing;
     memcpy(manager->name, name, plim__text_length(name, PLIM__NAME_BYTES - 1));
     manager->is_tight = plan->pages <= MANAGER_TIGHT_PAGES;
@@ -164,6 +168,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
     char *tables = (char *)manager + manager_round(sizeof *manager, PLIM__ALIGN);
     plim__space_init(&manager->space, tables, pages, plan->pages,
                      options->backing == PLIM_BACKING_MAP);
+    manager->space.has_records = plim__is_checked(manager);
     plim__central_init(&manager->tables);
 }
 
@@ -172,6 +177,10 @@ static plim_status manager_check(const plim_manager_options *options, plim_error
     if (options->struct_bytes != 0 && options->struct_bytes != sizeof *options)
         return plim_error_set(err, PLIM_ERR_USAGE, "options of %u bytes, these have %zu",
                               options->struct_bytes, sizeof *options);
+    if ((int)options->verify > PLIM_VERIFY_MAX)
+        return plim_error_set(err, PLIM_ERR_UNSUPPORTED,
+                              "checks of level %d; this build has levels up to %d",
+                              (int)options->verify, PLIM_VERIFY_MAX);
     if (options->domain_count_max > PLIM__DOMAINS_MAX)
         return plim_error_set(err, PLIM_ERR_LIMIT, "%u domains, %d at most",
                               options->domain_count_max, PLIM__DOMAINS_MAX);
@@ -319,14 +328,19 @@ plim_status plim_manager_seal(plim_manager *manager, size_t reserve_bytes)
     return status;
 }
 
+void plim__manager_sweep(plim_manager *manager)
+{
+    for (uint32_t slot = 1; slot < PLIM__SLOTS; slot++)
+        if (plim__slots[slot].manager == manager)
+            plim__slab_sweep(manager, plim__slots[slot].central);
+}
+
 size_t plim_manager_trim(plim_manager *manager)
 {
     PLIM_CHECK_OBJ(manager, PLIM__MANAGER_MAGIC);
     (void)plim__threads_drain(manager, 0);
     plim__lock_take(&manager->lock);
-    for (uint32_t slot = 1; slot < PLIM__SLOTS; slot++)
-        if (plim__slots[slot].manager == manager)
-            plim__slab_sweep(manager, plim__slots[slot].central);
+    plim__manager_sweep(manager);
     size_t bytes = plim__space_trim(&manager->space);
     plim__lock_give(&manager->lock);
     return bytes;
@@ -375,27 +389,18 @@ void plim_manager_stats_read(const plim_manager *manager, plim_manager_stats *ou
     *out_stats = stats;
 }
 
-void *plim__tables_take(plim_manager *manager, size_t bytes)
+void *plim__tables_take_locked(plim_manager *manager, size_t bytes)
 {
     void *block = NULL;
-    plim__lock_take(&manager->lock);
     if (bytes <= PLIM__SMALL_MAX)
         (void)plim__slab_take(manager, &manager->tables, manager->tables_slot,
                               plim__class_of(bytes), 1, &block);
     else
         block = plim__large_take(manager, &manager->tables, manager->tables_slot,
                                  plim__large_charge(bytes), 1);
-    plim__lock_give(&manager->lock);
     if (block != NULL)
         memset(block, 0, bytes);
     return block;
-}
-
-void plim__tables_give(plim_manager *manager, void *block, size_t bytes)
-{
-    plim__lock_take(&manager->lock);
-    plim__tables_give_locked(manager, block, bytes);
-    plim__lock_give(&manager->lock);
 }
 
 void plim__tables_give_locked(plim_manager *manager, void *block, size_t bytes)
@@ -405,4 +410,19 @@ void plim__tables_give_locked(plim_manager *manager, void *block, size_t bytes)
         plim__slab_give(manager, &manager->tables, plim__class_of(bytes), page, block);
     else
         (void)plim__large_give(manager, &manager->tables, page);
+}
+
+void *plim__tables_take(plim_manager *manager, size_t bytes)
+{
+    plim__lock_take(&manager->lock);
+    void *block = plim__tables_take_locked(manager, bytes);
+    plim__lock_give(&manager->lock);
+    return block;
+}
+
+void plim__tables_give(plim_manager *manager, void *block, size_t bytes)
+{
+    plim__lock_take(&manager->lock);
+    plim__tables_give_locked(manager, block, bytes);
+    plim__lock_give(&manager->lock);
 }

@@ -32,6 +32,10 @@
 #define PLIM__LINE_BYTES   64
 #define PLIM__MANAGERS_MAX 16 /* looked through on a free whose manager is not the last one's */
 #endif
+/* The highest level of checks that is compiled in, as in plim_verify (build option -Dverify). */
+#ifndef PLIM_VERIFY_MAX
+#define PLIM_VERIFY_MAX 5
+#endif
 #define PLIM__PAGE_BYTES ((size_t)1 << PLIM__PAGE_SHIFT)
 
 /* A page's info word is slot << CLASS_BITS | class code; 0 says that no block begins or lies here.

@@ -14,6 +14,7 @@
 #include "memory/slab.h"
 
 #include "base/assert.h"
+#include "memory/checked.h"
 
 static void slab_list(plim__space *space, plim__central *central, unsigned code, uint32_t page)
 {
@@ -81,6 +82,8 @@ static void slab_close(plim_manager *manager, plim__central *central, unsigned c
     plim__space *space = &manager->space;
     uint32_t pages = space->runs[page].pages;
     PLIM_DCHECK(slab_out(&space->runs[page]) == 0);
+    if (plim__is_checked(manager))
+        plim__checked_closed(manager, page);
     slab_unlist(space, central, code, page);
     central->slab_bytes -= (size_t)pages << PLIM__PAGE_SHIFT;
     (void)plim__space_give(space, page, pages);

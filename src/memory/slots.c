@@ -4,6 +4,7 @@
  * without a lock by whoever gives back a block; they are entered and removed under one.
  */
 #include "memory/alloc.h"
+#include "memory/checked.h"
 #include "memory/slab.h"
 #include "memory/threads.h"
 
@@ -27,6 +28,7 @@ static bool slots_opened(plim__domain *domain)
     plim__central_init(central);
     plim__slot *slot = &plim__slots[domain->slot];
     plim__store_relaxed(&slot->allocated, 0);
+    slot->ghost = (plim__ghost){.charged_inverse = ~(size_t)0};
     plim__lock_take(&manager->lock);
     slot->central = central;
     slot->manager = manager;
@@ -58,6 +60,10 @@ static void slots_figures(plim__domain *domain, plim_domain_stats *stats)
     plim__lock_take(&manager->lock);
     stats->allocation_count += slot->central->block_count - cached_blocks;
     stats->allocation_total += plim__load_relaxed(&slot->allocated) + pops;
+    if (plim__is_checked(manager)) {
+        stats->requested_bytes = slot->ghost.requested_bytes;
+        stats->requested_high_water_bytes = slot->ghost.requested_mark;
+    }
     plim__lock_give(&manager->lock);
 }
 
@@ -66,6 +72,11 @@ static void slots_drain(plim__domain *domain)
     plim_manager *manager = plim__slots[domain->slot].manager;
     if (manager != NULL)
         (void)plim__threads_drain(manager, domain->slot);
+}
+
+static void slots_mark_reset(plim__domain *domain)
+{
+    plim__checked_mark_reset(&plim__slots[domain->slot]);
 }
 
 static void *slots_resize(void *ctx, void *block, size_t old_bytes, size_t new_bytes)
@@ -86,6 +97,7 @@ const plim__bank_engine plim__engine = {
     .figures = slots_figures,
     .opened = slots_opened,
     .gone = slots_gone,
+    .mark_reset = slots_mark_reset,
     .resize = slots_resize,
 };
 

@@ -22,8 +22,10 @@
 #include "platform/backing.h"
 
 enum {
-    SPACE_COMMIT_MIN = 256, /* pages: a system call for each 1 MiB at first … */
-    SPACE_COMMIT_MAX = 8192 /* … and 32 MiB later */
+    SPACE_COMMIT_MIN = 256,  /* pages: a system call for each 1 MiB at first … */
+    SPACE_COMMIT_MAX = 8192, /* … and 32 MiB later */
+    /* A page's row of records, where some level keeps any. */
+    SPACE_RECORD_BYTES = PLIM_VERIFY_MAX >= 3 ? sizeof(void *) : 0
 };
 
 /* The bin of runs of that length. */
@@ -83,7 +85,8 @@ static void space_unlink(plim__space *space, uint32_t page)
 
 size_t plim__space_tables_bytes(size_t page_count)
 {
-    size_t entry = sizeof(uint16_t) + sizeof(uint8_t) + sizeof(plim__run) + sizeof(void *);
+    size_t entry =
+        sizeof(uint16_t) + sizeof(uint8_t) + sizeof(plim__run) + (size_t)SPACE_RECORD_BYTES;
     return page_count * entry + 4 * PLIM__ALIGN; /* each table begins aligned */
 }
 
@@ -91,7 +94,8 @@ size_t plim__space_tables_touched(const plim__space *space)
 {
     size_t page = PLIM__PAGE_BYTES;
     size_t entries = space->touched < space->page_count ? space->touched + 1u : space->page_count;
-    size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(plim__run)};
+    size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(plim__run),
+                      space->has_records ? sizeof(void *) : 0};
     size_t bytes = 0;
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
         bytes += (entries * sizes[i] + page - 1) / page * page;
@@ -112,7 +116,7 @@ void plim__space_init(plim__space *space, void *tables, void *pages, size_t page
     memset(space, 0, sizeof *space);
     uintptr_t cursor = (uintptr_t)tables;
     space->runs = space_carve(&cursor, page_count * sizeof *space->runs);
-    space->records = space_carve(&cursor, page_count * sizeof *space->records);
+    space->records = space_carve(&cursor, page_count * (size_t)SPACE_RECORD_BYTES);
     space->info = space_carve(&cursor, page_count * sizeof *space->info);
     space->flags = space_carve(&cursor, page_count * sizeof *space->flags);
     PLIM_CHECK(cursor - (uintptr_t)tables <= plim__space_tables_bytes(page_count));

@@ -44,6 +44,7 @@ typedef struct plim__space {
     uint32_t committed; /* pages from the front that may be touched */
     uint32_t touched;   /* pages from the front that ever were taken */
     bool is_sealed;     /* no page becomes held any more */
+    bool has_records;   /* the table of that name is in use */
     bool can_commit;    /* the system's pages; else the caller's storage, all there at once */
     uint16_t *info;     /* per page */
     uint8_t *flags;     /* per page */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "memory/checked.h"
 #include "memory/lend.h"
 #include "memory/slab.h"
 
@@ -184,17 +185,47 @@ static void verify_slot(verify_walk *walk, uint32_t slot_number, bool is_exact)
     const plim__central *central = slot->central;
     const verify_sum *sum = &walk->sums[slot_number];
     verify_lists(walk, slot_number);
-    if (sum->block_count != central->block_count || sum->charged_bytes != central->charged_bytes ||
+    if (sum->block_count + central->static_count != central->block_count ||
+        sum->charged_bytes + central->static_bytes != central->charged_bytes ||
         sum->slab_bytes != central->slab_bytes || sum->large_bytes != central->large_bytes)
         verify_fault(walk, "B2", "slabs and blocks do not come to the sums kept of them", slot,
                      NULL);
     if (slot_number == walk->manager->tables_slot)
         return;
+    if (plim__is_checked(walk->manager)) {
+        plim__fault fault = plim__verify_slot_sums(slot);
+        if (fault.invariant != NULL)
+            verify_fault(walk, fault.invariant, fault.what, fault.slot, fault.address);
+    }
     size_t charged = plim__budget_charged(&plim__slot_domain(slot)->budget);
-    if (charged < sum->charged_bytes)
+    size_t given = central->charged_bytes;
+    if (charged < given)
         verify_fault(walk, "B2", "blocks are given out that no budget was charged for", slot, NULL);
-    if (is_exact && charged > sum->charged_bytes)
+    if (is_exact && charged > given)
         verify_fault(walk, "B2", "a budget is charged for blocks that nobody has", slot, NULL);
+}
+
+plim__fault plim__verify_slot_sums(const plim__slot *slot)
+{
+    const plim__ghost *ghost = &slot->ghost;
+    const char *broken = NULL;
+    const char *what = NULL;
+    if (ghost->charged_inverse != ~ghost->charged_bytes) {
+        broken = "V4";
+        what = "the two copies of a budget's second account differ";
+    } else if (ghost->charged_bytes != slot->central->charged_bytes ||
+               ghost->block_count != slot->central->block_count) {
+        broken = "V4";
+        what = "the blocks given out are not those counted a second time";
+    } else if (ghost->charged_bytes != plim__budget_charged(&plim__slot_domain(slot)->budget)) {
+        broken = "B2";
+        what = "a budget is not charged what its second account says";
+    } else if (ghost->requested_bytes > ghost->charged_bytes ||
+               ghost->requested_mark < ghost->requested_bytes) {
+        broken = "B7";
+        what = "more is requested than charged, or a mark is below what it marks";
+    }
+    return (plim__fault){broken, what, broken != NULL ? slot : NULL, NULL};
 }
 
 plim__fault plim__verify_state(plim_manager *manager, bool is_exact)

@@ -25,4 +25,7 @@ typedef struct plim__fault {
  */
 plim__fault plim__verify_state(plim_manager *manager, bool is_exact);
 
+/** The sums of one slot of the checked path: ghost, blocks, budget. Under the manager's lock. */
+plim__fault plim__verify_slot_sums(const plim__slot *slot);
+
 #endif

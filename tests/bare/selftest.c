@@ -298,6 +298,93 @@ static void blocks_grow_and_shrink(void)
     plim_manager_destroy(&manager);
 }
 
+static void releases_that_are_wrong_are_told(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_STANDARD, 0);
+    plim_domain app = domain_open(manager, "app", 4096, NOBODY);
+    char *block = plim_alloc_in(app, 100);
+    EXPECT(block != NULL);
+    plim_free(block + 16);
+    EXPECT(panic_count == 1);
+    plim_free(block);
+    EXPECT(panic_count == 1);
+    plim_free(block);
+    EXPECT(panic_count == 2);
+    expect_sound(manager);
+    plim_manager_destroy(&manager);
+}
+
+/* Level full: guards, poison, records; a byte behind a block, a byte in a released one. */
+static void overruns_and_late_writes_are_told(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_FULL, 0);
+    plim_domain app = domain_open(manager, "app", 4096, NOBODY);
+    char *keeper = plim_alloc_in(app, 100);
+    char *block = plim_alloc_in(app, 100);
+    EXPECT(keeper != NULL && block != NULL);
+    EXPECT(figures(app).requested_bytes == 200);
+    char was = block[100];
+    block[100] ^= 1;
+    plim_free(block);
+    EXPECT(panic_count == 1);
+    block[100] = was;
+    plim_free(block);
+    EXPECT(panic_count == 1);
+    block[50] ^= 1;
+    EXPECT(plim_alloc_in(app, 100) == NULL);
+    EXPECT(panic_count == 2 && plim_refusal_last().reason == PLIM_REFUSAL_CHECK);
+    plim_free(keeper);
+    EXPECT(panic_count == 2 && figures(app).used_bytes == 0);
+    expect_sound(manager);
+    plim_manager_destroy(&manager);
+}
+
+static void a_scope_gives_back_on_the_way_out(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    plim_domain app = domain_open(manager, "app", 4096, NOBODY);
+    PLIM_WITH (app, 1024, scope) {
+        char *line = plim_scope_alloc(scope, 512);
+        EXPECT(line != NULL);
+        EXPECT(plim_scope_alloc(scope, 1024) == NULL);
+        EXPECT(figures(app).used_bytes >= 1024);
+    }
+    (void)plim_manager_trim(manager);
+    EXPECT(figures(app).used_bytes == 0);
+    bool was_entered = false;
+    PLIM_WITH (app, 100000, scope) {
+        was_entered = true;
+    } else {
+        EXPECT(scope->status == PLIM_ERR_BUDGET);
+    }
+    EXPECT(!was_entered);
+    expect_sound(manager);
+    plim_manager_destroy(&manager);
+}
+
+static plim_status to_board(void *ctx, const void *data, size_t length, plim_error *err)
+{
+    (void)err;
+    *(size_t *)ctx += length;
+    board_write(data, length);
+    return PLIM_OK;
+}
+
+static void a_report_goes_to_the_console(void)
+{
+    plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
+    plim_domain net = domain_open(manager, "net", 2048, NOBODY);
+    plim_domain log = domain_open(manager, "log", 1024, NOBODY);
+    void *block = plim_alloc_in(net, 1000);
+    EXPECT(plim_alloc_in(log, 2000) == NULL);
+    size_t length = 0;
+    EXPECT(plim_report(manager, PLIM_REPORT_TEXT, (plim_sink){&length, to_board}, NULL) == PLIM_OK);
+    EXPECT(length > 100);
+    EXPECT(plim_report(manager, PLIM_REPORT_JSON, (plim_sink){&length, to_board}, NULL) == PLIM_OK);
+    plim_free(block);
+    plim_manager_destroy(&manager);
+}
+
 static void pools_stand_on_a_domain(void)
 {
     plim_manager *manager = manager_open(PLIM_VERIFY_MINIMAL, 0);
@@ -358,6 +445,10 @@ static const self_test_case CASES[] = {
     CASE(the_storage_ends_in_a_refusal_and_all_of_it_comes_back),
     CASE(sealed_nothing_new_is_taken),
     CASE(blocks_grow_and_shrink),
+    CASE(releases_that_are_wrong_are_told),
+    CASE(overruns_and_late_writes_are_told),
+    CASE(a_scope_gives_back_on_the_way_out),
+    CASE(a_report_goes_to_the_console),
     CASE(pools_stand_on_a_domain),
     CASE(a_planted_fault_shows),
 };

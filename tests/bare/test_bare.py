@@ -9,6 +9,7 @@ same with a fault planted must not pass.
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,10 +18,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 MAY_ASK_FOR = {"memcpy", "memmove", "memset", "memcmp"}
-# What gcc itself calls for 64-bit arithmetic on a 32-bit machine; it comes with it (libgcc).
-ARITHMETIC = {"__aeabi_" + name for name in (
-    "uldivmod", "ldivmod", "lmul", "llsl", "llsr", "lasr", "lcmp", "ulcmp", "uidiv", "idiv",
-    "uidivmod", "idivmod")} | {"__popcountsi2", "__clzdi2", "__ctzdi2", "__popcountdi2"}
+# What gcc itself calls for arithmetic that the machine has no instruction for; it comes with gcc.
+ARITHMETIC = re.compile(r"__aeabi_([fdl]|ul|ui|i)[a-z0-9]+$|__c[tl]z[sd]i2$")
 QEMU = ("qemu-system-arm", "-machine", "mps2-an385", "-nographic", "-monitor", "none",
         "-serial", "stdio", "-semihosting", "-kernel")
 
@@ -73,7 +72,8 @@ class Bare(unittest.TestCase):
     def test_the_library_asks_for_four_functions_and_no_more(self):
         self.assertLessEqual(asked_for(self.host() / "src/libplimsoll.a"), MAY_ASK_FOR)
         asked = asked_for(self.board() / "src/libplimsoll.a", "arm-none-eabi-nm")
-        self.assertLessEqual(asked - ARITHMETIC, MAY_ASK_FOR)
+        asked = {name for name in asked if not ARITHMETIC.match(name)}
+        self.assertLessEqual(asked, MAY_ASK_FOR)
 
     def test_a_fifth_function_would_be_seen(self):
         with tempfile.TemporaryDirectory() as folder:

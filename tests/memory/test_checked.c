@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/* Levels of checks. Method: a manager of its own for each case and level; one word is spoiled (in a
+ * block, in a record, in a table), and the next operation, or the next look at the whole state,
+ * must name the invariant, refuse, and leave everything as it was. And the other way round: long
+ * random work against a naive twin, at every level, names nothing. */
+#include <plimsoll/memory.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "memory/checked.h"
+#include "memory/engine.h"
+#include "memory/verify.h"
+
+enum { LIVE_MAX = 200, STEPS = 6000, STEPS_REDUNDANT = 1500 };
+
+static plim_manager *manager;
+static plim_domain domain;
+static plim__slot *slot;
+static unsigned panic_count;
+static char panic_name[8];
+static const void *panic_address;
+static _Alignas(64) unsigned char storage[256 << 10];
+
+static void on_panic(void *ctx, const plim_panic *panic)
+{
+    assert_ptr_equal(ctx, &manager);
+    panic_count++;
+    strncpy(panic_name, panic->invariant, sizeof panic_name - 1);
+    panic_address = panic->address;
+    assert_true(strlen(panic->what) > 8);
+}
+
+static void begin(plim_verify verify)
+{
+    plim_manager_options options = {.struct_bytes = sizeof options,
+                                    .backing = PLIM_BACKING_FIXED,
+                                    .verify = verify,
+                                    .storage = storage,
+                                    .storage_bytes = sizeof storage,
+                                    .panic = on_panic,
+                                    .panic_ctx = &manager};
+    plim_error err = {0};
+    assert_int_equal(plim_manager_create(&options, &manager, &err), PLIM_OK);
+    plim_domain_options wishes = {.struct_bytes = sizeof wishes, .limit_bytes = 128 << 10};
+    assert_int_equal(plim_domain_create(manager, "unit", &wishes, &domain, &err), PLIM_OK);
+    slot = &plim__slots[plim__domain_of(domain)->slot];
+    panic_count = 0;
+    panic_name[0] = '\0';
+}
+
+static void expect_sound(void)
+{
+    plim_error err = {0};
+    plim_status status = plim_manager_verify(manager, &err);
+    assert_string_equal(err.what, "");
+    assert_int_equal(status, PLIM_OK);
+}
+
+static void end(void)
+{
+    plim_manager_destroy(&manager);
+}
+
+static plim_domain_stats figures(void)
+{
+    plim_domain_stats stats;
+    assert_int_equal(plim_domain_stats_read(domain, &stats), PLIM_OK);
+    return stats;
+}
+
+/* The hook was told that once, and nothing changed since `before`. */
+static void expect_told(const char *invariant, const plim_domain_stats *before)
+{
+    assert_int_equal(panic_count, 1);
+    assert_string_equal(panic_name, invariant);
+    plim_domain_stats after = figures();
+    assert_int_equal(after.used_bytes, before->used_bytes);
+    assert_int_equal(after.requested_bytes, before->requested_bytes);
+    assert_int_equal(after.allocation_count, before->allocation_count);
+    panic_count = 0;
+    panic_name[0] = '\0';
+}
+
+/* --- standard ------------------------------------------------------------------------------ */
+
+static void what_is_no_live_block_cannot_be_given_back(void **state)
+{
+    (void)state;
+    static const plim_verify LEVELS[] = {PLIM_VERIFY_STANDARD, PLIM_VERIFY_FULL,
+                                         PLIM_VERIFY_REDUNDANT};
+    for (unsigned i = 0; i < 3; i++) {
+        begin(LEVELS[i]);
+        char *keeper = plim_alloc_in(domain, 100);
+        char *block = plim_alloc_in(domain, 100);
+        char *large = plim_alloc_in(domain, 50000);
+        char *gone = plim_alloc_in(domain, 100);
+        char *gone_large = plim_alloc_in(domain, 33000);
+        assert_true(keeper != NULL && block != NULL && large != NULL && gone != NULL &&
+                    gone_large != NULL);
+        plim_free(gone);
+        plim_free(gone_large);
+        plim_domain_stats before = figures();
+        /* Inner, misaligned, a page further, released, behind the last block, our own records. */
+        void *wrong[] = {block + 16,    block + 1,
+                         large + 4096,  large + 16,
+                         gone,          gone_large,
+                         slot->central, (char *)manager->space.base + manager->space.bytes - 64};
+        for (unsigned k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+            plim_free(wrong[k]);
+            assert_ptr_equal(panic_address, wrong[k]);
+            expect_told("P5", &before);
+            assert_null(plim_resize(wrong[k], 200));
+            assert_int_equal(plim_refusal_last().reason, PLIM_REFUSAL_CHECK);
+            expect_told("P5", &before);
+            plim_origin origin;
+            assert_int_equal(plim_origin_of(wrong[k], &origin), PLIM_ERR_STALE);
+            assert_int_equal(panic_count, 0);
+        }
+        expect_sound();
+        plim_free(block);
+        plim_free(large);
+        plim_free(keeper);
+        assert_int_equal(panic_count, 0);
+        assert_int_equal(figures().used_bytes, 0);
+        expect_sound();
+        end();
+    }
+}
+
+static void what_was_asked_is_kept_exactly(void **state)
+{
+    (void)state;
+    for (plim_verify level = PLIM_VERIFY_STANDARD; level <= PLIM_VERIFY_REDUNDANT; level++) {
+        begin(level);
+        assert_int_equal(figures().requested_bytes, 0);
+        char *block = plim_alloc_in(domain, 100);
+        unsigned line = __LINE__ - 1;
+        char *large = plim_alloc_in(domain, 40001);
+        assert_int_equal(figures().requested_bytes, 40101);
+        plim_origin origin;
+        assert_int_equal(plim_origin_of(block, &origin), PLIM_OK);
+        assert_int_equal(origin.requested_bytes, 100);
+        assert_non_null(strstr(origin.site, "test_checked.c:"));
+        char number[16];
+        (void)snprintf(number, sizeof number, ":%u", line);
+        assert_non_null(strstr(origin.site, number));
+        large = plim_resize(large, 45000);
+        assert_non_null(large);
+        assert_int_equal(figures().requested_bytes, 45100);
+        plim_free(large);
+        block = plim_resize(block, 101);
+        assert_int_equal(figures().requested_bytes, 101);
+        plim_free(block);
+        assert_int_equal(figures().requested_bytes, 0);
+        /* It may have moved, and then the old and the new one were there at once. */
+        assert_in_range(figures().requested_high_water_bytes, 45100, 45100 + 40001);
+        assert_int_equal(plim_domain_high_water_reset(domain, NULL), PLIM_OK);
+        assert_int_equal(figures().requested_high_water_bytes, 0);
+        expect_sound();
+        end();
+    }
+    begin(PLIM_VERIFY_MINIMAL);
+    assert_true(figures().requested_bytes == UINT64_MAX);
+    end();
+}
+
+/* --- full: each word that can be spoiled ----------------------------------------------------- */
+
+static void a_byte_behind_a_block_is_seen(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = {1, 24, 100, 1000, 5000, 32760, 40000};
+    for (unsigned i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        begin(PLIM_VERIFY_FULL);
+        unsigned char *block = plim_alloc_in(domain, SIZES[i]);
+        assert_non_null(block);
+        memset(block, 0x11, SIZES[i]);
+        for (size_t k = 0; k < PLIM__GUARD_MIN; k++) {
+            unsigned char *behind = block + SIZES[i] + k;
+            unsigned char was = *behind;
+            *behind ^= 0x40;
+            plim_domain_stats before = figures();
+            plim_free(block);
+            assert_ptr_equal(panic_address, block);
+            expect_told("V1", &before);
+            assert_null(plim_resize(block, SIZES[i] + 1));
+            expect_told("V1", &before);
+            *behind = was;
+        }
+        plim_free(block);
+        assert_int_equal(panic_count, 0);
+        end();
+    }
+}
+
+static void a_write_after_the_release_is_seen_and_mended(void **state)
+{
+    (void)state;
+    begin(PLIM_VERIFY_FULL);
+    char *keeper = plim_alloc_in(domain, 200);
+    for (size_t at = sizeof(void *); at < 200; at += 13) {
+        char *block = plim_alloc_in(domain, 200);
+        assert_true(block != NULL && keeper != NULL);
+        plim_free(block);
+        static const unsigned char POISON[] = {0xde, 0xad, 0xbe, 0xef};
+        assert_int_equal((unsigned char)block[at], POISON[at % 4]);
+        block[at] ^= 1;
+        plim_domain_stats before = figures();
+        assert_null(plim_alloc_in(domain, 200));
+        assert_int_equal(plim_refusal_last().reason, PLIM_REFUSAL_CHECK);
+        assert_ptr_equal(panic_address, block);
+        expect_told("V3", &before);
+        block = plim_alloc_in(domain, 200);
+        assert_non_null(block);
+        plim_free(block);
+    }
+    plim_free(keeper);
+    assert_int_equal(panic_count, 0);
+    expect_sound();
+    end();
+}
+
+static plim__record *record_of(const void *block)
+{
+    plim__space *space = &manager->space;
+    uint32_t page = space->runs[plim__space_page(space, block)].start;
+    plim__record *table = space->records[page];
+    assert_non_null(table);
+    size_t bytes = plim__class_bytes[space->info[page] & (PLIM__CLASS_CODES - 1)];
+    return &table[(size_t)((const char *)block - (char *)plim__space_address(space, page)) / bytes];
+}
+
+static void a_spoiled_record_is_seen(void **state)
+{
+    (void)state;
+    begin(PLIM_VERIFY_FULL);
+    void *block = plim_alloc_in(domain, 100);
+    plim__record *record = record_of(block);
+    plim__record was = *record;
+    for (size_t bit = 0; bit < sizeof was * 8; bit += 3) {
+        plim_domain_stats before = figures();
+        ((unsigned char *)record)[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        plim_free(block);
+        assert_int_equal(panic_count, 1);
+        /* A record that says "never" has no sum to be compared. */
+        if (record->state == PLIM__RECORD_NEVER)
+            expect_told("P5", &before);
+        else
+            expect_told("V2", &before);
+        *record = was;
+    }
+    plim_free(block);
+    assert_int_equal(panic_count, 0);
+    end();
+}
+
+/* A word of the tables, spoiled by an unseen hand; the next operation must say which invariant. */
+typedef struct spoiled {
+    const char *name;
+    void *word;
+    size_t bytes;
+    const char *invariants; /* any of these names it rightly */
+} spoiled;
+
+static void spoil(const spoiled *word)
+{
+    unsigned char was[8];
+    plim_domain_stats before = figures();
+    memcpy(was, word->word, word->bytes);
+    ((unsigned char *)word->word)[0] ^= 0x10;
+    void *block = plim_alloc_in(domain, 100);
+    plim_refusal_reason reason = plim_refusal_last().reason;
+    plim_error err = {0};
+    plim_status status = plim_manager_verify(manager, &err);
+    memcpy(word->word, was, word->bytes);
+    if (panic_count != 1 || strstr(word->invariants, panic_name) == NULL || block != NULL ||
+        status != PLIM_ERR_INTERNAL)
+        fail_msg("%s: %u panics, \"%s\", verify: %s", word->name, panic_count, panic_name,
+                 err.what);
+    assert_int_equal(reason, PLIM_REFUSAL_CHECK);
+    expect_told(panic_name, &before);
+    expect_sound();
+}
+
+static void a_spoiled_word_of_the_state_is_named_before_anything_changes(void **state)
+{
+    (void)state;
+    begin(PLIM_VERIFY_REDUNDANT);
+    void *block = plim_alloc_in(domain, 100);
+    void *large = plim_alloc_in(domain, 50000);
+    void *other = plim_alloc_in(domain, 24);
+    void *back = plim_alloc_in(domain, 100);
+    assert_true(block != NULL && large != NULL && other != NULL && back != NULL);
+    plim_free(back);
+    plim__space *space = &manager->space;
+    plim__budget *budget = &plim__domain_of(domain)->budget;
+    uint32_t page = space->runs[plim__space_page(space, block)].start;
+    uint32_t large_page = plim__space_page(space, large);
+    unsigned code = space->info[page] & (PLIM__CLASS_CODES - 1);
+    plim__run *run = &space->runs[page];
+    const spoiled WORDS[] = {
+        {"budget: avail", &budget->avail, sizeof(size_t), "B1"},
+        {"budget: charged", &budget->charged, sizeof(size_t), "B1 B2 B7"},
+        {"budget: configured", &budget->configured, sizeof(size_t), "L2 B3"},
+        {"budget: net", &budget->net, sizeof(size_t), "L2"},
+        {"total: avail", &manager->bank.total.avail, sizeof(size_t), "B3"},
+        {"total: configured", &manager->bank.total.configured, sizeof(size_t), "B3"},
+        {"ledger", &plim__bank_share(&manager->bank, 0, 1)->out, sizeof(size_t), "L2"},
+        {"ghost: charged", &slot->ghost.charged_bytes, sizeof(size_t), "V4"},
+        {"ghost: its copy", &slot->ghost.charged_inverse, sizeof(size_t), "V4"},
+        {"ghost: blocks", &slot->ghost.block_count, sizeof(size_t), "V4"},
+        {"sums: charged", &slot->central->charged_bytes, sizeof(size_t), "V4 B2"},
+        {"sums: blocks", &slot->central->block_count, sizeof(size_t), "V4 B2"},
+        {"sums: slabs", &slot->central->slab_bytes, sizeof(size_t), "B2"},
+        {"sums: large", &slot->central->large_bytes, sizeof(size_t), "B2"},
+        {"list of slabs", &slot->central->rooms[code], 4, "P3"},
+        {"slab: pages", &run->pages, 4, "S1 S2 S3"},
+        {"slab: start", &run->start, 4, "S1"},
+        {"slab: free blocks", &run->free_count, 2, "P1 P2"},
+        {"slab: fresh", &run->fresh, 2, "P1 P2 P3 B2"},
+        {"slab: blocks", &run->block_count, 2, "P1"},
+        {"slab: previous", &run->prev, 4, "P3"},
+        {"slab: free list", &run->free, sizeof(void *), "P9"},
+        {"slab: listed", &run->is_listed, 1, "P3"},
+        {"large: pages", &space->runs[large_page].pages, 4, "S1 P9"},
+        {"page of a slab", &space->info[page], 2, "S1 P1 P9 P4"},
+        {"page inside a large block", &space->info[large_page + 1], 2, "P9"},
+        {"flags of a page", &space->flags[page], 1, "S5"},
+        {"held pages", &space->held_pages, sizeof(size_t), "S5"},
+        {"free held pages", &space->free_held_pages, sizeof(size_t), "S5"},
+        {"bits of the bins", &space->bitmap[2], 4, "S4"},
+    };
+    /* The flag of a page is its bit 0 alone. */
+    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+        if (strcmp(WORDS[i].name, "flags of a page") != 0 &&
+            strcmp(WORDS[i].name, "slab: listed") != 0)
+            spoil(&WORDS[i]);
+    plim_free(block);
+    plim_free(large);
+    plim_free(other);
+    assert_int_equal(panic_count, 0);
+    assert_int_equal(figures().used_bytes, 0);
+    end();
+}
+
+/* At full, the sums around each operation at once, the whole state within so many operations. */
+static void at_full_samples_find_it_in_time(void **state)
+{
+    (void)state;
+    begin(PLIM_VERIFY_FULL);
+    void *large = plim_alloc_in(domain, 50000);
+    assert_non_null(large);
+    uint16_t *info = &manager->space.info[plim__space_page(&manager->space, large) + 1];
+    *info ^= 0x100;
+    unsigned operations = 0;
+    while (panic_count == 0 && operations <= 2 * PLIM__SAMPLE_EVERY) {
+        void *block = plim_alloc_in(domain, 64);
+        plim_free(block);
+        operations += 2;
+    }
+    assert_int_equal(panic_count, 1);
+    assert_true(operations <= PLIM__SAMPLE_EVERY + 2);
+    assert_string_equal(panic_name, "P9");
+    *info ^= 0x100;
+    expect_sound();
+    end();
+}
+
+/* --- random work against a naive twin ------------------------------------------------------- */
+
+typedef struct twin {
+    unsigned char *block;
+    size_t bytes;
+    unsigned char fill;
+} twin;
+
+static uint64_t seed;
+
+static uint32_t draw(uint32_t below)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(seed >> 33) % below;
+}
+
+static void twin_check(const twin *mine)
+{
+    for (size_t i = 0; i < mine->bytes; i++)
+        assert_int_equal(mine->block[i], mine->fill);
+}
+
+static size_t draw_size(void)
+{
+    return 1 + (draw(20) == 0 ? draw(20000) : draw(4) == 0 ? draw(2000) : draw(200));
+}
+
+static void work(unsigned steps)
+{
+    static twin twins[LIVE_MAX];
+    memset(twins, 0, sizeof twins);
+    size_t live_bytes = 0, live_count = 0;
+    for (unsigned step = 0; step < steps; step++) {
+        twin *mine = &twins[draw(LIVE_MAX)];
+        size_t bytes = draw_size();
+        unsigned char *block;
+        if (mine->block == NULL) {
+            block = plim_alloc_in(domain, bytes);
+            live_count += block != NULL;
+        } else if (draw(3) == 0) {
+            twin_check(mine);
+            live_bytes -= mine->bytes;
+            block = plim_resize(mine->block, bytes);
+            for (size_t i = 0; block != NULL && i < bytes && i < mine->bytes; i++)
+                assert_int_equal(block[i], mine->fill);
+            live_bytes += block == NULL ? mine->bytes : 0;
+        } else {
+            twin_check(mine);
+            plim_free(mine->block);
+            live_bytes -= mine->bytes;
+            live_count--;
+            *mine = (twin){0};
+            continue;
+        }
+        if (block == NULL) {
+            assert_true(plim_refusal_last().reason == PLIM_REFUSAL_BUDGET ||
+                        plim_refusal_last().reason == PLIM_REFUSAL_PAGES);
+            continue;
+        }
+        *mine = (twin){block, bytes, (unsigned char)step};
+        memset(block, mine->fill, bytes);
+        live_bytes += bytes;
+        plim_domain_stats stats = figures();
+        assert_int_equal(stats.requested_bytes, live_bytes);
+        assert_int_equal(stats.allocation_count, live_count);
+    }
+    for (unsigned i = 0; i < LIVE_MAX; i++)
+        plim_free(twins[i].block);
+}
+
+static void random_work_is_sound_at_every_level(void **state)
+{
+    (void)state;
+    for (plim_verify level = PLIM_VERIFY_STANDARD; level <= PLIM_VERIFY_REDUNDANT; level++) {
+        seed = UINT64_C(0x5eed0000) + level;
+        print_message("level %d, seed %llx\n", (int)level, (unsigned long long)seed);
+        begin(level);
+        work(level == PLIM_VERIFY_REDUNDANT ? STEPS_REDUNDANT : STEPS);
+        assert_int_equal(panic_count, 0);
+        assert_int_equal(figures().used_bytes, 0);
+        assert_int_equal(figures().requested_bytes, 0);
+        expect_sound();
+        end();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_no_live_block_cannot_be_given_back),
+        cmocka_unit_test(what_was_asked_is_kept_exactly),
+        cmocka_unit_test(a_byte_behind_a_block_is_seen),
+        cmocka_unit_test(a_write_after_the_release_is_seen_and_mended),
+        cmocka_unit_test(a_spoiled_record_is_seen),
+        cmocka_unit_test(a_spoiled_word_of_the_state_is_named_before_anything_changes),
+        cmocka_unit_test(at_full_samples_find_it_in_time),
+        cmocka_unit_test(random_work_is_sound_at_every_level),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
