@@ -482,7 +482,9 @@ plim_status plim_domain_limit_set(plim_domain domain, size_t limit_bytes, plim_e
     return status;
 }
 
-size_t plim__domain_limit(plim__domain *domain)
+/* By its definition: configured + borrowed - lent - granted to children - their debts; exact while
+   nobody changes limits or lends. Shared: charged + what the total has left. */
+static size_t domain_limit(plim__domain *domain)
 {
     if (domain->is_shared)
         return plim__budget_charged(&domain->budget) + plim__budget_left(&domain->budget);
@@ -521,7 +523,7 @@ plim_status plim_domain_stats_read(plim_domain domain, plim_domain_stats *out_st
     memcpy(stats.name, record->name, sizeof stats.name);
     stats.parent = record->parent != NULL ? plim__domain_handle(record->parent) : (plim_domain){0};
     stats.priority = record->priority;
-    stats.limit_bytes = plim__domain_limit(record);
+    stats.limit_bytes = domain_limit(record);
     stats.configured_bytes = plim__load(&record->budget.configured);
     stats.floor_bytes = record->floor_bytes;
     stats.requested_bytes = stats.requested_high_water_bytes = UINT64_MAX;

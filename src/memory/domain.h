@@ -139,10 +139,6 @@ void plim__domain_refused(plim__domain *domain, size_t charge_bytes, const char 
 /** What lender has out to borrower; both live, of one bank. */
 plim__share *plim__bank_share(plim__bank *bank, uint32_t lender, uint32_t borrower);
 
-/** The limit by its definition: configured + borrowed - lent - granted to children - their
- *  debts; exact while nobody changes limits or lends. Shared: charged + what the total has left. */
-size_t plim__domain_limit(plim__domain *domain);
-
 /** The bank of a manager; NULL: the default manager's, or NULL if there is none. Is manager.c's. */
 plim__bank *plim__manager_bank(plim_manager *manager);
 

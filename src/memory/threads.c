@@ -16,6 +16,7 @@
 
 #include "base/assert.h"
 #include "memory/alloc.h"
+#include "memory/lend.h"
 #include "memory/scope.h"
 #include "platform/backing.h"
 
@@ -403,6 +404,10 @@ static void threads_in_child(void)
 {
     (void)plim__fence_start();
     threads_in_parent();
+    /* Loans take no lock: another thread may have been in the middle of one. */
+    for (uint32_t i = 0; i < PLIM__MANAGERS_MAX; i++)
+        if (plim__manager_at(i) != NULL)
+            plim__lend_recover(&plim__manager_at(i)->bank, NULL);
     plim__lock_take(&threads_lock);
     plim__thread *thread = threads_first;
     while (thread != NULL) {

@@ -427,6 +427,7 @@ static void handles_are_never_anothers_again(void **state)
         plim_domain now = world_domain(&world, "again", 10, none);
         assert_int_not_equal(now.id, 0);
         assert_int_not_equal(now.id, before.id);
+        assert_ptr_equal(plim__domain_slot(now.id & 255), plim__domain_of(now));
         assert_null(plim__domain_of(before));
         assert_int_equal(plim_domain_destroy(now, NULL), PLIM_OK);
         before = now;

@@ -54,7 +54,7 @@ static size_t limit_of(plim_domain domain)
     return (size_t)stats.limit_bytes;
 }
 
-/* --- loans ------------------------------------------------------------------------------------- */
+/* --- loans --------------------------------------------------------------------------------- */
 
 static void a_loan_moves_a_limit_and_comes_back(void **state)
 {
@@ -180,7 +180,7 @@ static void banks_do_not_lend_to_each_other(void **state)
     plim__bank_fini(&two.bank);
 }
 
-/* --- the rebalancer ---------------------------------------------------------------------------- */
+/* --- the rebalancer ------------------------------------------------------------------------ */
 
 typedef struct balanced {
     bank_world world;
@@ -318,7 +318,7 @@ static void two_rebalancers_do_not_meet(void **state)
     plim__bank_fini(&b.world.bank);
 }
 
-/* --- threads ----------------------------------------------------------------------------------- */
+/* --- threads ------------------------------------------------------------------------------- */
 
 enum { CROWD = 64, CROWD_LIMIT = 4096, CROWD_ROUNDS = 60000 };
 

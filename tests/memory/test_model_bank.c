@@ -42,7 +42,7 @@ static struct {
     unsigned loans, repayments, debts, debts_of_children, refusals; /* how much was really met */
 } t;
 
-/* --- the twin's definitions -------------------------------------------------------------------- */
+/* --- the twin's definitions ---------------------------------------------------------------- */
 
 static wide twin_net(int i)
 {
@@ -88,7 +88,7 @@ static wide twin_left(int i)
     return left[is_total ? WORLD_DOMAINS : i];
 }
 
-/* --- random ------------------------------------------------------------------------------------ */
+/* --- random -------------------------------------------------------------------------------- */
 
 static uint64_t dice(void)
 {
@@ -146,7 +146,7 @@ static bool dice_pair(wide matrix[WORLD_DOMAINS][WORLD_DOMAINS], int *from, int 
     return false;
 }
 
-/* --- operations -------------------------------------------------------------------------------- */
+/* --- operations ---------------------------------------------------------------------------- */
 
 static void agree(bool same, const char *what)
 {
@@ -386,7 +386,7 @@ static void op_reset(void)
     t.twin.domains[i].mark = t.twin.domains[i].charged;
 }
 
-/* --- all figures ------------------------------------------------------------------------------- */
+/* --- all figures --------------------------------------------------------------------------- */
 
 static void compare(void)
 {
