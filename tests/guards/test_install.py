@@ -149,6 +149,26 @@ class Installed(unittest.TestCase):
             with self.subTest(program):
                 run(build / program, env=self.env)
 
+    def test_the_memory_half_is_a_subproject_of_another_project(self):
+        project = self.folder / "parent"
+        inside = project / "subprojects/plimsoll"
+        for folder in ("include", "src", "tools"):
+            shutil.copytree(ROOT / folder, inside / folder)
+        for file in ("meson.build", "meson_options.txt"):
+            shutil.copy(ROOT / file, inside / file)
+        shutil.copy(HERE / "user/memory.c", project)
+        (project / "meson.build").write_text(
+            "project('parent', 'c', default_options: ['c_std=c17'])\n"
+            "executable('memory', 'memory.c',\n"
+            "  dependencies: dependency('plimsoll', fallback: 'plimsoll'))\n", encoding="utf-8")
+        for kind in ("shared", "static"):
+            with self.subTest(kind):
+                build = self.folder / f"parent-{kind}"
+                run("meson", "setup", build, project, f"-Ddefault_library={kind}",
+                    "--force-fallback-for=plimsoll")
+                run("ninja", "-C", build)
+                self.assertIn("plim.report/1", run(build / "memory"))
+
     def test_a_type_that_needs_its_constructor_is_refused_by_the_compiler(self):
         source = self.folder / "typed.cpp"
         source.write_text("#include <string>\n#include <plimsoll/collections.h>\n"
