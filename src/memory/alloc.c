@@ -16,6 +16,7 @@
 #include "memory/scope.h"
 #include "memory/slab.h"
 #include "memory/threads.h"
+#include "memory/watch.h"
 
 /* What a request comes to, once it is understood. */
 typedef struct alloc_plan {
@@ -165,6 +166,8 @@ static void *alloc_request(plim_domain domain, size_t bytes, size_t align, plim_
         block = alloc_planned(&plan);
         plim__thread_end();
     }
+    if (block != NULL && plim__watch_now != NULL)
+        plim__watch_now->note(plim__watch_now, plan.domain->name, bytes, site);
     if (block != NULL && zeroed)
         memset(block, 0, bytes);
     return block;

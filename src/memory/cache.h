@@ -64,7 +64,8 @@ typedef struct plim__cache {
     plim__bin_more more[PLIM__CLASS_COUNT + 1];
 } plim__cache;
 
-enum { PLIM__IDLE = 0, PLIM__BUSY_FAST = 1, PLIM__BUSY_SLOW = 2 };
+/** Watched is idle, but not for the fast path (watch.h). */
+enum { PLIM__IDLE = 0, PLIM__BUSY_FAST = 1, PLIM__BUSY_SLOW = 2, PLIM__WATCHED = 3 };
 
 /** One thread. Those without a record share one that is always busy, so they take the slow path. */
 typedef struct plim__thread {

@@ -13,7 +13,9 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "memory/panic.h"
 #include "memory/pool_state.h"
+#include "memory/watch.h"
 
 enum { FRAME_MAGIC = 0x0f7a3e55 };
 
@@ -24,6 +26,7 @@ typedef struct frame_pool {
 } frame_pool;
 
 struct plim_frame {
+    plim__watch watch; /* first: frame_note() finds the frame by it */
     uint32_t magic;
     uint32_t depth; /* begins without their ends */
     uint32_t pool_count;
@@ -34,7 +37,10 @@ struct plim_frame {
     void *hook_ctx;
     const plim_allocator *allocator;
     plim_frame_stats sum;
-    uint64_t event_count; /* of the frame that is open */
+    /* Of the frame that is open. */
+    uint64_t event_count;
+    uint64_t allocation_count;
+    uint64_t allocation_bytes;
     frame_pool pools[];
 };
 
@@ -112,6 +118,21 @@ static void frame_end_pool(plim_frame *frame, frame_pool *entry, plim_frame_stat
     now->pinned += pool->pinned_count;
 }
 
+/* The manager gave a block inside the frame. */
+static void frame_note(plim__watch *watch, const char *owner, size_t bytes, const char *site)
+{
+    plim_frame *frame = (plim_frame *)(void *)watch;
+    frame->allocation_count++;
+    frame->allocation_bytes += bytes;
+    frame_tell(frame, (plim_frame_event){
+                          .kind = PLIM_FRAME_ALLOCATED,
+                          .site = plim__site_text(site),
+                          .owner = owner,
+                          .count = 1,
+                          .bytes = bytes,
+                      });
+}
+
 plim_status plim_frame_begin(plim_frame *frame, const char *site)
 {
     PLIM_CHECK_OBJ(frame, FRAME_MAGIC);
@@ -121,6 +142,9 @@ plim_status plim_frame_begin(plim_frame *frame, const char *site)
         return PLIM_ERR_BUSY;
     }
     frame->event_count = 0;
+    frame->allocation_count = 0;
+    frame->allocation_bytes = 0;
+    plim__watch_begin(&frame->watch);
     for (uint32_t i = 0; i < frame->pool_count; i++) {
         frame_pool *entry = &frame->pools[i];
         entry->released = entry->pool->released_total;
@@ -152,7 +176,10 @@ plim_status plim_frame_end(plim_frame *frame, plim_frame_stats *out_stats)
             *out_stats = (plim_frame_stats){0};
         return PLIM_OK;
     }
-    plim_frame_stats now = {.frame_count = 1};
+    plim__watch_end(&frame->watch);
+    plim_frame_stats now = {.frame_count = 1,
+                            .allocation_count = frame->allocation_count,
+                            .allocation_bytes = frame->allocation_bytes};
     for (uint32_t i = 0; i < frame->pool_count; i++)
         frame_end_pool(frame, &frame->pools[i], &now);
     now.event_count = frame->event_count;
@@ -220,6 +247,7 @@ plim_status plim_frame_create(const plim_frame_options *options, plim_frame **ou
         return plim_error_set(err, PLIM_ERR_NO_MEMORY, "no memory for a frame of %u pools",
                               options->pool_count);
     frame->magic = FRAME_MAGIC;
+    frame->watch.note = frame_note;
     frame->pin_frames_max =
         options->pin_frames_max != 0 ? options->pin_frames_max : PLIM_FRAME_PIN_FRAMES_DEFAULT;
     frame->warm_frame_count = options->warm_frame_count;

@@ -18,6 +18,7 @@
 #include "memory/alloc.h"
 #include "memory/lend.h"
 #include "memory/scope.h"
+#include "memory/watch.h"
 #include "platform/backing.h"
 
 static plim__thread threads_none = {.busy = PLIM__BUSY_SLOW};
@@ -116,11 +117,23 @@ static void threads_join(void)
     }
 }
 
+static bool threads_rests(plim__thread *thread)
+{
+    uint32_t busy = plim__own_load(&thread->busy);
+    return busy == PLIM__IDLE || busy == PLIM__WATCHED;
+}
+
+void plim__thread_rest(void)
+{
+    plim__thread *thread = plim__thread_self;
+    if (thread != &threads_none && threads_rests(thread))
+        plim__own_store(&thread->busy, plim__watch_now != NULL ? PLIM__WATCHED : PLIM__IDLE);
+}
+
 bool plim__thread_begin(void)
 {
     plim__thread *thread = plim__thread_self;
-    if (threads_is_inside ||
-        (thread != &threads_none && plim__own_load(&thread->busy) != PLIM__IDLE))
+    if (threads_is_inside || (thread != &threads_none && !threads_rests(thread)))
         return false;
     threads_is_inside = true;
     PLIM__FENCE_LIGHT();
@@ -147,7 +160,7 @@ void plim__thread_end(void)
     }
     PLIM__FENCE_LIGHT();
     if (thread != &threads_none)
-        plim__foreign_store(&thread->busy, PLIM__IDLE);
+        plim__foreign_store(&thread->busy, plim__watch_now != NULL ? PLIM__WATCHED : PLIM__IDLE);
     threads_is_inside = false;
 }
 

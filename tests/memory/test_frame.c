@@ -302,6 +302,48 @@ static void a_pool_is_in_one_frame_only(void **state)
     frame_world_close(&world);
 }
 
+/* At every level: in a frame no request takes the fast path, so none is missed. */
+static void what_a_frame_allocates_is_counted_and_named(void **state)
+{
+    (void)state;
+    for (int level = PLIM_VERIFY_NONE; level <= PLIM_VERIFY_FULL; level++) {
+        frame_world world;
+        plim_manager *manager = NULL;
+        plim_domain domain;
+        plim_frame_stats stats;
+        void *blocks[300];
+        plim_manager_options options = {
+            .struct_bytes = sizeof options, .total_bytes = 1 << 20, .verify = (plim_verify)level};
+        plim_domain_options limits = {.struct_bytes = sizeof limits, .limit_bytes = 1 << 19};
+        assert_int_equal(plim_manager_create(&options, &manager, NULL), PLIM_OK);
+        assert_int_equal(plim_domain_create(manager, "scene", &limits, &domain, NULL), PLIM_OK);
+        frame_world_open(&world, (plim_frame_options){.warm_frame_count = 1}, PLIM_VERIFY_MINIMAL);
+        for (int i = 0; i < 300;
+             i++) /* the thread's cache is warm: the fast path has what it needs */
+            blocks[i] = plim_alloc_in(domain, 64);
+        for (int i = 0; i < 300; i++)
+            plim_free(blocks[i]);
+        for (int frame = 1; frame <= 4; frame++) {
+            assert_int_equal(plim_frame_begin(world.frame, NULL), PLIM_OK);
+            for (int i = 0; frame % 2 == 0 && i < 3; i++)
+                plim_free(plim_alloc_in(domain, 64));
+            assert_int_equal(plim_frame_end(world.frame, &stats), PLIM_OK);
+            assert_int_equal(stats.allocation_count, frame % 2 == 0 ? 3 : 0);
+            assert_int_equal(stats.allocation_bytes, frame % 2 == 0 ? 192 : 0);
+            plim_free(plim_alloc_in(domain, 64)); /* between frames: nobody's business */
+        }
+        assert_int_equal(world.event_count, 6);
+        assert_int_equal(world.events[0].kind, PLIM_FRAME_ALLOCATED);
+        assert_int_equal(world.events[0].frame_number, 2);
+        assert_string_equal(world.events[0].owner, "scene");
+        assert_non_null(strstr(world.events[0].site, "test_frame.c:"));
+        plim_frame_stats_read(world.frame, &stats);
+        assert_int_equal(stats.allocation_count, 6);
+        frame_world_close(&world);
+        plim_manager_destroy(&manager);
+    }
+}
+
 static plim_status frame_collect_text(void *ctx, const void *data, size_t len, plim_error *err)
 {
     (void)err;
@@ -427,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_strict_frame_names_what_was_not_given_back),
         cmocka_unit_test(a_frame_inside_itself_is_an_event_and_no_frame),
         cmocka_unit_test(a_pool_is_in_one_frame_only),
+        cmocka_unit_test(what_a_frame_allocates_is_counted_and_named),
         cmocka_unit_test(fingerprints_of_equal_frames_are_equal_and_of_others_say_what_changed),
         cmocka_unit_test(rows_that_find_no_place_are_summed_up),
         cmocka_unit_test(a_fingerprint_is_written_as_json),
