@@ -149,6 +149,51 @@ static void memory_phases(bench_figures *out)
         bench_die("the books of", "the workload itself");
 }
 
+/* ---- records ------------------------------------------------------------------------------- */
+
+#if defined(BENCH_PLIM)
+#include <plimsoll/manager.h>
+
+#include <stdio.h>
+
+enum { MEMORY_DOMAINS = 12 };
+
+static void memory_prepare_records(void)
+{
+    memory_blocks = bench_pages(MEMORY_PHASE_BLOCKS * sizeof *memory_blocks);
+}
+
+static double memory_tables(void)
+{
+    plim_manager_stats stats;
+    plim_manager_stats_read(plim_manager_default(), &stats);
+    return (double)stats.tables_bytes;
+}
+
+/* What the manager's own records grow by with 400,000 blocks of 64 B, and with domains. */
+static void memory_records(bench_figures *out)
+{
+    plim_domain domains[MEMORY_DOMAINS];
+    const plim_domain_options options = {.struct_bytes = sizeof options, .limit_bytes = 4096};
+    BENCH_FREE(bench_take(64));
+    double before = memory_tables();
+    for (uint32_t i = 0; i < MEMORY_PHASE_BLOCKS; i++)
+        memory_blocks[i] = bench_take(64);
+    double filled = memory_tables();
+    out->values[0] = (filled - before) / MEMORY_PHASE_BLOCKS;
+    for (uint32_t i = 0; i < MEMORY_DOMAINS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "d%u", i);
+        if (plim_domain_create(NULL, name, &options, &domains[i], NULL) != PLIM_OK)
+            bench_die("no domain", name);
+        plim_free(plim_alloc_in(domains[i], 64));
+    }
+    out->values[1] = (memory_tables() - filled) / MEMORY_DOMAINS;
+    for (uint32_t i = 0; i < MEMORY_PHASE_BLOCKS; i++)
+        BENCH_FREE(memory_blocks[i]);
+}
+#endif
+
 const bench_work bench_work_memory[] = {
     {"latency",
      "take_p50_ns,take_p99_ns,take_p9999_ns,take_most_ns,give_p50_ns,give_p99_ns,give_p9999_ns,"
@@ -156,5 +201,9 @@ const bench_work bench_work_memory[] = {
      memory_prepare_latency, memory_latency, 0, true},
     {"phases", "peak_over_live,peak_live_bytes,end_over_live", memory_prepare_phases, memory_phases,
      1, false},
+#if defined(BENCH_PLIM)
+    {"records", "bytes_per_block,bytes_per_domain", memory_prepare_records, memory_records, 1,
+     false},
+#endif
     {0},
 };

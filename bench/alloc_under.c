@@ -51,7 +51,12 @@ void bench_under_start(void)
 const char *bench_under_check(void)
 {
     plim_domain_stats stats;
+    plim_manager_stats held;
     (void)plim_manager_trim(plim_manager_default());
+    plim_manager_stats_read(plim_manager_default(), &held);
+    if (held.held_bytes != held.used_bytes + held.cached_bytes + held.slack_bytes +
+                               held.free_bytes + held.tables_bytes)
+        return "what is held is not the sum of its parts";
     if (plim_domain_stats_read(bench_domain, &stats) != PLIM_OK)
         return "the domain is gone";
 #if !defined(BENCH_UNCHARGED)

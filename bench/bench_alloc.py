@@ -183,6 +183,7 @@ class Bench:
                    [*peers, OURS, "floor"])
         self.table("steady state", self.all_of("latency"), [*peers, OURS, "floor"])
         self.table("growing sizes, 9/10 freed", self.all_of("phases"), [*peers, OURS, "floor"])
+        self.table("own records, bytes", self.all_of("records"), [OURS])
         self.levels()
         print()
         for bound in self.bounds:
@@ -206,7 +207,7 @@ def measure(bench, traces):
         bench.run(work, [*peers, OURS, "floor"])
     for work in FRAMES:
         bench.run(work, [*peers, OURS])
-    for work in POOLS + ["poolgrowth"]:
+    for work in POOLS + ["poolgrowth", "records"]:
         bench.run(work, [OURS])
     bench.run("scope", [*peers, OURS, "talloc", "apr"])
     for name, trace in traces.items():
