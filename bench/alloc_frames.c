@@ -136,16 +136,16 @@ static void frame_growth(bench_figures *out)
 {
     plim_domain_stats before, after;
     frame_once_pooled(true);
-    uint64_t rss_kb = bench_status_kb("VmRSS:");
-    uint64_t mapped_kb = bench_status_kb("VmSize:");
+    uint64_t held = bench_held_bytes();
+    uint64_t mapped = bench_mapped_bytes();
     if (plim_domain_stats_read(bench_domain, &before) != PLIM_OK)
         bench_die("no figures of", "the domain");
     for (uint32_t frame = 0; frame < FRAME_LONG_COUNT; frame++)
         frame_once_pooled(false);
     if (plim_domain_stats_read(bench_domain, &after) != PLIM_OK)
         bench_die("no figures of", "the domain");
-    out->values[0] = ((double)bench_status_kb("VmRSS:") - (double)rss_kb) * 1024;
-    out->values[1] = ((double)bench_status_kb("VmSize:") - (double)mapped_kb) * 1024;
+    out->values[0] = (double)bench_held_bytes() - (double)held;
+    out->values[1] = (double)bench_mapped_bytes() - (double)mapped;
     out->values[2] = (double)after.used_bytes - (double)before.used_bytes;
     out->values[3] = (double)after.allocation_total - (double)before.allocation_total;
 }

@@ -131,18 +131,18 @@ static uint64_t memory_thin(uint32_t phase, bool all)
 
 static void memory_phases(bench_figures *out)
 {
-    uint64_t state = 7, live = 0, live_peak = 0;
-    bench_peak_reset();
-    uint64_t base_kb = bench_status_kb("VmRSS:");
+    uint64_t state = 7, live = 0, live_peak = 0, held_peak = 0;
+    uint64_t base = bench_held_bytes();
     for (uint32_t phase = 0; phase < MEMORY_PHASES; phase++) {
         live += memory_phase(phase, &state);
         live_peak = live > live_peak ? live : live_peak;
+        uint64_t held = bench_held_bytes() - base;
+        held_peak = held > held_peak ? held : held_peak;
         live -= memory_thin(phase, false);
     }
-    double peak_kb = (double)(bench_status_kb("VmHWM:") - base_kb);
-    out->values[0] = peak_kb * 1024 / (double)live_peak;
+    out->values[0] = (double)held_peak / (double)live_peak;
     out->values[1] = (double)live_peak;
-    out->values[2] = ((double)bench_status_kb("VmRSS:") - (double)base_kb) * 1024 / (double)live;
+    out->values[2] = (double)(bench_held_bytes() - base) / (double)live;
     for (uint32_t phase = 0; phase < MEMORY_PHASES; phase++)
         live -= memory_thin(phase, true);
     if (live != 0)

@@ -68,29 +68,31 @@ void *bench_pages(size_t bytes)
     return pages;
 }
 
-uint64_t bench_status_kb(const char *row)
+static uint64_t tools_row(const char *path, const char *row)
 {
     /* read(), not stdio: nothing here may ask the allocator under test for anything. */
     char text[4096];
-    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     if (fd >= 0)
         (void)close(fd);
     if (got <= 0)
-        bench_die("cannot read", "/proc/self/status");
+        bench_die("cannot read", path);
     text[got] = '\0';
     const char *found = strstr(text, row);
     if (found == NULL)
-        bench_die("/proc/self/status has no", row);
-    return strtoull(found + strlen(row), NULL, 10);
+        bench_die("no such row:", row);
+    return strtoull(found + strlen(row), NULL, 10) * 1024;
 }
 
-void bench_peak_reset(void)
+uint64_t bench_held_bytes(void)
 {
-    int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, "5", 1) != 1)
-        bench_die("cannot reset", "VmHWM");
-    (void)close(fd);
+    return tools_row("/proc/self/smaps_rollup", "\nAnonymous:");
+}
+
+uint64_t bench_mapped_bytes(void)
+{
+    return tools_row("/proc/self/status", "\nVmSize:");
 }
 
 double bench_tick_ns(void)

@@ -32,11 +32,13 @@ void bench_mixed_sizes(uint32_t *sizes, uint32_t count, uint64_t seed);
 /** Pages straight from the kernel, touched, so that no allocator under test is involved. */
 void *bench_pages(size_t bytes);
 
-/** Kilobytes of a row of /proc/self/status ("VmRSS:", "VmHWM:"). */
-uint64_t bench_status_kb(const char *row);
+/** Anonymous memory of this process that is there, as its page tables say (some 50 us): without the
+ *  pages of programs and libraries, and exact, where the kernel's running count (VmRSS, VmHWM) is
+ *  off by up to 32 pages a processor. */
+uint64_t bench_held_bytes(void);
 
-/** Lets the kernel start the high-water mark anew. */
-void bench_peak_reset(void);
+/** Its address space. */
+uint64_t bench_mapped_bytes(void);
 
 /** Shuts a number up in memory, so that what led to it must be computed. */
 static inline void bench_keep(const void *block)

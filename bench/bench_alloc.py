@@ -85,7 +85,7 @@ class Bench:
                 answer = self.ask("trace_replay", allocator, *arguments)
                 if answer is None:
                     continue
-                over = answer["peak_rss_bytes"] / answer["peak_live_bytes"]
+                over = answer["peak_held_bytes"] / answer["peak_live_bytes"]
                 self.names[work] = ["ns", "peak_over_live"]
                 self.figures[work][allocator] += [[run, over] for run in answer["runs"]]
 

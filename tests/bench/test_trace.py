@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The trace recorder and the replay: what a program asked for is there, in order, and nothing else."""
+"""Recorder and replay: what a program asked for is there, in order, and nothing else."""
 
 import json
 import os
@@ -70,7 +70,7 @@ class Trace(unittest.TestCase):
         answer = json.loads(done.stdout)
         self.assertEqual(answer["events"], self.count)
         self.assertEqual(answer["peak_live_bytes"], peak)
-        self.assertGreaterEqual(answer["peak_rss_bytes"], peak)
+        self.assertGreaterEqual(answer["peak_held_bytes"], peak)
         self.assertEqual(answer["doubt"], "")
 
     def test_a_damaged_trace_is_refused(self):
