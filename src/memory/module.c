@@ -18,7 +18,7 @@
 #include "memory/engine.h"
 #include "platform/modules.h"
 
-enum { MODULE_PAGES = 256, MODULE_PAGE_SHIFT = 12 };
+enum { MODULE_PAGE_SHIFT = 12 };
 
 /* A module's range and whose memory its calls are. */
 typedef struct module_row {
@@ -27,18 +27,18 @@ typedef struct module_row {
     _Atomic uint32_t domain;
 } module_row;
 
-static module_row module_rows[PLIM_MODULES_MAX];
-static uint32_t module_count;                        /* rows in use; under the lock */
-static _Atomic uintptr_t module_pages[MODULE_PAGES]; /* page number << 8 | row + 1 */
+static module_row module_rows[PLIM__MODULES];
+static uint32_t module_count;                              /* rows in use; under the lock */
+static _Atomic uintptr_t module_pages[PLIM__MODULE_PAGES]; /* page number << 8 | row + 1 */
 static uint64_t module_unloads; /* as the loader counted when rows were made; under the lock */
 static plim__lock module_lock;
 
-_Static_assert(PLIM_MODULES_MAX < 256, "a row's number fits a byte of a page's word");
+_Static_assert(PLIM__MODULES < 256, "a row's number fits a byte of a page's word");
 
 static _Atomic uintptr_t *module_page(const void *address)
 {
     uintptr_t page = (uintptr_t)address >> MODULE_PAGE_SHIFT;
-    return &module_pages[(page ^ page >> 8) % MODULE_PAGES];
+    return &module_pages[(page ^ page >> 8) % PLIM__MODULE_PAGES];
 }
 
 /* The domain remembered for the address; none if it is not, or has ended. */
@@ -55,7 +55,7 @@ static plim_domain module_recall(const plim_manager *manager, const void *addres
     return is_it ? domain : none;
 }
 
-/* The row of a module for a manager, made if there is room; PLIM_MODULES_MAX if not. */
+/* The row of a module for a manager, made if there is room; PLIM__MODULES if not. */
 static uint32_t module_row_of(const plim_manager *manager, const plim__module *module)
 {
     for (uint32_t i = 0; i < module_count; i++)
@@ -63,13 +63,13 @@ static uint32_t module_row_of(const plim_manager *manager, const plim__module *m
             plim__load(&module_rows[i].end) == module->end &&
             plim__load(&module_rows[i].manager) == manager)
             return i;
-    return module_count < PLIM_MODULES_MAX ? module_count++ : PLIM_MODULES_MAX;
+    return module_count < PLIM__MODULES ? module_count++ : PLIM__MODULES;
 }
 
 static void module_forget(void)
 {
     module_count = 0;
-    for (uint32_t i = 0; i < MODULE_PAGES; i++)
+    for (uint32_t i = 0; i < PLIM__MODULE_PAGES; i++)
         plim__store(&module_pages[i], 0);
 }
 
@@ -77,12 +77,12 @@ static void module_remember(plim_manager *manager, const plim__module *module, c
                             plim_domain domain, uint64_t unloads)
 {
     plim__lock_take(&module_lock);
-    if (module_unloads != unloads || module_count == PLIM_MODULES_MAX) {
+    if (module_unloads != unloads || module_count == PLIM__MODULES) {
         module_forget();
         module_unloads = unloads;
     }
     uint32_t index = module_row_of(manager, module);
-    if (index < PLIM_MODULES_MAX) {
+    if (index < PLIM__MODULES) {
         module_row *row = &module_rows[index];
         plim__store(&row->domain, 0);
         plim__store(&row->start, module->start);

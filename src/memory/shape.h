@@ -14,6 +14,7 @@
                 nobody's. A byte in a handle and in a page's info word.
    SITES_MAX    Rows of refusals by place in the code; the rest is counted in one sum.
    SPACE_LOG2   Pages of one space, at most, as a power of two: what bins for free runs cover.
+   MODULES      Loaded files, and pages of them, for which a domain is remembered.
    LINE_BYTES   Words that threads fight over lie so far apart. */
 #ifdef PLIM_BARE
 #ifndef PLIM__PAGE_SHIFT
@@ -23,6 +24,8 @@
 #define PLIM__SITES_MAX    8u
 #define PLIM__SPACE_LOG2   12
 #define PLIM__LINE_BYTES   8
+#define PLIM__MODULES      1 /* there is no loader */
+#define PLIM__MODULE_PAGES 1
 #define PLIM__MANAGERS_MAX 2
 #else
 #define PLIM__PAGE_SHIFT   12
@@ -30,6 +33,8 @@
 #define PLIM__SITES_MAX    64u
 #define PLIM__SPACE_LOG2   32
 #define PLIM__LINE_BYTES   64
+#define PLIM__MODULES      PLIM_MODULES_MAX
+#define PLIM__MODULE_PAGES 256
 #define PLIM__MANAGERS_MAX 16 /* looked through on a free whose manager is not the last one's */
 #endif
 /* The highest level of checks that is compiled in, as in plim_verify (build option -Dverify). */

@@ -93,6 +93,28 @@ class Bare(unittest.TestCase):
     def test_the_self_test_passes_on_a_cortex_m3(self):
         self.passes(*QEMU, self.board() / "tests/bare/selftest")
 
+    def test_the_example_runs_on_both(self):
+        for command in ([self.host() / "tests/bare/station"],
+                        [*QEMU, self.board() / "tests/bare/station"]):
+            code, said = run(*command)
+            self.assertEqual(code, 0, said)
+            self.assertRegex(said, r"\nradio .* 0 B ")
+
+    def test_what_the_board_pays_is_what_the_example_says(self):
+        code, said = run("arm-none-eabi-size", "-t", self.board() / "src/libplimsoll.a")
+        self.assertEqual(code, 0, said)
+        data, bss = said.splitlines()[-1].split()[1:3]
+        self.assertLess(int(data) + int(bss), 5 << 10)
+        _, said = run(*QEMU, self.board() / "tests/bare/selftest")
+        self.assertLessEqual(int(re.search(r"tables (\d+) bytes of 24576", said)[1]), 9 << 9)
+        self.assertLess(int(re.search(r"stack (\d+) bytes", said)[1]), 3400)
+
+    def test_with_level_none_alone_nothing_of_the_others_is_in_the_library(self):
+        levels = self.build("none", "-Dverify=none")
+        for folder, wanted in ((levels, False), (self.host(), True)):
+            _, text = run("nm", "-u", folder / "src/libplimsoll.a")
+            self.assertEqual("plim__checked_take" in text, wanted)
+
     def test_planted_faults_are_seen_on_the_host(self):
         folder = self.host() / "tests/bare"
         self.fails("FAILED a_planted_fault_shows", 1, folder / "selftest-fault")
