@@ -106,6 +106,24 @@ static bool stable_add_row(stable_run *run, uint32_t input, const json_t *row)
     return true;
 }
 
+/* A report without a fingerprint says at least what each domain holds. */
+static plim_status stable_read_domains(stable_run *run, uint32_t input, const json_t *domains,
+                                       plim_error *err)
+{
+    for (size_t i = 0; i < json_array_size(domains); i++) {
+        const json_t *row = json_array_get(domains, i);
+        const char *name = json_string_value(json_object_get(row, "name"));
+        const json_t *count = json_object_get(row, "allocation_count");
+        const json_t *bytes = json_object_get(row, "used_bytes");
+        if (name == NULL || !json_is_integer(count) || !json_is_integer(bytes))
+            return stable_damaged(run->paths[input], "a domain of the report is not whole", err);
+        plim__stable_fact fact = {.count = (uint64_t)json_integer_value(count),
+                                  .bytes = (uint64_t)json_integer_value(bytes)};
+        plim__stable_add(&run->table, input, plim__text_of(name), "blocks", "", &fact);
+    }
+    return PLIM_OK;
+}
+
 static plim_status stable_read_rows(stable_run *run, uint32_t input, const json_t *root,
                                     plim_error *err)
 {
@@ -115,8 +133,11 @@ static plim_status stable_read_rows(stable_run *run, uint32_t input, const json_
     const char *schema = json_string_value(json_object_get(root, "schema"));
     if (schema == NULL || strcmp(schema, "plim.report/1") != 0)
         return stable_damaged(path, "the file is no report: its schema is not plim.report/1", err);
+    const json_t *domains = json_object_get(root, "domains");
+    if (print == NULL && json_is_array(domains))
+        return stable_read_domains(run, input, domains, err);
     if (!json_is_array(rows))
-        return stable_damaged(path, "the report has no fingerprint", err);
+        return stable_damaged(path, "the report has no fingerprint and no domains", err);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         if (!stable_add_row(run, input, json_array_get(rows, i)))
             return stable_damaged(path, "a row of the fingerprint is not whole", err);

@@ -92,6 +92,17 @@ class Stable(unittest.TestCase):
         self.assertNotIn("a.c:1", done.out)
         self.assertIn("--top 0", done.out)
 
+    def test_a_report_without_fingerprint_is_judged_by_its_domains(self):
+        def report(name, count):
+            return self.write(name, json.dumps({
+                "schema": "plim.report/1", "manager": {}, "domains": [
+                    {"name": "net", "allocation_count": count, "used_bytes": 64 * count},
+                    {"name": "disk", "allocation_count": 1, "used_bytes": 4096}]}))
+        value = self.json(report("a.json", 3), report("b.json", 4), code=1)
+        self.assertEqual([(r["name"], r["kind"], r["delta"], r["delta_bytes"])
+                          for r in value["rows"]], [("net", "blocks", 1, 64)])
+        self.json(report("a.json", 3), report("b.json", 3), code=0)
+
     def test_a_c_program_is_judged_by_its_reports(self):
         for leak, code in (("none", 0), ("pin", 1)):
             report = os.path.join(self.folder, leak + ".json")
