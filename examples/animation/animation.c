@@ -399,7 +399,7 @@ static void animation_show_table(const animation *a)
     if (plim_domain_stats_read(a->domain, &stats) != PLIM_OK)
         return;
     printf("%-20s %5s  %-14s %10llu   about 100000\n", "all else", "", "",
-           (unsigned long long)(stats.used_bytes - data));
+           (unsigned long long)(stats.used_bytes > data ? stats.used_bytes - data : 0));
     printf("%-20s %5s  %-14s %10llu   2000000\n", "TOTAL, as charged", "", "",
            (unsigned long long)stats.used_bytes);
 }
