@@ -277,6 +277,8 @@ static alloc_found alloc_find(const void *block)
         found.fault = "the middle of a block";
     else if (found.slot == &plim__slots[found.manager->tables_slot])
         found.fault = "one of the manager's own records";
+    else if (plim__scope_holds(block, NULL))
+        found.fault = "a piece of a scope, which goes back as a whole";
     return found;
 }
 

@@ -217,8 +217,9 @@ bool plim__scope_holds(const void *address, plim_origin *out_origin)
         if ((uintptr_t)address < (uintptr_t)record->bytes || offset >= record->used)
             continue;
         /* Pieces have no sizes, and were charged with the scope. */
-        *out_origin =
-            (plim_origin){.domain = {record->domain}, .provider = PLIM_PROVIDER_ARENA, .site = ""};
+        if (out_origin != NULL)
+            *out_origin = (plim_origin){
+                .domain = {record->domain}, .provider = PLIM_PROVIDER_ARENA, .site = ""};
         return true;
     }
     return false;

@@ -6,8 +6,13 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -28,10 +33,13 @@ static plim_domain domain_make(plim_manager *manager, const char *name, size_t l
     return domain;
 }
 
+static plim_verify level = PLIM_VERIFY_MINIMAL; /* the program's argument */
+
 static int world_make(void **state)
 {
     static world one;
-    plim_manager_options options = {.struct_bytes = sizeof options, .total_bytes = 1 << 20};
+    plim_manager_options options = {
+        .struct_bytes = sizeof options, .total_bytes = 1 << 20, .verify = level};
     if (plim_manager_create(&options, &one.manager, NULL) != PLIM_OK)
         return -1;
     one.net = domain_make(one.manager, "net", 64 << 10);
@@ -59,20 +67,32 @@ static uint64_t used(plim_domain domain)
     return stats_of(domain).used_bytes;
 }
 
+/* What a block of that size is charged; guard bytes are part of it at level full. */
+static uint64_t charge(plim_domain domain, size_t bytes)
+{
+    void *block = plim_alloc_in(domain, bytes);
+    assert_non_null(block);
+    uint64_t charged = used(domain);
+    plim_free(block);
+    assert_int_equal(used(domain), 0);
+    return charged;
+}
+
 static void a_scope_is_charged_once_at_entry_and_gives_all_back(void **state)
 {
     world *w = *state;
+    uint64_t whole = charge(w->net, 4096);
     bool is_entered = false;
     PLIM_WITH (w->net, 4096, m) {
         is_entered = true;
-        assert_int_equal(used(w->net), 4096);
+        assert_int_equal(used(w->net), whole);
         char *a = plim_scope_alloc(m, 1000), *b = plim_scope_alloc(m, 3000);
         assert_true(a != NULL && b != NULL && b >= a + 1000);
         assert_int_equal((uintptr_t)b % 16, 0);
         memset(a, 1, 1000);
         memset(b, 2, 3000);
         assert_int_equal(a[999], 1);
-        assert_int_equal(used(w->net), 4096);
+        assert_int_equal(used(w->net), whole);
         assert_int_equal(stats_of(w->net).allocation_count, 1);
     }
     assert_true(is_entered);
@@ -170,17 +190,18 @@ static void a_refused_scope_is_not_entered_and_says_why(void **state)
 static void a_scope_in_a_scope_of_its_domain_counts_against_it(void **state)
 {
     world *w = *state;
+    uint64_t whole = charge(w->net, 8192);
     plim_status status = PLIM_OK;
     PLIM_WITH (w->net, 8192, outer) {
         char *before = plim_scope_alloc(outer, 1024), *inside = NULL;
         PLIM_WITH (w->net, 4096, inner) {
-            assert_int_equal(used(w->net), 8192); /* charged once */
+            assert_int_equal(used(w->net), whole); /* charged once */
             inside = plim_scope_alloc(inner, 4096);
             assert_non_null(inside);
             assert_null(plim_scope_alloc(inner, 1));
             assert_null(plim_scope_alloc(outer, 3073)); /* the inner one's bytes are out */
         }
-        assert_int_equal(used(w->net), 8192);
+        assert_int_equal(used(w->net), whole);
         PLIM_WITH (w->net, 7169, inner) {
             fail(); /* 7,168 are left of the outer's promise, 56 KiB of the domain's budget */
         } else
@@ -196,12 +217,13 @@ static void a_scope_in_a_scope_of_its_domain_counts_against_it(void **state)
 static void a_scope_in_one_of_another_domain_is_charged_on_its_own(void **state)
 {
     world *w = *state;
+    uint64_t of_net = charge(w->net, 4096), of_disk = charge(w->disk, 8192);
     PLIM_WITH (w->net, 4096, a) {
         PLIM_WITH (w->disk, 8192, b) {
-            assert_int_equal(used(w->net), 4096);
-            assert_int_equal(used(w->disk), 8192);
+            assert_int_equal(used(w->net), of_net);
+            assert_int_equal(used(w->disk), of_disk);
             PLIM_WITH (w->net, 2048, c) {
-                assert_int_equal(used(w->net), 4096);
+                assert_int_equal(used(w->net), of_net);
                 assert_non_null(plim_scope_alloc(c, 2048));
             }
             assert_non_null(plim_scope_alloc(b, 8192));
@@ -279,6 +301,7 @@ static void a_request_for_the_scope_is_served_by_the_innermost(void **state)
 static void collections_live_in_a_scope(void **state)
 {
     world *w = *state;
+    uint64_t whole = charge(w->net, 4096);
     PLIM_WITH (w->net, 4096, m) {
         numbers list;
         plim_string text;
@@ -291,7 +314,7 @@ static void collections_live_in_a_scope(void **state)
         assert_int_equal(numbers_init_in(&more, &m->allocator, 1000), PLIM_ERR_NO_MEMORY);
         plim_string_fini(&text); /* the last piece goes in place */
         assert_int_equal(plim_string_init_in(&text, &m->allocator, 3600), PLIM_OK);
-        assert_int_equal(used(w->net), 4096);
+        assert_int_equal(used(w->net), whole);
     }
     assert_int_equal(used(w->net), 0);
 }
@@ -335,6 +358,7 @@ static void a_scope_that_has_ended_gives_nothing(void **state)
 static void what_longjmp_left_open_ends_with_the_scope_around_it(void **state)
 {
     world *w = *state;
+    const uint64_t whole = charge(w->disk, 4096);
     static jmp_buf back;
     PLIM_WITH (w->net, 4096, m) {
         if (setjmp(back) == 0) {
@@ -342,7 +366,7 @@ static void what_longjmp_left_open_ends_with_the_scope_around_it(void **state)
             (void)plim__scope_open(&left, PLIM__HERE, w->disk, 4096, NULL);
             longjmp(back, 1);
         }
-        assert_int_equal(used(w->disk), 4096);
+        assert_int_equal(used(w->disk), whole);
         assert_int_equal(m->status, PLIM_OK);
     }
     assert_int_equal(used(w->net) + used(w->disk), 0);
@@ -425,6 +449,59 @@ static void the_origin_of_a_piece_is_the_arena(void **state)
     }
 }
 
+static unsigned panics;
+static const char *panic_said;
+
+static void panic_counted(void *ctx, const plim_panic *panic)
+{
+    (void)ctx;
+    panics++;
+    panic_said = panic->what;
+}
+
+static void a_piece_given_back_by_itself_is_told_to_the_panic_hook(void **state)
+{
+    (void)state;
+    if (level < PLIM_VERIFY_STANDARD)
+        return; /* below, releases are trusted */
+    plim_manager *manager = NULL;
+    plim_manager_options options = {.struct_bytes = sizeof options,
+                                    .total_bytes = 1 << 20,
+                                    .verify = level,
+                                    .panic = panic_counted};
+    assert_int_equal(plim_manager_create(&options, &manager, NULL), PLIM_OK);
+    plim_domain net = domain_make(manager, "net", 64 << 10);
+    panics = 0;
+    PLIM_WITH (net, 4096, m) {
+        char *first = plim_scope_alloc(m, 16), *second = plim_scope_alloc(m, 16);
+        plim_free(first); /* the address of the scope's own block */
+        plim_free(second);
+        assert_null(plim_resize(second, 32));
+        assert_int_equal(panics, 3);
+        assert_non_null(strstr(panic_said, "scope"));
+        assert_non_null(plim_scope_alloc(m, 16));
+    }
+    assert_int_equal(panics, 3);
+    assert_int_equal(used(net), 0);
+    assert_int_equal(plim_manager_verify(manager, NULL), PLIM_OK);
+    plim_manager_destroy(&manager);
+}
+
+static void a_static_block_given_back_twice_is_told_to_the_panic_hook(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)freopen("/dev/null", "w", stderr);
+        scratch_give();
+        _exit(0);
+    }
+    int ended = 0;
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_true(WIFSIGNALED(ended) && WTERMSIG(ended) == SIGABRT); /* the default hook */
+}
+
 static void a_static_block_is_charged_while_it_is_taken(void **state)
 {
     (void)state;
@@ -475,8 +552,15 @@ static void typed_room_is_aligned_and_counted(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_make, world_end)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    plim_manager *manager = NULL; /* the file's own domain is in it */
+    if (argc > 1)
+        level = (plim_verify)strtol(argv[1], NULL, 10);
+    plim_manager_options options = {.struct_bytes = sizeof options, .verify = level};
+    if (plim_manager_create(&options, &manager, NULL) != PLIM_OK ||
+        plim_manager_default_set(manager) != PLIM_OK)
+        return 1;
     const struct CMUnitTest tests[] = {
         CASE(a_scope_is_charged_once_at_entry_and_gives_all_back),
         CASE(all_of_a_scope_can_be_used_and_not_a_byte_more),
@@ -494,6 +578,8 @@ int main(void)
         CASE(a_scope_belongs_to_the_thread_that_opened_it),
         CASE(threads_open_scopes_at_once_within_their_budgets),
         CASE(the_origin_of_a_piece_is_the_arena),
+        CASE(a_piece_given_back_by_itself_is_told_to_the_panic_hook),
+        CASE(a_static_block_given_back_twice_is_told_to_the_panic_hook),
         CASE(a_static_block_is_charged_while_it_is_taken),
         CASE(typed_room_is_aligned_and_counted),
     };

@@ -53,6 +53,8 @@ static int scenario(plim_domain domain)
     return done;
 }
 
+static plim_verify level = PLIM_VERIFY_MINIMAL; /* the program's argument */
+
 static void nothing_is_left(plim_manager *manager, plim_domain domain)
 {
     plim_domain_stats stats;
@@ -83,7 +85,8 @@ static void every_limit_leaves_nothing_behind(void **state)
     int farthest = 0;
     size_t limit = 0;
     for (; farthest < STEPS; limit += 16) {
-        plim_manager_options options = {.struct_bytes = sizeof options, .total_bytes = 1 << 20};
+        plim_manager_options options = {
+            .struct_bytes = sizeof options, .total_bytes = 1 << 20, .verify = level};
         plim_manager *manager = NULL;
         assert_int_equal(plim_manager_create(&options, &manager, NULL), PLIM_OK);
         plim_domain domain = domain_of(manager, limit);
@@ -108,6 +111,7 @@ static void every_size_of_storage_leaves_nothing_behind(void **state)
     unsigned managers = 0;
     for (size_t bytes = 0; bytes <= sizeof storage; bytes += 256) {
         plim_manager_options options = {.struct_bytes = sizeof options,
+                                        .verify = level,
                                         .backing = PLIM_BACKING_FIXED,
                                         .storage = storage,
                                         .storage_bytes = bytes};
@@ -134,8 +138,10 @@ static void every_size_of_storage_leaves_nothing_behind(void **state)
     assert_int_equal(farthest, STEPS);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        level = (plim_verify)strtol(argv[1], NULL, 10);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_limit_leaves_nothing_behind),
         cmocka_unit_test(every_size_of_storage_leaves_nothing_behind),
