@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Domains by calling module: an address leads to the loaded file that holds it, the file's name to
- * a domain. For callers in a hurry (malloc, by its return address) the answer is remembered by page:
- * a hit takes a few loads and no lock. Others have the loader asked each time, and are never wrong.
+ * a domain. For callers in a hurry (malloc, by its return address) the answer is remembered by
+ * page: a hit takes a few loads and no lock. Others have the loader asked each time, and are never
+ * wrong.
  *
  * What is remembered is bounded and dropped whole: when it is full, when the loader says that a
  * module has gone, or when told to. While rows are rewritten a reader may take one for another's;
  * its call is then charged to another live domain of the same manager.
  * Invariants: D1 no lock of ours is held while the loader is asked (it calls malloc with its own
- * held). D2 a page's word leads to a row or to none; the row's range, manager and domain are checked
- * at every use.
+ * held). D2 a page's word leads to a row or to none; the row's range, manager and domain are
+ * checked at every use.
  */
 #include "memory/module.h"
 

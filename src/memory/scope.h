@@ -14,8 +14,8 @@
 void *plim__scope_serve(const plim_request *request, const char *site);
 
 /**
- * Whether the address lies in an open scope of this thread; then, what is known of it (may be NULL).
- * Such memory is not given back piece by piece.
+ * Whether the address lies in an open scope of this thread; then, what is known of it (may be
+ * NULL). Such memory is not given back piece by piece.
  */
 bool plim__scope_holds(const void *address, plim_origin *out_origin);
 
