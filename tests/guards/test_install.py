@@ -133,6 +133,27 @@ class Installed(unittest.TestCase):
                 self.assertEqual((row["limit_bytes"], row["used_bytes"]), (16384, 0))
                 self.assertEqual([r["count"] for r in report["refusals"]], [1])
 
+    def test_a_file_names_its_domain_or_its_target_does_or_its_module(self):
+        text = ("#include <plimsoll/memory.h>\n#include <stdio.h>\n"
+                "#ifdef NAMED\nPLIM_DOMAIN(\"file\");\n#endif\n"
+                "int main(void) {\n"
+                "    plim_origin origin; plim_domain_stats stats;\n"
+                "    if (plim_origin_of(plim_alloc(1), &origin) != PLIM_OK ||\n"
+                "        plim_domain_stats_read(origin.domain, &stats) != PLIM_OK) return 1;\n"
+                "    return puts(stats.name) < 0;\n}\n")
+        names = {(): "named", ("-DNAMED",): "file",
+                 ('-DPLIM_DOMAIN_NAME="target"',): "target",
+                 ("-DNAMED", '-DPLIM_DOMAIN_NAME="target"'): "file"}
+        for compiler, ending in (("cc", "c"), ("c++", "cpp"), ("clang-14", "c"),
+                                 ("clang++-14", "cpp")):
+            source = self.folder / f"named.{ending}"
+            source.write_text(text, encoding="utf-8")
+            for defines, name in names.items():
+                with self.subTest((compiler, defines)):
+                    run(compiler, *STRICT, *defines, source, "-o", self.folder / "named",
+                        *self.flags("plimsoll"))
+                    self.assertEqual(run(self.folder / "named", env=self.env), name + "\n")
+
     def test_scopes_in_cpp_end_on_every_way_out(self):
         for compiler in ("c++", "clang++-14"):
             with self.subTest(compiler):

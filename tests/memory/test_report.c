@@ -126,6 +126,23 @@ static void the_text_is_a_table_with_a_row_for_each_domain(void **state)
     plim_manager_destroy(&manager);
 }
 
+static void what_was_asked_for_has_a_column_where_the_level_keeps_it(void **state)
+{
+    (void)state;
+    plim_manager *manager = manager_make(PLIM_VERIFY_STANDARD);
+    plim_domain none = {0}, net = domain_make(manager, "net", none, 64 << 10);
+    void *block = plim__alloc_in(net, 5000, "net.c:1");
+    assert_non_null(block);
+    const char *text = report_of(manager, PLIM_REPORT_TEXT);
+    assert_non_null(strstr(
+        text, "domain                  limit       used     cached       peak  asked for   blocks"
+              "  refused\n"
+              "net                  64.0 KiB    5.0 KiB        0 B    5.0 KiB    4.8 KiB        1"
+              "        0\n"));
+    plim_free(block);
+    plim_manager_destroy(&manager);
+}
+
 static json_t *json_of(plim_manager *manager)
 {
     json_error_t error;
@@ -285,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_text_is_a_table_with_a_row_for_each_domain),
+        cmocka_unit_test(what_was_asked_for_has_a_column_where_the_level_keeps_it),
         cmocka_unit_test(the_json_says_what_the_statistics_say_and_adds_up),
         cmocka_unit_test(names_and_sites_are_escaped_in_both_forms),
         cmocka_unit_test(a_manager_without_domains_has_a_report),
