@@ -75,10 +75,7 @@ enum {
 
 /* Memory. */
 #define PLIM_MAP_ENTRIES_MAX (SIZE_MAX > UINT32_MAX ? 1u << 30 : 1u << 24) /* slots fit 32 bits */
-enum {
-    PLIM_SCOPES_MAX = 16, /* open in one thread: levels of calls that bound themselves */
-    PLIM_MODULES_MAX = 64 /* remembered: domains of one manager; more are looked up each time */
-};
+enum { PLIM_SCOPES_MAX = 16 }; /* open in one thread: levels of calls that bound themselves */
 
 /* Analyses. */
 #define PLIM_PATH_LENGTH_MAX 100000u    /* of paths beyond the shortest, which is always whole */

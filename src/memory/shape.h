@@ -24,8 +24,6 @@
 #define PLIM__SITES_MAX    8u
 #define PLIM__SPACE_LOG2   12
 #define PLIM__LINE_BYTES   8
-#define PLIM__MODULES      1 /* there is no loader */
-#define PLIM__MODULE_PAGES 1
 #define PLIM__MANAGERS_MAX 2
 #else
 #define PLIM__PAGE_SHIFT   12
@@ -33,8 +31,6 @@
 #define PLIM__SITES_MAX    64u
 #define PLIM__SPACE_LOG2   32
 #define PLIM__LINE_BYTES   64
-#define PLIM__MODULES      PLIM_MODULES_MAX
-#define PLIM__MODULE_PAGES 256
 #define PLIM__MANAGERS_MAX 16 /* looked through on a free whose manager is not the last one's */
 #endif
 /* The highest level of checks that is compiled in, as in plim_verify (build option -Dverify). */

@@ -25,7 +25,4 @@ typedef struct plim__module {
 /** The module that holds the address; false, and nothing set, if none does. */
 bool plim__module_at(const void *address, plim__module *out_module);
 
-/** How many were ever unloaded: while this stays, so do the ranges of those that are there. */
-uint64_t plim__modules_unloaded(void);
-
 #endif

@@ -8,8 +8,3 @@ bool plim__module_at(const void *address, plim__module *out_module)
     (void)out_module;
     return false;
 }
-
-uint64_t plim__modules_unloaded(void)
-{
-    return 0;
-}

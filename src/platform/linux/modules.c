@@ -15,7 +15,6 @@ typedef struct modules_search {
     plim__module *out;
     bool is_found;
     bool is_past_first; /* the program is the first that is told */
-    uint64_t unloaded;
 } modules_search;
 
 static const char *modules_file(const char *path)
@@ -48,8 +47,7 @@ static void modules_describe(plim__module *out, const struct dl_phdr_info *info,
 static int modules_look(struct dl_phdr_info *info, size_t bytes, void *ctx)
 {
     modules_search *search = ctx;
-    if (bytes >= offsetof(struct dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs)
-        search->unloaded = info->dlpi_subs;
+    (void)bytes;
     bool is_program = !search->is_past_first;
     search->is_past_first = true;
     uintptr_t start = UINTPTR_MAX, end = 0;
@@ -61,8 +59,8 @@ static int modules_look(struct dl_phdr_info *info, size_t bytes, void *ctx)
         start = first < start ? first : start;
         end = first + part->p_memsz > end ? first + part->p_memsz : end;
     }
-    if (search->out == NULL || search->address < start || search->address >= end)
-        return search->out == NULL; /* only the count was asked for: the first has it */
+    if (search->address < start || search->address >= end)
+        return 0;
     modules_describe(search->out, info, is_program, start, end);
     search->is_found = true;
     return 1;
@@ -73,11 +71,4 @@ bool plim__module_at(const void *address, plim__module *out_module)
     modules_search search = {.address = (uintptr_t)address, .out = out_module};
     (void)dl_iterate_phdr(modules_look, &search);
     return search.is_found;
-}
-
-uint64_t plim__modules_unloaded(void)
-{
-    modules_search search = {0};
-    (void)dl_iterate_phdr(modules_look, &search);
-    return search.unloaded;
 }
