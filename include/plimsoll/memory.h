@@ -58,6 +58,7 @@ PLIM__UNUSED static plim__here plim__file_here; /* in C: not yet its definition 
     __attribute__((constructor)) static void plim__file_namer(void)                                \
     {                                                                                              \
         plim__file_here.name = "" name_;                                                           \
+        plim__file_here.domain.id = 0;                                                             \
     }                                                                                              \
     static plim__here plim__file_here
 #else
@@ -375,6 +376,7 @@ struct plim__here_namer {
     plim__here_namer(plim__here *here, const char *name)
     {
         here->name = name;
+        here->domain.id = 0; /* what ran before was charged to the module */
     }
 };
 

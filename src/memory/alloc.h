@@ -37,7 +37,7 @@ size_t plim__usable(const void *block);
 /** Whether some manager has the address in its space, block or not. */
 bool plim__owns(const void *address);
 
-/** The domain a file's requests go to, made if need be; none if that is impossible. */
+/** The domain a file's requests go to: remembered, found or made; none if that is impossible. */
 plim_domain plim__here_domain(plim__here *here);
 
 #endif

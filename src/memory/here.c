@@ -11,7 +11,10 @@ static const char *const HERE_UNNAMED = "unnamed";
 
 plim_domain plim__here_domain(plim__here *here)
 {
-    plim_domain domain = {0};
+    plim_domain domain = {__atomic_load_n(&here->domain.id, __ATOMIC_RELAXED)};
+    if (plim__domain_of(domain) != NULL)
+        return domain;
+    domain.id = 0;
     plim_manager *manager = plim_manager_default();
     if (manager == NULL)
         return domain;

@@ -90,7 +90,7 @@ static void scope_pop(void)
     unsigned char *bytes = record->bytes;
     if ((record->serial & SCOPE_IS_CUT) == 0) {
         record->bytes = NULL;
-        plim__give(bytes, NULL);
+        plim_free(bytes);
         return;
     }
     for (uint32_t i = scope_depth; i-- > 0;) {
@@ -161,7 +161,7 @@ static plim_status scope_open(plim_scope *out_scope, uint32_t domain, size_t byt
         record.serial = SCOPE_IS_CUT;
         return record.bytes != NULL ? scope_push(&record, out_scope) : PLIM_ERR_LIMIT;
     }
-    record.bytes = plim__take((plim_domain){domain}, bytes, 0, false, site);
+    record.bytes = plim__alloc_in((plim_domain){domain}, bytes, site);
     return record.bytes != NULL ? scope_push(&record, out_scope) : plim__refused();
 }
 
