@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Domains by calling module: an address leads to the loaded file that holds it, the file's name to
- * a domain. The loader is asked each time, so that a module in the place of one that was unloaded is
- * told apart; who asks often remembers the answer (a file in its own variable, the library that
- * replaces malloc in its table). No lock of ours is held meanwhile: the loader calls malloc with its
- * own held.
+ * Domains by calling module: an address leads to the loaded file that holds it, the file's name
+ * to a domain. The loader is asked each time, so that a module in the place of one that was
+ * unloaded is told apart; who asks often remembers the answer (a file in its own variable, the
+ * library that replaces malloc in its table). No lock of ours is held meanwhile: the loader calls
+ * malloc with its own held.
  */
 #include "memory/engine.h"
 #include "platform/modules.h"
