@@ -31,7 +31,7 @@ typedef enum plim_backing {
 
 /**
  * How much is checked. Each level does all that the one before does. Costs:
- * docs/internals/memory.md.
+ * docs/internals/levels.md.
  */
 typedef enum plim_verify {
     PLIM_VERIFY_DEFAULT = 0, /**< minimal, or the least that is compiled in */

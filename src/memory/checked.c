@@ -191,10 +191,11 @@ static plim__fault checked_around(plim_manager *manager, plim__slot *slot)
     plim__fault fault = plim__verify_slot_sums(slot);
     if (fault.invariant != NULL)
         return fault;
-    bool is_sample = ++manager->checked_count % PLIM__SAMPLE_EVERY == 0;
-    if (is_sample || manager->verify >= PLIM_VERIFY_REDUNDANT)
-        fault = plim__verify_state(manager, true);
-    return fault;
+    size_t every = PLIM__SAMPLE_EVERY + (size_t)manager->space.touched * PLIM__SAMPLE_PER_PAGE;
+    if (++manager->checked_count < every && manager->verify < PLIM_VERIFY_REDUNDANT)
+        return fault;
+    manager->checked_count = 0;
+    return plim__verify_state(manager, true);
 }
 
 static void checked_tell(plim_manager *manager, const plim__fault *fault, const char *site)

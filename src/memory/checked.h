@@ -8,8 +8,8 @@
  * instant; the panic hook is called after the lock is given back, with nothing changed.
  *   standard   alignment, double release, foreign and inner pointers; requested bytes, exactly
  *   full       + guard bytes behind each block, a sum over its record, poison in released blocks,
- *              the invariants of the slab, the slot and the ghost around each operation, and the
- *              whole state at every PLIM__SAMPLE_EVERY-th
+ *              the sums of the slot around each operation, and the whole state in samples, after
+ *              a number of operations that follows from PLIM__SAMPLE_EVERY
  *   redundant  + the whole state at each
  */
 #ifndef PLIM_MEMORY_CHECKED_H
@@ -20,7 +20,10 @@ enum {
     PLIM__GUARD_MIN = 16,     /* bytes behind each block at level full */
     PLIM__GUARD_MAX = 128,    /* of what lies behind it, so much is filled and looked at */
     PLIM__POISON_MAX = 32768, /* of a released block, so much is poisoned */
-    PLIM__SAMPLE_EVERY = 1024 /* operations from one look at the whole state to the next */
+    /* From one look at the whole state to the next so many operations, and so many for each page
+       that the look goes through: it costs the same share of the time however large the state. */
+    PLIM__SAMPLE_EVERY = 1024,
+    PLIM__SAMPLE_PER_PAGE = 16
 };
 
 /** One block's record. */
@@ -77,7 +80,7 @@ void plim__checked_give(plim_manager *manager, void *block, const char *site);
 /** The same for plim__thread_end() itself: a block that a signal handler gave back. */
 void plim__checked_give_inside(plim_manager *manager, void *block);
 
-/** Memory of another kind (PLIM_BLOCK) joins or leaves what a slot has. Under the manager's lock. */
+/** Memory of another kind (PLIM_BLOCK) joins or leaves a slot. Under the manager's lock. */
 void plim__checked_book(plim__slot *slot, size_t old_bytes, size_t bytes);
 
 /** Bytes asked for and the site, of a live block; false if it is none. */

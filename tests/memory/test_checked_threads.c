@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks under threads. Method: at each level two threads take, resize and give back in domains of
  * their own and each other's, while a third lends, repays, sets limits, rebalances, reads figures
- * and asks for the whole state. Nothing is spoiled, so no check may fail: what is seen in the middle
- * of another's work is no fault. */
+ * and asks for the whole state. Nothing is spoiled, so no check may fail: what is seen in the
+ * middle of another's work is no fault. */
 #include <plimsoll/memory.h>
 
 #include <pthread.h>
