@@ -11,9 +11,14 @@
 
 static PLIM__THREAD_LOCAL plim_refusal panic_refusal;
 
+const char *(*plim__site_namer)(const void *code);
+
 const char *plim__site_text(const char *site)
 {
-    return site == NULL || ((uintptr_t)site >> (sizeof(uintptr_t) * 8 - 1)) != 0 ? "" : site;
+    const uintptr_t code_bit = (uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1);
+    if (site == NULL || ((uintptr_t)site & code_bit) == 0)
+        return site == NULL ? "" : site;
+    return plim__site_namer != NULL ? plim__site_namer((void *)((uintptr_t)site & ~code_bit)) : "";
 }
 
 void *plim__refuse(plim__slot *slot, plim_refusal_reason reason, size_t bytes, size_t charge,

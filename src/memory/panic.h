@@ -11,8 +11,12 @@
 void *plim__refuse(plim__slot *slot, plim_refusal_reason reason, size_t bytes, size_t charge,
                    const char *site);
 
-/** "file:line", or "" where the site is an address of code or unknown. */
+/** "file:line"; for an address of code what the namer makes of it; "" where it is unknown. */
 const char *plim__site_text(const char *site);
+
+/** Makes text in static storage of an address of code. Set once, before there are threads, by a
+    library whose callers have no source line; NULL: such sites are "". Called without locks. */
+extern const char *(*plim__site_namer)(const void *code);
 
 /**
  * Reports a failed check to the manager's hook, or prints and aborts where it has none; and records

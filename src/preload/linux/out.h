@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file out.h
+ * @brief Where reports go, and the signal that asks for one.
+ */
+#ifndef PLIM_PRELOAD_LINUX_OUT_H
+#define PLIM_PRELOAD_LINUX_OUT_H
+#include <plimsoll/error.h>
+
+#include <stddef.h>
+
+/** Takes the name of the report (see libplimsoll-malloc(7)) and installs the signal's handler. */
+plim_status plim__preload_out_start(const char *report, const char *signal_name, plim_error *err);
+
+/** All bytes, whatever interrupts; errno is kept. */
+void plim__preload_write(int fd, const char *bytes, size_t length);
+
+#endif
