@@ -41,6 +41,15 @@ static inline bool requests_is_ours(const void *block)
     return (uintptr_t)block - plim__preload_shared.start < plim__preload_shared.bytes;
 }
 
+/* The plain request, the commonest by far, goes the engine's fast way. */
+static inline void *requests_ask(plim_domain domain, size_t bytes, size_t align, bool zeroed,
+                                 const char *site)
+{
+    if (__builtin_expect(align > PLIM__ALIGN || zeroed, 0))
+        return plim__take(domain, bytes, align, zeroed, site);
+    return plim__alloc_in(domain, bytes, site);
+}
+
 /* What passed a budget: in mode report it is served all the same, and charged to "beyond". */
 static void *requests_beyond(size_t bytes, size_t align, bool zeroed, const char *site)
 {
@@ -64,7 +73,7 @@ void *plim__preload_take(size_t bytes, size_t align, bool zeroed, const void *ca
         const char *site = plim__site_of_code(caller);
         plim_domain domain = plim__preload_shared.by_module ? plim__preload_domain(caller)
                                                             : plim__preload_shared.program;
-        block = plim__take(domain, bytes, align, zeroed, site);
+        block = requests_ask(domain, bytes, align, zeroed, site);
         if (__builtin_expect(block == NULL, 0))
             block = requests_beyond(bytes, align, zeroed, site);
         requests_leave();
@@ -82,7 +91,7 @@ void plim__preload_give(void *block)
         return;
     if (requests_is_ours(block)) {
         if (requests_enter()) {
-            plim__give(block, "");
+            plim_free(block);
             requests_leave();
         } else {
             (void)plim__add_relaxed(&plim__preload_shared.lost_frees, 1);
