@@ -41,6 +41,18 @@ static inline bool requests_is_ours(const void *block)
     return (uintptr_t)block - plim__preload_shared.start < plim__preload_shared.bytes;
 }
 
+/* The first refusal of the process is reported at once: many a program ends by it, and not in a way
+   that would let it write a report. */
+static void requests_refused(void)
+{
+    static _Atomic bool is_told;
+    plim_refusal_reason reason = plim_refusal_last().reason;
+    bool was_told = false;
+    if ((reason == PLIM_REFUSAL_BUDGET || reason == PLIM_REFUSAL_PAGES) &&
+        plim__cas(&is_told, &was_told, true))
+        plim__preload_report("refusal");
+}
+
 /* The plain request, the commonest by far, goes the engine's fast way. */
 static inline void *requests_ask(plim_domain domain, size_t bytes, size_t align, bool zeroed,
                                  const char *site)
@@ -74,8 +86,10 @@ void *plim__preload_take(size_t bytes, size_t align, bool zeroed, const void *ca
         plim_domain domain = plim__preload_shared.by_module ? plim__preload_domain(caller)
                                                             : plim__preload_shared.program;
         block = requests_ask(domain, bytes, align, zeroed, site);
-        if (__builtin_expect(block == NULL, 0))
+        if (__builtin_expect(block == NULL, 0)) {
+            requests_refused();
             block = requests_beyond(bytes, align, zeroed, site);
+        }
         requests_leave();
     } else {
         block = plim__boot_take(bytes, align);
@@ -141,6 +155,8 @@ void *plim__preload_resize(void *block, size_t bytes, const void *caller)
     void *resized = plim__resize(block, bytes, plim__site_of_code(caller));
     bool is_over = resized == NULL && plim__preload_shared.mode == PLIM_CONFIG_MODE_REPORT &&
                    plim_refusal_last().reason == PLIM_REFUSAL_BUDGET;
+    if (resized == NULL)
+        requests_refused();
     requests_leave();
     if (is_over) /* the domain is full, and what it cannot hold moves out of it */
         return requests_move(block, plim__usable(block), bytes, caller);

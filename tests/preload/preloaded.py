@@ -40,8 +40,9 @@ class Preload:
         """All reports so far, oldest process first; each was found sound."""
         found = []
         for path in sorted(self.path.glob("report-*")):
-            for line in path.read_text(encoding="utf-8").splitlines():
-                found.append(json.loads(line))
+            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+                if line.endswith("\n"):  # else it is being written
+                    found.append(json.loads(line))
         for report in found:
             check(report)
         return [report for report in found if program in (None, report["program"])]

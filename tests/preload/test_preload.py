@@ -31,7 +31,8 @@ class Preloaded(unittest.TestCase):
         return self.preload.run(SUBJECT, *words, **variables)
 
     def only_report(self):
-        found = self.preload.reports("subject")
+        found = [report for report in self.preload.reports("subject")
+                 if report["when"] != "refusal"]
         self.assertEqual(len(found), 1)
         return found[0]
 
@@ -96,6 +97,15 @@ class Preloaded(unittest.TestCase):
         refusals = report["memory"]["refusals"]
         self.assertTrue(any(row["site"].startswith("subject+0x") and row["domain"] == "program"
                             for row in refusals), refusals)
+
+    def test_the_first_refusal_is_reported_at_once_and_once(self):
+        self.run_subject("leak", 10000, PLIM_TOTAL="16M")
+        found = self.preload.reports("subject")
+        self.assertEqual([report["when"] for report in found], ["refusal", "exit"])
+        self.assertGreater(found[0]["memory"]["manager"]["used_bytes"], 12 * MIB)
+        self.preload.forget()
+        self.run_subject("family", PLIM_TOTAL="64M")  # refused what is too large for anybody
+        self.assertEqual([report["when"] for report in self.preload.reports("subject")], ["exit"])
 
     def test_the_named_place_is_the_line_that_asked(self):
         self.run_subject("leak", 10000, PLIM_TOTAL="16M")

@@ -243,11 +243,22 @@ class Redis(unittest.TestCase):
 
     def test_its_budget_stops_it_and_is_named(self):
         self.start(PLIM_TOTAL="24M")
-        lines = "".join(f"set key:{n} {'v' * 10000}\n" for n in range(4000))
-        subprocess.run(["redis-cli", "-s", self.socket], input=lines, text=True,
-                       capture_output=True, check=False, env={"PATH": DEBIAN}, timeout=60)
-        # Redis gives up where it gets no memory; it is for the budget to be where that was.
-        self.assertNotEqual(self.server.wait(WAIT_S), 0)
+        fill = "for n = 1, 4000 do redis.call('set', n, string.rep('v', 10000)) end"
+        answer = self.cli("eval", fill.replace("4000", "1000"), "0")
+        self.assertEqual(answer, "\n", answer)  # 10 MB fit
+        asking = subprocess.Popen(["redis-cli", "-s", self.socket, "eval", fill, "0"],
+                                  env={"PATH": DEBIAN}, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        # 40 MB do not. Redis then aborts, or, where its last words want memory too, says them for
+        # ever: what there is to say was said when it was refused.
+        self.until(lambda: self.preload.reports("redis-server"))
+        self.server.kill()
+        asking.wait(WAIT_S)
+        report = self.preload.reports("redis-server")[0]
+        self.assertEqual(report["when"], "refusal")
+        self.assertGreater(report["memory"]["manager"]["used_bytes"], 20 << 20)
+        self.assertTrue(report["memory"]["refusals"][0]["site"].startswith("redis-"),
+                        report["memory"]["refusals"])
 
 
 if __name__ == "__main__":
