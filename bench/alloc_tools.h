@@ -40,10 +40,10 @@ uint64_t bench_held_bytes(void);
 /** Its address space. */
 uint64_t bench_mapped_bytes(void);
 
-/** Shuts a number up in memory, so that what led to it must be computed. */
+/** Uses an address, so that it must be computed. */
 static inline void bench_keep(const void *block)
 {
-    __asm__ volatile("" : : "r"(block) : "memory");
+    __asm__ volatile("" : : "r"(block));
 }
 
 /** Cycles of a clock that ticks at a fixed rate; waits for all that was begun before. */
