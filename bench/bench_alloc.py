@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = {"glibc": "", "jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4",
          "mimalloc": "libmimalloc.so.2"}
 OURS = "plimsoll"
+PRELOADED = "preloaded"  # libplimsoll-malloc.so, behind malloc() as the peers are
 SMALL = ["pair64", "pairmix", "lifo64", "rand64", "lifomix", "randmix", "churn", "grow"]
 SHARED = ["larson", "ring"]
 FRAMES = ["frame", "frame+touch"]
@@ -39,14 +40,18 @@ class Bench:
         self.options, self.build = options, pathlib.Path(options.build).resolve() / "bench"
         self.figures = collections.defaultdict(lambda: collections.defaultdict(list))
         self.names, self.doubts, self.bounds = {}, [], []
+        self.preload = self.build.parent / "src/preload/libplimsoll-malloc.so"
+        self.peers = [*PEERS, *([PRELOADED] if self.preload.exists() else [])]
 
     def program(self, kind, allocator):
         """The program and the environment for one allocator."""
         name, level = allocator.partition(":")[::2]
         env = {**os.environ, "BENCH_LEVEL": level or "minimal"}
-        if name in PEERS:
-            if PEERS[name]:
-                env["LD_PRELOAD"] = PEERS[name]
+        if name == PRELOADED:
+            env["LD_PRELOAD"] = str(self.preload)
+        if name in PEERS and PEERS[name]:
+            env["LD_PRELOAD"] = PEERS[name]
+        if name in PEERS or name == PRELOADED:
             return self.build / f"{kind}_malloc", env
         return self.build / f"{kind}_{'plim' if name == OURS else name}", env
 
@@ -167,7 +172,7 @@ class Bench:
                             for level, value in rows))
 
     def report(self):
-        peers = list(PEERS)
+        peers = self.peers
 
         def first(names):
             return [(name, name, 0) for name in names]
@@ -200,7 +205,7 @@ def show(value):
 
 
 def measure(bench, traces):
-    peers = list(PEERS)
+    peers = bench.peers
     for work in SMALL:
         bench.run(work, [*peers, OURS, "uncharged", "floor"])
     for work in SHARED + ["latency", "phases"]:
