@@ -40,7 +40,7 @@ void plim__session_close(plim__cli *cli, plim_target **target)
 {
     bool stopped = *target != NULL && plim_interrupt_count(&cli->interrupt) > 0;
     if (stopped)
-        plim__say_begin(&cli->say, "letting the target finish (a second Ctrl-C does not)");
+        plim__say_begin(&cli->say, "letting the target finish; Ctrl-C again leaves at once");
     plim_target_close(target);
     if (stopped)
         plim__say_end(&cli->say);
