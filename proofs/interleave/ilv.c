@@ -27,7 +27,7 @@ typedef struct ilv_choice {
     const volatile void *words[ILV_FIBRES_MAX];
 } ilv_choice;
 
-static struct {
+typedef struct ilv_state {
     const ilv_scenario *scenario;
     ilv_fibre fibres[ILV_FIBRES_MAX];
     unsigned fibre_count;
@@ -40,50 +40,51 @@ static struct {
     bool is_over;
     bool is_pruned;
     const char *broken;
-    unsigned long executions_at_failure;
-} ilv;
+    char stacks[ILV_FIBRES_MAX][ILV_STACK_BYTES];
+} ilv_state;
 
-static char ilv_stacks[ILV_FIBRES_MAX][ILV_STACK_BYTES];
+/* Not among the program's own variables: a scenario may put those back as they were. */
+static ilv_state *ilv;
 
 void ilv_fail(const char *text)
 {
-    if (ilv.broken == NULL)
-        ilv.broken = text;
-    ilv.is_over = true;
+    if (ilv->broken == NULL)
+        ilv->broken = text;
+    ilv->is_over = true;
 }
 
 bool ilv_was_killed(unsigned fibre)
 {
-    return ilv.fibres[fibre].was_killed;
+    return ilv->fibres[fibre].was_killed;
 }
 
 /* The next choice: the one to replay, or a new one of these ways. Its way's value. */
 static uint8_t choose(const uint8_t *ways, unsigned way_count, bool is_schedule)
 {
-    if (ilv.depth == ILV_DEPTH_MAX) {
+    if (ilv->depth == ILV_DEPTH_MAX) {
         fprintf(stderr, "ilv: a schedule of more than %d choices\n", ILV_DEPTH_MAX);
         exit(2);
     }
-    ilv_choice *choice = &ilv.choices[ilv.depth];
-    if (ilv.depth == ilv.known) {
+    ilv_choice *choice = &ilv->choices[ilv->depth];
+    if (ilv->depth == ilv->known) {
         *choice = (ilv_choice){.way_count = (uint8_t)way_count, .is_schedule = is_schedule};
         memcpy(choice->ways, ways, way_count);
-        choice->sleep = ilv.sleep;
-        for (unsigned i = 0; i < ilv.fibre_count; i++)
-            choice->words[i] = ilv.fibres[i].word;
-        ilv.known++;
+        choice->sleep = ilv->sleep;
+        for (unsigned i = 0; i < ilv->fibre_count; i++)
+            choice->words[i] = ilv->fibres[i].word;
+        ilv->known++;
     } else if (choice->way_count != way_count || memcmp(choice->ways, ways, way_count) != 0) {
         fprintf(stderr, "ilv: %s: the scenario is not the same when it is replayed\n",
-                ilv.scenario->name);
+                ilv->scenario->name);
         exit(2);
     }
-    ilv.depth++;
+    ilv->depth++;
     return choice->ways[choice->way];
 }
 
 static bool sleeps_on(void)
 {
-    return ilv.scenario->preemptions_max == 0 && ilv.scenario->kills_max == 0;
+    return ilv->scenario->preemptions_max == 0 && ilv->scenario->kills_max == 0;
 }
 
 /* Fibres that may run now; the one that ran last first, so the first schedule preempts nobody. */
@@ -91,14 +92,14 @@ static unsigned runnable(uint8_t *ways, unsigned last)
 {
     unsigned count = 0;
     bool last_can =
-        last < ilv.fibre_count && ilv.fibres[last].is_live && !ilv.fibres[last].is_waiting;
+        last < ilv->fibre_count && ilv->fibres[last].is_live && !ilv->fibres[last].is_waiting;
     if (last_can)
         ways[count++] = (uint8_t)last;
-    if (last_can && ilv.scenario->preemptions_max != 0 &&
-        ilv.preemptions >= ilv.scenario->preemptions_max)
+    if (last_can && ilv->scenario->preemptions_max != 0 &&
+        ilv->preemptions >= ilv->scenario->preemptions_max)
         return count;
-    for (unsigned i = 0; i < ilv.fibre_count; i++)
-        if (i != last && ilv.fibres[i].is_live && !ilv.fibres[i].is_waiting)
+    for (unsigned i = 0; i < ilv->fibre_count; i++)
+        if (i != last && ilv->fibres[i].is_live && !ilv->fibres[i].is_waiting)
             ways[count++] = (uint8_t)i;
     return count;
 }
@@ -110,11 +111,11 @@ static void sleep_after(const ilv_choice *choice, unsigned chosen)
     uint8_t asleep = choice->sleep;
     for (unsigned i = 0; i < choice->way; i++)
         asleep |= (uint8_t)(1u << choice->ways[i]);
-    ilv.sleep = 0;
-    for (unsigned i = 0; i < ilv.fibre_count; i++)
+    ilv->sleep = 0;
+    for (unsigned i = 0; i < ilv->fibre_count; i++)
         if ((asleep >> i & 1) != 0 && i != chosen &&
             (choice->words[i] == NULL || choice->words[chosen] != choice->words[i]))
-            ilv.sleep |= (uint8_t)(1u << i);
+            ilv->sleep |= (uint8_t)(1u << i);
 }
 
 /* Chooses who runs next; kills on the way. ILV_NOBODY: nobody is left, or this way is known. */
@@ -125,137 +126,148 @@ static unsigned next_fibre(unsigned last)
         unsigned count = runnable(ways, last), awake = 0;
         if (count == 0) {
             bool stuck = false;
-            for (unsigned i = 0; i < ilv.fibre_count; i++)
-                stuck = stuck || ilv.fibres[i].is_live;
-            if (stuck && ilv.kills == 0)
+            for (unsigned i = 0; i < ilv->fibre_count; i++)
+                stuck = stuck || ilv->fibres[i].is_live;
+            if (stuck && ilv->kills == 0)
                 ilv_fail("nobody can run: a deadlock");
             return ILV_NOBODY;
         }
         if (sleeps_on()) {
             for (unsigned i = 0; i < count; i++)
-                if ((ilv.sleep >> ways[i] & 1) == 0)
+                if ((ilv->sleep >> ways[i] & 1) == 0)
                     ways[awake++] = ways[i];
             count = awake;
             if (count == 0) {
-                ilv.is_pruned = true;
+                ilv->is_pruned = true;
                 return ILV_NOBODY;
             }
         }
         unsigned runs = count;
-        if (ilv.kills < ilv.scenario->kills_max)
+        if (ilv->kills < ilv->scenario->kills_max)
             for (unsigned i = 0; i < runs; i++)
-                if (ilv.fibres[ways[i]].word != NULL)
+                if (ilv->fibres[ways[i]].word != NULL)
                     ways[count++] = (uint8_t)(ILV_FIBRES_MAX + ways[i]);
         unsigned way = choose(ways, count, true);
         if (way >= ILV_FIBRES_MAX) {
-            ilv_fibre *fibre = &ilv.fibres[way - ILV_FIBRES_MAX];
+            ilv_fibre *fibre = &ilv->fibres[way - ILV_FIBRES_MAX];
             fibre->is_live = false;
             fibre->was_killed = true;
-            ilv.kills++;
+            ilv->kills++;
             continue;
         }
         if (sleeps_on())
-            sleep_after(&ilv.choices[ilv.depth - 1], way);
-        if (last < ilv.fibre_count && way != last && ilv.fibres[last].is_live &&
-            !ilv.fibres[last].is_waiting)
-            ilv.preemptions++;
+            sleep_after(&ilv->choices[ilv->depth - 1], way);
+        if (last < ilv->fibre_count && way != last && ilv->fibres[last].is_live &&
+            !ilv->fibres[last].is_waiting)
+            ilv->preemptions++;
         return way;
     }
+}
+
+/* What each thread has of its own. */
+static void change_locals(unsigned from, unsigned to)
+{
+    if (ilv->scenario->change != NULL)
+        ilv->scenario->change(from, to);
 }
 
 /* From a fibre: lets the chosen one run; comes back when this one is chosen. */
 static void reschedule(void)
 {
-    unsigned me = ilv.running;
-    unsigned next = ilv.is_over ? ILV_NOBODY : next_fibre(me);
+    unsigned me = ilv->running;
+    unsigned next = ilv->is_over ? ILV_NOBODY : next_fibre(me);
     if (next == me)
         return;
-    ilv.running = next;
+    ilv->running = next;
+    change_locals(me, next);
     if (next == ILV_NOBODY) {
-        ilv.is_over = true;
-        swapcontext(&ilv.fibres[me].context, &ilv.home);
+        ilv->is_over = true;
+        swapcontext(&ilv->fibres[me].context, &ilv->home);
     } else {
-        swapcontext(&ilv.fibres[me].context, &ilv.fibres[next].context);
+        swapcontext(&ilv->fibres[me].context, &ilv->fibres[next].context);
     }
 }
 
 /* `each` reads words too: that is not a step. */
 static void check_each(void)
 {
-    unsigned me = ilv.running;
-    if (ilv.scenario->each == NULL || ilv.is_over)
+    unsigned me = ilv->running;
+    if (ilv->scenario->each == NULL || ilv->is_over)
         return;
-    ilv.running = ILV_NOBODY;
-    ilv.scenario->each();
-    ilv.running = me;
+    ilv->running = ILV_NOBODY;
+    ilv->scenario->each();
+    ilv->running = me;
 }
 
 /* Somebody got on: who waits may look again. Looking again and waiting again is not getting on, so
    that fibres which wait for each other are seen to be stuck. */
 static void wake_others(void)
 {
-    for (unsigned i = 0; i < ilv.fibre_count; i++)
-        if (i != ilv.running)
-            ilv.fibres[i].is_waiting = false;
+    for (unsigned i = 0; i < ilv->fibre_count; i++)
+        if (i != ilv->running)
+            ilv->fibres[i].is_waiting = false;
 }
 
 void ilv_switch(const volatile void *word)
 {
-    if (ilv.running == ILV_NOBODY)
+    if (ilv == NULL || ilv->running == ILV_NOBODY)
+        return;
+    if (ilv->scenario->is_constant != NULL && ilv->scenario->is_constant(word))
         return;
     check_each();
-    if (ilv.fibres[ilv.running].accesses++ > 0)
+    if (ilv->fibres[ilv->running].accesses++ > 0)
         wake_others();
-    ilv.fibres[ilv.running].word = word;
+    ilv->fibres[ilv->running].word = word;
     reschedule();
 }
 
 void ilv_spin(void)
 {
-    if (ilv.running == ILV_NOBODY)
+    if (ilv == NULL || ilv->running == ILV_NOBODY)
         return;
-    ilv.fibres[ilv.running].is_waiting = true;
-    ilv.fibres[ilv.running].accesses = 0;
+    ilv->fibres[ilv->running].is_waiting = true;
+    ilv->fibres[ilv->running].accesses = 0;
     reschedule();
 }
 
 bool ilv_spurious(void)
 {
     static const uint8_t ways[] = {0, 1};
-    if (ilv.running == ILV_NOBODY || ilv.spurious >= ilv.scenario->spurious_max)
+    if (ilv == NULL || ilv->running == ILV_NOBODY || ilv->spurious >= ilv->scenario->spurious_max)
         return false;
     bool fails = choose(ways, 2, false) == 1;
-    ilv.spurious += fails;
+    ilv->spurious += fails;
     return fails;
 }
 
 static void fibre_main(unsigned index)
 {
-    ilv.scenario->fibres[index]();
+    ilv->scenario->fibres[index]();
     check_each();
     wake_others();
-    ilv.fibres[index].is_live = false;
-    ilv.fibres[index].word = NULL;
-    ilv.running = ilv.is_over ? ILV_NOBODY : next_fibre(index);
-    if (ilv.running == ILV_NOBODY) {
-        ilv.is_over = true;
-        setcontext(&ilv.home);
+    ilv->fibres[index].is_live = false;
+    ilv->fibres[index].word = NULL;
+    ilv->running = ilv->is_over ? ILV_NOBODY : next_fibre(index);
+    change_locals(index, ilv->running);
+    if (ilv->running == ILV_NOBODY) {
+        ilv->is_over = true;
+        setcontext(&ilv->home);
     }
-    setcontext(&ilv.fibres[ilv.running].context);
+    setcontext(&ilv->fibres[ilv->running].context);
 }
 
 static void execute(void)
 {
-    ilv.depth = 0;
-    ilv.kills = ilv.spurious = ilv.preemptions = 0;
-    ilv.sleep = 0;
-    ilv.is_over = ilv.is_pruned = false;
-    ilv.running = ILV_NOBODY;
-    ilv.scenario->start();
-    for (unsigned i = 0; i < ilv.fibre_count; i++) {
-        ilv_fibre *fibre = &ilv.fibres[i];
+    ilv->depth = 0;
+    ilv->kills = ilv->spurious = ilv->preemptions = 0;
+    ilv->sleep = 0;
+    ilv->is_over = ilv->is_pruned = false;
+    ilv->running = ILV_NOBODY;
+    ilv->scenario->start();
+    for (unsigned i = 0; i < ilv->fibre_count; i++) {
+        ilv_fibre *fibre = &ilv->fibres[i];
         getcontext(&fibre->context);
-        fibre->context.uc_stack.ss_sp = ilv_stacks[i];
+        fibre->context.uc_stack.ss_sp = ilv->stacks[i];
         fibre->context.uc_stack.ss_size = ILV_STACK_BYTES;
         fibre->context.uc_link = NULL;
         fibre->word = NULL;
@@ -264,52 +276,58 @@ static void execute(void)
         fibre->accesses = 1;
         makecontext(&fibre->context, (void (*)(void))fibre_main, 1, i);
     }
-    ilv.running = next_fibre(ILV_NOBODY);
-    if (ilv.running != ILV_NOBODY)
-        swapcontext(&ilv.home, &ilv.fibres[ilv.running].context);
-    ilv.running = ILV_NOBODY;
-    if (!ilv.is_pruned && ilv.broken == NULL)
-        ilv.scenario->end();
+    ilv->running = next_fibre(ILV_NOBODY);
+    change_locals(ILV_NOBODY, ilv->running);
+    if (ilv->running != ILV_NOBODY)
+        swapcontext(&ilv->home, &ilv->fibres[ilv->running].context);
+    ilv->running = ILV_NOBODY;
+    if (!ilv->is_pruned && ilv->broken == NULL)
+        ilv->scenario->end();
 }
 
 ilv_result ilv_explore(const ilv_scenario *scenario, unsigned long executions_max)
 {
     ilv_result result = {0};
-    ilv.scenario = scenario;
-    ilv.fibre_count = 0;
-    while (ilv.fibre_count < ILV_FIBRES_MAX && scenario->fibres[ilv.fibre_count] != NULL)
-        ilv.fibre_count++;
-    ilv.known = 0;
-    ilv.broken = NULL;
+    if (ilv == NULL)
+        ilv = calloc(1, sizeof *ilv);
+    if (ilv == NULL)
+        exit(2);
+    ilv->running = ILV_NOBODY;
+    ilv->scenario = scenario;
+    ilv->fibre_count = 0;
+    while (ilv->fibre_count < ILV_FIBRES_MAX && scenario->fibres[ilv->fibre_count] != NULL)
+        ilv->fibre_count++;
+    ilv->known = 0;
+    ilv->broken = NULL;
     for (;;) {
         execute();
-        if (ilv.is_pruned)
+        if (ilv->is_pruned)
             result.pruned++;
         else
             result.executions++;
-        if (ilv.depth > result.depth_max)
-            result.depth_max = ilv.depth;
-        if (ilv.broken != NULL)
+        if (ilv->depth > result.depth_max)
+            result.depth_max = ilv->depth;
+        if (ilv->broken != NULL)
             break;
-        while (ilv.known > 0 &&
-               ilv.choices[ilv.known - 1].way + 1 >= ilv.choices[ilv.known - 1].way_count)
-            ilv.known--;
-        if (ilv.known == 0)
+        while (ilv->known > 0 &&
+               ilv->choices[ilv->known - 1].way + 1 >= ilv->choices[ilv->known - 1].way_count)
+            ilv->known--;
+        if (ilv->known == 0)
             break;
-        ilv.choices[ilv.known - 1].way++;
+        ilv->choices[ilv->known - 1].way++;
         if (result.executions + result.pruned >= executions_max) {
             result.is_cut = true;
             break;
         }
     }
-    result.broken = ilv.broken;
+    result.broken = ilv->broken;
     return result;
 }
 
 void ilv_print_schedule(void)
 {
-    for (unsigned i = 0; i < ilv.depth; i++) {
-        const ilv_choice *choice = &ilv.choices[i];
+    for (unsigned i = 0; i < ilv->depth; i++) {
+        const ilv_choice *choice = &ilv->choices[i];
         unsigned way = choice->ways[choice->way];
         if (!choice->is_schedule)
             fprintf(stderr, "  %3u  compare-and-swap %s\n", i,

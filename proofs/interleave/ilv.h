@@ -37,6 +37,8 @@ typedef struct ilv_scenario {
     unsigned kills_max;                   /* fibres that may be stopped for good, anywhere */
     unsigned spurious_max;                /* weak compare-and-swaps that may fail for no reason */
     unsigned preemptions_max;             /* 0: no bound */
+    void (*change)(unsigned from, unsigned to);     /* fibres change places; ILV_FIBRES_MAX: none */
+    bool (*is_constant)(const volatile void *word); /* nobody writes it: no switch point */
 } ilv_scenario;
 
 typedef struct ilv_result {

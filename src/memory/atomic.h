@@ -64,6 +64,13 @@ typedef _Atomic size_t plim__count;
     (PLIM__SWITCH(word), !PLIM__SPURIOUS() && atomic_compare_exchange_weak_explicit(               \
                                                   (word), (expected), (desired),                   \
                                                   memory_order_acq_rel, memory_order_acquire))
+/* In one order with all other strong ones. */
+#define plim__load_strong(word)                                                                    \
+    (PLIM__SWITCH(word), atomic_load_explicit((word), memory_order_seq_cst))
+#define plim__store_strong(word, value)                                                            \
+    (PLIM__SWITCH(word), atomic_store_explicit((word), (value), memory_order_seq_cst))
+#define plim__exchange_strong(word, value)                                                         \
+    (PLIM__SWITCH(word), atomic_exchange_explicit((word), (value), memory_order_seq_cst))
 /* Between threads, and between a thread and its own signal handler. */
 #define plim__fence()        (PLIM__SWITCH(NULL), atomic_thread_fence(memory_order_seq_cst))
 #define plim__fence_signal() atomic_signal_fence(memory_order_seq_cst)

@@ -24,11 +24,11 @@
  */
 #ifdef PLIM__FENCE_STRONG
 #define PLIM__OWNED(type)              _Atomic(type)
-#define plim__own_load(word)           atomic_load_explicit((word), memory_order_relaxed)
-#define plim__own_store(word, new)     atomic_store_explicit((word), (new), memory_order_relaxed)
+#define plim__own_load(word)           plim__load_relaxed(word)
+#define plim__own_store(word, new)     plim__store_relaxed((word), (new))
 #define plim__own_add(word, much)      plim__own_store((word), plim__own_load(word) + (much))
-#define plim__foreign_load(word)       atomic_load_explicit((word), memory_order_acquire)
-#define plim__foreign_store(word, new) atomic_store_explicit((word), (new), memory_order_seq_cst)
+#define plim__foreign_load(word)       plim__load(word)
+#define plim__foreign_store(word, new) plim__store_strong((word), (new))
 #else
 #define PLIM__OWNED(type)              type
 #define plim__own_load(word)           (*(word))
@@ -89,7 +89,7 @@ extern PLIM__THREAD_LOCAL plim__thread *plim__thread_self;
 static inline void plim__thread_enter(plim__thread *thread)
 {
 #ifdef PLIM__FENCE_STRONG
-    (void)atomic_exchange_explicit(&thread->busy, PLIM__BUSY_FAST, memory_order_seq_cst);
+    (void)plim__exchange_strong(&thread->busy, PLIM__BUSY_FAST);
 #else
     plim__own_store(&thread->busy, PLIM__BUSY_FAST);
     PLIM__FENCE_LIGHT();
@@ -101,7 +101,7 @@ static inline void plim__thread_leave(plim__thread *thread, uint32_t state)
 {
     PLIM__FENCE_LIGHT();
 #if defined(PLIM__FENCE_STRONG)
-    atomic_store_explicit(&thread->busy, state, memory_order_release);
+    plim__store(&thread->busy, state);
 #elif defined(__x86_64__) || defined(__i386__)
     plim__own_store(&thread->busy, state); /* stores are seen in order */
 #else
@@ -113,7 +113,7 @@ static inline void plim__thread_leave(plim__thread *thread, uint32_t state)
 static inline plim__cache *plim__thread_fast(plim__thread *thread, size_t slot)
 {
 #if defined(PLIM__FENCE_STRONG)
-    return atomic_load_explicit(&thread->fast[slot], memory_order_seq_cst);
+    return plim__load_strong(&thread->fast[slot]);
 #elif defined(__x86_64__) || defined(__i386__)
     return thread->fast[slot];
 #else
