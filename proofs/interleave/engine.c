@@ -24,7 +24,7 @@
 enum { STORAGE_BYTES = 384 << 10, ARENA_BYTES = 32 << 10, BLOCK = 64, THREADS = 3 };
 
 /* clang-format off */
-/* --- the platform, for fibres -------------------------------------------------------------------- */
+/* --- the platform, for fibres -------------------------------------------------------------- */
 
 static _Alignas(4096) char storage[STORAGE_BYTES];
 static _Alignas(4096) char arena[ARENA_BYTES];
@@ -44,16 +44,26 @@ bool plim__backing_decommit(void *range, size_t bytes) { return (void)range, (vo
 size_t plim__backing_machine_bytes(void) { return STORAGE_BYTES; }
 void *plim__backing_libc_take(size_t bytes, bool zeroed) { return (void)bytes, (void)zeroed, NULL; }
 void plim__backing_libc_give(void *block) { (void)block; }
-bool plim__module_at(const void *address, plim__module *out) { return (void)address, (void)out, false; }
+bool plim__module_at(const void *address, plim__module *out)
+{
+    return (void)address, (void)out, false;
+}
 uint64_t plim__modules_unloaded(void) { return 0; }
-bool plim__local_on_exit(void (*leave)(void *), void *value) { return (void)leave, (void)value, true; }
-void plim__local_on_fork(void (*a)(void), void (*b)(void), void (*c)(void)) { (void)a, (void)b, (void)c; }
+bool plim__local_on_exit(void (*leave)(void *), void *value)
+{
+    return (void)leave, (void)value, true;
+}
+void plim__local_on_fork(void (*a)(void), void (*b)(void), void (*c)(void))
+{
+    (void)a, (void)b, (void)c;
+}
+const plim_allocator *plim_allocator_system(void) { return NULL; }
 bool plim__fence_start(void) { return true; }
 void plim__fence_heavy(void) { plim__fence(); }
 void plim__fence_yield(void) {}
 
 /* clang-format on */
-/* --- the world ----------------------------------------------------------------------------------- */
+/* --- the world ----------------------------------------------------------------------------- */
 
 typedef struct own_words {
     plim__thread *self;
@@ -197,7 +207,7 @@ static void start_again(char **copy, void (*make)(void))
     *copy = kept;
 }
 
-/* --- what holds ---------------------------------------------------------------------------------- */
+/* --- what holds ---------------------------------------------------------------------------- */
 
 static size_t held_by_all(void)
 {
@@ -231,7 +241,7 @@ static void end_sound(void)
         ilv_fail("plim_manager_verify");
 }
 
-/* --- scenarios ----------------------------------------------------------------------------------- */
+/* --- scenarios ----------------------------------------------------------------------------- */
 
 static void get_0(void)
 {
