@@ -662,7 +662,7 @@ static size_t states_of(const ilv_scenario *scenario, bool *out_cut)
 {
     memset(&states, 0, sizeof states);
     states.is_on = true;
-    *out_cut = ilv_explore(scenario, 40000).is_cut || states.count > STATES_MAX / 2;
+    *out_cut = ilv_explore(scenario, 20000).is_cut || states.count > STATES_MAX / 2;
     states.is_on = false;
     return states.count;
 }
