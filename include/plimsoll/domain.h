@@ -143,7 +143,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_by_module(plim_manager *manager,
  * @param[in,out] err     may be NULL.
  * @retval PLIM_ERR_BUSY  it has live blocks, children or open loans: the sentence says which.
  * @retval PLIM_ERR_STALE not a domain.
- * @note          Threads: nobody may be allocating from it.
+ * @note          Threads: nobody may be allocating from it, lending to it or repaying.
  */
 PLIM_API PLIM_NODISCARD plim_status plim_domain_destroy(plim_domain domain, plim_error *err);
 

@@ -10,12 +10,11 @@ is not found, or if the code as it is fails.
 
 import concurrent.futures
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 
-BANK = "budget domain lend recover rebalance sites".split()
+BANK = "budget.c domain.c lend.c recover.c rebalance.c sites.c".split()
 ENGINE_FLAGS = ["-DPLIM__FENCE_STRONG=1", "-DPLIM_SINGLE_THREAD"]
 
 # (scenario that must fail, file, text, what stands there instead)
@@ -187,49 +186,60 @@ ENGINE_MUTANTS = (
 )
 
 
-def build(root, cc, mutant, folder):
-    memory = os.path.join(folder, "memory")
-    shutil.copytree(os.path.join(root, "src/memory"), memory)
-    if mutant:
+class Program:
+    """One of the two explorers, its unchanged objects compiled once."""
+
+    def __init__(self, root, cc, folder, main, names, flags):
+        self.root, self.cc, self.folder, self.flags = root, cc, folder, flags
+        os.makedirs(folder)
+        here = os.path.join(root, "proofs/interleave")
+        self.main = os.path.join(here, main)
+        self.sources = [self.main] + [os.path.join(here, name) for name in ("ilv.c", "lock.c")] + \
+            [os.path.join(root, "src/memory", name) for name in names] + \
+            [os.path.join(root, "src/base", name) for name in ("assert.c", "error.c", "text.c")]
+        self.objects = {source: self.compile(source, folder) for source in self.sources}
+
+    def compile(self, source, folder, includes=()):
+        target = os.path.join(folder, os.path.basename(source) + ".o")
+        paths = [*includes, os.path.join(self.root, "proofs/interleave"),
+                 os.path.join(self.root, "src"), os.path.join(self.root, "include")]
+        subprocess.run(
+            self.cc + ["-std=c17", "-D_GNU_SOURCE", '-DPLIM_ATOMIC_SEAM="ilv.h"', "-O1", "-w",
+                       *self.flags, *(word for path in paths for word in ("-I", path)),
+                       "-c", source, "-o", target], check=True)
+        return target
+
+    def build(self, mutant, folder):
+        """The program with one fault in it; the fault of the list, or None."""
         _, name, old, new = mutant
-        path = os.path.join(memory, name)
-        with open(path, encoding="utf-8") as source:
+        original = os.path.join(self.root, "src/memory", name)
+        with open(original, encoding="utf-8") as source:
             text = source.read()
         if text.count(old) != 1:
             return f"its text stands {text.count(old)} times in {name}: mend the list"
-        with open(path, "w", encoding="utf-8") as source:
+        os.makedirs(os.path.join(folder, "memory"))
+        changed = os.path.join(folder, "memory", name)
+        with open(changed, "w", encoding="utf-8") as source:
             source.write(text.replace(old, new))
-    here = os.path.join(root, "proofs/interleave")
-    is_engine = mutant in ENGINE_MUTANTS
-    ours = ["ilv.c", "lock.c", "engine.c" if is_engine else "scenarios.c"]
-    names = [name + ".c" for name in BANK]
-    if is_engine:  # threads.c is in engine.c itself
-        names = [name for name in sorted(os.listdir(memory))
-                 if name.endswith(".c") and name != "threads.c"]
-    run = subprocess.run(
-        cc + ["-std=c17", "-D_GNU_SOURCE", '-DPLIM_ATOMIC_SEAM="ilv.h"', "-O1", "-w", "-I", here,
-              *(ENGINE_FLAGS if is_engine else []), "-I", folder,
-              "-I", os.path.join(root, "src"), "-I", os.path.join(root, "include"),
-              *(os.path.join(here, name) for name in ours),
-              *(os.path.join(memory, name) for name in names),
-              *(os.path.join(root, "src/base", name) for name in base_files(root)),
-              "-o", os.path.join(folder, "scenarios")],
-        capture_output=True, text=True, check=False)
-    return None if run.returncode == 0 else "does not compile: " + run.stderr[:400]
+        objects = dict(self.objects)
+        if original in objects:
+            objects[original] = self.compile(changed, folder)
+        else:  # threads.c, which the program's own file includes
+            objects[self.main] = self.compile(self.main, folder, [folder])
+        subprocess.run(self.cc + [*objects.values(), "-o", os.path.join(folder, "scenarios")],
+                       check=True)
+        return None
 
 
-def base_files(root):
-    """What plim_error needs; no allocator."""
-    wanted = ("assert.c", "error.c", "text.c")
-    return [name for name in wanted if os.path.exists(os.path.join(root, "src/base", name))]
-
-
-def try_mutant(root, cc, mutant):
+def try_mutant(program, mutant):
     with tempfile.TemporaryDirectory() as folder:
-        fault = build(root, cc, mutant, folder)
+        try:
+            fault = program.build(mutant, folder)
+        except subprocess.CalledProcessError:
+            return "does not compile"
         if fault:
             return fault
-        options = [] if mutant in ENGINE_MUTANTS else ["--quiet"]
+        options = ["--quiet"] if mutant in MUTANTS else []
         run = subprocess.run([os.path.join(folder, "scenarios"), *options, mutant[0]],
                              capture_output=True, text=True, check=False, timeout=120)
         if run.returncode == 1 and "FAILED: " in run.stdout or "check failed" in run.stderr:
@@ -238,11 +248,17 @@ def try_mutant(root, cc, mutant):
 
 
 def main():
-    root, cc = sys.argv[1], sys.argv[2:]
-    bad = 0
-    mutants = MUTANTS + ENGINE_MUTANTS
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        for mutant, fault in zip(mutants, pool.map(lambda m: try_mutant(root, cc, m), mutants)):
+    root, cc = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    bad, mutants = 0, MUTANTS + ENGINE_MUTANTS
+    with tempfile.TemporaryDirectory() as folder, \
+            concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        memory = sorted(os.listdir(os.path.join(root, "src/memory")))
+        bank = Program(root, cc, os.path.join(folder, "bank"), "scenarios.c", BANK, [])
+        engine = Program(root, cc, os.path.join(folder, "engine"), "engine.c",
+                         [name for name in memory if name.endswith(".c") and name != "threads.c"],
+                         ENGINE_FLAGS)
+        found = pool.map(lambda m: try_mutant(bank if m in MUTANTS else engine, m), mutants)
+        for mutant, fault in zip(mutants, found):
             if fault:
                 bad += 1
                 print(f"{mutant[1]}: {mutant[2].strip().splitlines()[0]} … {fault}")
