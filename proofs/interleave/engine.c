@@ -257,11 +257,13 @@ static void put_0(void)
 }
 static void get_get_0(void)
 {
-    (void)get(0, w.a), (void)get(0, w.a);
+    (void)get(0, w.a);
+    (void)get(0, w.a);
 }
 static void put_get_0(void)
 {
-    put(0), (void)get(0, w.a);
+    put(0);
+    (void)get(0, w.a);
 }
 static void drain_1(void)
 {
