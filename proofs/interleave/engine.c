@@ -48,7 +48,6 @@ bool plim__module_at(const void *address, plim__module *out)
 {
     return (void)address, (void)out, false;
 }
-uint64_t plim__modules_unloaded(void) { return 0; }
 bool plim__local_on_exit(void (*leave)(void *), void *value)
 {
     return (void)leave, (void)value, true;
