@@ -10,7 +10,8 @@
  * follow each other at once.
  *
  *   animation [--frames N] [--elements N] [--level none|minimal|standard|full]
- *             [--leak pin|block] [--report FILE]
+ *             [--leak pin|block] [--report FILE] [--publish NAME]
+ * --publish: a report every 600 frames, for `plim stable pid:N` to read while this runs.
  * Exit: 0 stable, 1 not (what changed is said), 2 usage, 6 refused by a pool or the budget.
  */
 #include <plimsoll/continuity.h>
@@ -18,6 +19,7 @@
 #include <plimsoll/frame.h>
 #include <plimsoll/intern.h>
 #include <plimsoll/memory.h>
+#include <plimsoll/publish.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +32,13 @@ enum {
     FRAMES_DEFAULT = 36000, /* ten minutes at 60 a second */
     FRAMES_WARM = 120,
     CHANGE_FRAMES = 600,
+    LEAK_FRAMES = 1000,
+    LEAK_BYTES = 16,
     SIGNALS = 1000,
     FIELDS = 8,
     PASSES = 3,          /* of the ten descriptors */
     SPARE_BYTES = 16384, /* at hand after the seal: none of it is used */
+    PUBLISH_BYTES = 32768,
     ROWS_MAX = 64
 };
 
@@ -54,6 +59,7 @@ typedef struct settings {
     plim_verify level;
     leak_kind leak;
     const char *report;
+    const char *publish;
 } settings;
 
 typedef struct animation {
@@ -64,6 +70,7 @@ typedef struct animation {
     plim_continuity *continuity;
     plim_intern *keys;
     plim_frame *frame;
+    plim_publication *publication;
     uint32_t targets[4]; /* x, y, size, hue */
     double *signals;     /* slots of a table, by number */
     uint32_t *stamps;    /* the frame each was written in */
@@ -220,6 +227,8 @@ static plim_status animation_start(animation *a, plim_error *err)
                                 .allocator = plim_domain_allocator(a->domain)};
     if (status == PLIM_OK)
         status = plim_frame_create(&frame, &a->frame, err);
+    if (status == PLIM_OK && a->set.publish != NULL)
+        status = plim_publish_start(a->set.publish, PUBLISH_BYTES, &a->publication, err);
     if (status == PLIM_OK)
         status = plim_manager_seal(a->manager, SPARE_BYTES);
     return status;
@@ -227,6 +236,7 @@ static plim_status animation_start(animation *a, plim_error *err)
 
 static void animation_end(animation *a)
 {
+    plim_publish_end(&a->publication);
     plim_frame_destroy(&a->frame);
     plim_intern_destroy(&a->keys);
     plim_continuity_destroy(&a->continuity);
@@ -324,19 +334,27 @@ static plim_status animation_draw(animation *a, const float *const fields[4], pl
     return status;
 }
 
-/* What --leak does, twice: the mistake that is to be caught and named. */
+/* What --leak does: the mistake that is to be caught and named. */
 static plim_status animation_leak(animation *a, plim_error *err)
 {
     plim_buffer lost;
     if (a->set.leak == LEAK_BLOCK) {
-        void *block = plim_alloc_in(a->domain, 1000);
+        void *block = plim_alloc_in(a->domain, LEAK_BYTES);
         if (block == NULL)
             return plim_error_set(err, PLIM_ERR_BUDGET, "the leak itself was refused");
-        memset(block, 0, 1000);
+        memset(block, 0, LEAK_BYTES);
         return PLIM_OK;
     }
     plim_status status = plim_pool_acquire(a->pools[POOL_F32], 100, &lost, err);
     return status == PLIM_OK ? plim_pool_pin(a->pools[POOL_F32], lost.slot) : status;
+}
+
+/* A buffer twice, for there are only eight; a small block every thousand frames. */
+static bool animation_leaks(const animation *a, uint32_t number)
+{
+    if (number == 0 || number % LEAK_FRAMES != 0 || a->set.leak == LEAK_NONE)
+        return false;
+    return a->set.leak == LEAK_BLOCK || number <= 2 * LEAK_FRAMES;
 }
 
 static plim_status animation_frame(animation *a, uint32_t number, plim_error *err)
@@ -352,7 +370,7 @@ static plim_status animation_frame(animation *a, uint32_t number, plim_error *er
         if (status != PLIM_OK)
             break; /* the frame ends all the same */
         status = animation_draw(a, fields, err);
-        if (status == PLIM_OK && a->set.leak != LEAK_NONE && (number == 1000 || number == 2000))
+        if (status == PLIM_OK && animation_leaks(a, number))
             status = animation_leak(a, err);
     }
     return status;
@@ -465,6 +483,12 @@ static int animation_run(animation *a)
             animation_take(a, &before, rows[0]);
             plim_manager_stats_read(a->manager, &held);
         }
+        if (a->publication != NULL && number % CHANGE_FRAMES == FRAMES_WARM) {
+            animation_take(a, &after, rows[1]);
+            status = plim_publish_report(a->publication, &after, &err);
+            if (status != PLIM_OK)
+                return animation_fail("publish", status, &err);
+        }
     }
     animation_take(a, &after, rows[1]);
     int exit_code = animation_judge(a, &before, &after, held.held_bytes);
@@ -518,6 +542,10 @@ static bool animation_option(settings *set, const char *name, const char *value)
         set->leak = (leak_kind)choice;
         return true;
     }
+    if (strcmp(name, "--publish") == 0) {
+        set->publish = value;
+        return true;
+    }
     if (strcmp(name, "--report") == 0) {
         set->report = value;
         return true;
@@ -532,7 +560,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc || !animation_option(&a.set, argv[i], argv[i + 1])) {
             (void)fprintf(stderr, "usage: animation [--frames N] [--elements N] [--level LEVEL] "
-                                  "[--leak pin|block] [--report FILE]\n");
+                                  "[--leak pin|block] [--report FILE] [--publish NAME]\n");
             return 2;
         }
     }

@@ -2,12 +2,13 @@
 /*
  * Stable: whether a heap is at the end what it was at the beginning. Inputs are heap snapshots
  * (rows are classes), or reports of programs that use the library (rows of their fingerprints), or
- * a target of which snapshots are taken. The first and the last decide; what differs in between and
- * comes back is said, and no finding.
+ * a target of which snapshots are taken, or the reports that a process publishes. The first and the
+ * last decide; what differs in between and comes back is said, and no finding.
  * Invariant: S1 snapshots that were taken for this alone are gone at the end, on every way out.
  */
 #include <plimsoll/codec.h>
 #include <plimsoll/file.h>
+#include <plimsoll/publish.h>
 
 #include <jansson.h>
 #include <stdio.h>
@@ -150,6 +151,17 @@ static plim_status stable_read_rows(stable_run *run, uint32_t input, const json_
     return PLIM_OK;
 }
 
+static plim_status stable_read_json(stable_run *run, uint32_t input, const char *text, size_t bytes,
+                                    plim_error *err)
+{
+    json_error_t where;
+    json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &where);
+    plim_status status = root != NULL ? stable_read_rows(run, input, root, err)
+                                      : stable_damaged(run->paths[input], where.text, err);
+    json_decref(root);
+    return status;
+}
+
 static plim_status stable_read_report(stable_run *run, uint32_t input, plim_error *err)
 {
     plim__cli *cli = run->cli;
@@ -162,13 +174,8 @@ static plim_status stable_read_report(stable_run *run, uint32_t input, plim_erro
     plim_status status = stable_read_text(cli, path, text, STABLE_REPORT_BYTES_MAX, &bytes, err);
     if (status == PLIM_OK && bytes == STABLE_REPORT_BYTES_MAX)
         status = plim_error_set(err, PLIM_ERR_LIMIT, "%s is longer than a report can be", path);
-    if (status == PLIM_OK) {
-        json_error_t where;
-        json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &where);
-        status = root != NULL ? stable_read_rows(run, input, root, err)
-                              : stable_damaged(path, where.text, err);
-        json_decref(root);
-    }
+    if (status == PLIM_OK)
+        status = stable_read_json(run, input, text, bytes, err);
     (void)allocator->resize(allocator->ctx, text, STABLE_REPORT_BYTES_MAX, 0);
     return status;
 }
@@ -364,13 +371,12 @@ static void stable_headline(const stable_run *run, const stable_sums *sums)
         plim__out_puts(&cli->out, "\n");
 }
 
-static plim_status stable_judge(stable_run *run, plim_error *err)
+/* All is read. */
+static plim_status stable_conclude(stable_run *run, plim_error *err)
 {
     plim__cli *cli = run->cli;
     uint64_t min_bytes = plim__args_number(&cli->args, PLIM__OPTION_min_growth, 0);
-    plim_status status = stable_read(run, err);
-    if (status == PLIM_OK)
-        status = plim__stable_judge(&run->table, min_bytes, err);
+    plim_status status = plim__stable_judge(&run->table, min_bytes, err);
     if (status != PLIM_OK)
         return status;
     stable_sums sums = stable_sum(&run->table);
@@ -394,7 +400,9 @@ static plim_status stable_of_files(plim__cli *cli, const char *const *paths, uin
 {
     stable_run run = {.cli = cli, .paths = paths, .count = count};
     plim__stable_init(&run.table, cli->allocator, count);
-    plim_status status = stable_judge(&run, err);
+    plim_status status = stable_read(&run, err);
+    if (status == PLIM_OK)
+        status = stable_conclude(&run, err);
     plim__stable_fini(&run.table);
     return status;
 }
@@ -408,21 +416,26 @@ typedef struct stable_series {
     uint32_t taken;
 } stable_series;
 
+static plim_status stable_wait(plim__cli *cli, uint32_t done, uint32_t count, plim_error *err)
+{
+    uint64_t every_ns = plim__args_number(&cli->args, PLIM__OPTION_every, stable_every_default_ns);
+    char wait[PLIM__UNITS_BYTES];
+    plim__units_time(wait, every_ns);
+    plim__say_begin(&cli->say, "waiting %s before state %u of %u", wait, done + 1, count);
+    plim_status status = plim__process_sleep(every_ns, &cli->interrupt, err);
+    plim__say_end(&cli->say);
+    return status;
+}
+
 static plim_status stable_take(plim__cli *cli, plim_target *target, stable_series *series,
                                uint32_t count, plim_error *err)
 {
-    uint64_t every_ns = plim__args_number(&cli->args, PLIM__OPTION_every, stable_every_default_ns);
     plim_status status = PLIM_OK;
     plim__record_show_estimate(cli, target);
     for (uint32_t i = 0; status == PLIM_OK && i < count; i++) {
         plim_snapshot_result result = {0};
-        if (i > 0) {
-            char wait[PLIM__UNITS_BYTES];
-            plim__units_time(wait, every_ns);
-            plim__say_begin(&cli->say, "waiting %s before snapshot %u of %u", wait, i + 1, count);
-            status = plim__process_sleep(every_ns, &cli->interrupt, err);
-            plim__say_end(&cli->say);
-        }
+        if (i > 0)
+            status = stable_wait(cli, i, count, err);
         (void)snprintf(series->names[i], STABLE_PATH_BYTES, "%.4000s/%u.heapsnapshot",
                        series->folder, i);
         series->paths[i] = series->names[i];
@@ -434,14 +447,69 @@ static plim_status stable_take(plim__cli *cli, plim_target *target, stable_serie
     return status;
 }
 
+/* ---- of a process that publishes ---- */
+
+static plim_status stable_collect(void *ctx, const void *data, size_t len, plim_error *err)
+{
+    plim__draft *text = ctx;
+    plim__draft_add(text, data, len);
+    if (text->failed)
+        return plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for a report");
+    return PLIM_OK;
+}
+
+static plim_status stable_of_process(plim__cli *cli, int64_t pid, uint32_t count, plim_error *err)
+{
+    const char *paths[PLIM__OPERANDS_MAX];
+    stable_run run = {.cli = cli, .paths = paths, .count = count, .of_reports = true};
+    plim__draft text;
+    plim_status status = PLIM_OK;
+    plim__draft_init(&text, cli->allocator);
+    plim__stable_init(&run.table, cli->allocator, count);
+    for (uint32_t i = 0; status == PLIM_OK && i < count; i++) {
+        paths[i] = cli->args.operands[0];
+        plim__draft_clear(&text);
+        if (i > 0)
+            status = stable_wait(cli, i, count, err);
+        if (status == PLIM_OK)
+            status = plim_published_read(pid, (plim_sink){&text, stable_collect}, err);
+        if (status == PLIM_OK)
+            status = stable_read_json(&run, i, text.data, text.size_bytes, err);
+    }
+    if (status == PLIM_OK)
+        status = stable_conclude(&run, err);
+    plim__draft_fini(&text);
+    plim__stable_fini(&run.table);
+    return status;
+}
+
+/* pid:N of a process that has published a report; 0 otherwise: then it is a runtime's, if any. */
+static int64_t stable_publisher(plim__cli *cli)
+{
+    const char *operand = cli->args.operands[0];
+    uint64_t pid = 0;
+    plim__draft text;
+    if (strncmp(operand, "pid:", 4) != 0 || !plim__units_parse_count(operand + 4, &pid) ||
+        pid == 0 || pid > INT32_MAX)
+        return 0;
+    plim__draft_init(&text, cli->allocator);
+    plim_status status =
+        plim_published_read((int64_t)pid, (plim_sink){&text, stable_collect}, NULL);
+    plim__draft_fini(&text);
+    return status == PLIM_OK || status == PLIM_ERR_TIMEOUT ? (int64_t)pid : 0;
+}
+
 static plim_status stable_of_target(plim__cli *cli, plim_error *err)
 {
     static stable_series series; /* 256 KiB of file names: too much for a stack */
     uint64_t count = plim__args_number(&cli->args, PLIM__OPTION_count, STABLE_COUNT_DEFAULT);
     plim_target *target = NULL;
+    int64_t publisher = stable_publisher(cli);
     if (count < 2 || count > PLIM__OPERANDS_MAX)
         return plim_error_set(err, PLIM_ERR_USAGE, "--count wants a number from 2 to %d",
                               PLIM__OPERANDS_MAX);
+    if (publisher != 0)
+        return stable_of_process(cli, publisher, (uint32_t)count, err);
     plim_status status = plim__session_open(cli, cli->args.operands[0], &target, err);
     if (status == PLIM_OK)
         status = plim__path_make_temporary(series.folder, sizeof series.folder, err);

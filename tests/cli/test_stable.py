@@ -115,6 +115,26 @@ class Stable(unittest.TestCase):
                 self.assertRegex(row["site"], r"animation\.c:\d+$")
                 self.assertEqual((row["name"], row["change"], row["delta"]), ("f32", "grew", 2))
 
+    def test_a_running_c_program_is_judged_by_what_it_publishes(self):
+        for leak, code in (("none", 0), ("block", 1)):
+            program = subprocess.Popen([ANIMATION, "--frames", "100000000", "--leak", leak,
+                                        "--publish", "animation"], env=BARE,
+                                       stdout=subprocess.DEVNULL)
+            try:
+                for _ in range(100):  # until it has published
+                    first = run("stable", f"pid:{program.pid}", "--every", "10ms", "-n", "2")
+                    if first.code in (0, 1):
+                        break
+                self.assertIn(first.code, (0, 1), first.err)
+                value = self.json(f"pid:{program.pid}", "--every", "2s", "-n", "3", code=code)
+                self.assertEqual((value["inputs"], value["matched_by"]), (3, "row"))
+                self.assertEqual({(row["name"], row["kind"], row["change"])
+                                  for row in value["rows"]},
+                                 {("scene", "blocks", "grew")} if code else set())
+            finally:
+                program.kill()
+                program.wait()
+
     def test_what_cannot_be_compared_is_refused(self):
         three = self.snapshot("3.heapsnapshot", 3)
         report = self.report("a.json", [])

@@ -54,7 +54,7 @@ class Animation(unittest.TestCase):
         code, out, _ = run("--frames", 2700, "--leak", "block")
         self.assertEqual(code, 1, out)
         self.assertRegex(out, r"scene  .*: \d+ -> \d+ \(\+2\)")
-        self.assertRegex(out, r"frame 1001: allocated: scene, 1000 bytes, .*animation\.c:\d+")
+        self.assertRegex(out, r"frame 1001: allocated: scene, 16 bytes, .*animation\.c:\d+")
 
     def test_more_elements_than_the_cap_are_refused_with_both_numbers(self):
         code, _, err = run("--elements", 20000)
