@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 MINUTES ?= 5
 export BUILD PREFIX MINUTES
 
-.PHONY: all demo test prove bench san fuzz tidy format install clean help
+.PHONY: all demo test soak prove bench san fuzz tidy format install clean help
 
 all: ## build the libraries and plim into build/ (installs what the build lacks)
 	@tools/setup build
@@ -24,6 +24,10 @@ test: ## run every test; the last line counts them
 prove: ## the proofs of the memory half: Frama-C, Spin, enumeration, interleavings; N/N per tool
 	@tools/setup prove
 	@tools/run-prove
+
+soak: ## minutes of what tests do in seconds: a million frames, nothing may grow
+	@tools/setup build
+	@tools/run-soak
 
 bench: ## measure, beside the peers
 	@tools/setup bench

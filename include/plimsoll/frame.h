@@ -159,8 +159,9 @@ PLIM_DECLS_END
 #ifdef __cplusplus
 struct plim__frame_scope {
     plim_frame *frame;
+    bool is_first;
     plim__frame_scope(plim_frame *entered, const char *site)
-        : frame(plim__frame_enter(entered, site))
+        : frame(plim__frame_enter(entered, site)), is_first(true)
     {
     }
     plim__frame_scope(const plim__frame_scope &) = delete;
@@ -170,8 +171,9 @@ struct plim__frame_scope {
     }
 };
 #define PLIM_FRAME(frame)                                                                          \
-    for (bool plim__once = true; plim__once;)                                                      \
-        for (plim__frame_scope plim__scope(frame, PLIM__SITE); plim__once; plim__once = false)
+    for (plim__frame_scope PLIM__PASTE(plim__frame_, __LINE__)(frame, PLIM__SITE);                 \
+         PLIM__PASTE(plim__frame_, __LINE__).is_first;                                             \
+         PLIM__PASTE(plim__frame_, __LINE__).is_first = false)
 #else
 #define PLIM_FRAME(frame)                                                                          \
     for (plim_frame * PLIM__PASTE(plim__frame_, __LINE__) __attribute__((                          \

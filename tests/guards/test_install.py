@@ -154,11 +154,11 @@ class Installed(unittest.TestCase):
                         *self.flags("plimsoll"))
                     self.assertEqual(run(self.folder / "named", env=self.env), name + "\n")
 
-    def test_scopes_in_cpp_end_on_every_way_out(self):
-        for compiler in ("c++", "clang++-14"):
-            with self.subTest(compiler):
-                program = self.folder / "scopes"
-                run(compiler, "-std=c++17", *STRICT, HERE / "user/scopes.cpp", "-o", program,
+    def test_scopes_and_frames_in_cpp_end_on_every_way_out(self):
+        for compiler, name in ((c, n) for c in ("c++", "clang++-14") for n in ("scopes", "frames")):
+            with self.subTest((compiler, name)):
+                program = self.folder / name
+                run(compiler, "-std=c++17", *STRICT, HERE / f"user/{name}.cpp", "-o", program,
                     *self.flags("plimsoll"))
                 run(program, env=self.env)
 
