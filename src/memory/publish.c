@@ -88,8 +88,7 @@ plim_status plim_publish_report(plim_publication *publication, const plim_finger
     static const char tail[] = "}\n";
     publish_header *header = publication->shared.memory;
     uint64_t sequence = plim__load_relaxed(&header->sequence);
-    plim__store_relaxed(&header->sequence, sequence + 1);
-    plim__fence(); /* U1: odd before anything of the text changes */
+    (void)plim__exchange(&header->sequence, sequence + 1); /* U1: odd before the text changes */
     header->length = 0;
     publication->length = 0;
     plim_status status = publish_write(publication, head, sizeof head - 1, err);
