@@ -122,7 +122,7 @@ static void *alloc_planned(const alloc_plan *plan)
 {
     plim_manager *manager = plan->slot->manager;
     plim__cache *cache = plan->code != 0 ? plim__thread_cache(manager, plan->domain) : NULL;
-    if (cache != NULL && cache->more[plan->code].size == 0)
+    if (cache != NULL && cache->bins[plan->code].cap == 0)
         cache = NULL;
     void *block = cache != NULL ? alloc_at_hand(cache, plan->code) : NULL;
     plim_refusal_reason reason = PLIM_REFUSAL_NONE;
@@ -199,12 +199,14 @@ static inline void *alloc_fast(uint32_t id, size_t bytes)
     plim__thread_enter(thread);
     plim__cache *cache = plim__thread_fast(thread, id & (PLIM__SLOTS - 1));
     plim__bin *bin = (plim__bin *)(void *)((char *)cache->bins + bin_offset);
-    void **block = plim__own_load(&bin->head);
-    if (PLIM__UNLIKELY(block == NULL || cache->id != id)) {
+    size_t count = plim__own_load(&bin->pushes) - plim__own_load(&bin->pops);
+    if (PLIM__UNLIKELY(count == 0 || cache->id != id)) {
         plim__thread_leave(thread, PLIM__IDLE);
         return NULL;
     }
-    plim__own_store(&bin->head, *block);
+    void *block = bin->array[count - 1];
+    if (block == NULL)
+        __builtin_unreachable(); /* an array holds blocks; says so to the compiler */
     plim__own_add(&bin->pops, 1);
     plim__thread_leave(thread, PLIM__IDLE);
     return block;
@@ -309,7 +311,7 @@ static void alloc_give(const alloc_found *found, void *block)
     plim__cache *cache = NULL;
     if (found->code != PLIM__CLASS_LARGE)
         cache = plim__thread_cache(manager, plim__slot_domain(found->slot));
-    if (cache == NULL) {
+    if (cache == NULL || cache->bins[found->code].cap == 0) {
         alloc_give_direct(found, block);
         return;
     }
@@ -358,18 +360,6 @@ void plim__give(void *block, const char *site)
     plim__thread_end();
 }
 
-/* The thread is busy, and the bin says it is full: it may be less than that, or its list may be set
-   aside. A call in last place, so that the fast way saves no registers for it. */
-static __attribute__((noinline)) void alloc_give_full(plim__thread *thread, plim__cache *cache,
-                                                      unsigned code, void *block)
-{
-    bool is_kept = cache != &plim__cache_empty && code <= PLIM__CLASS_COUNT &&
-                   plim__cache_keep(cache, code, block);
-    plim__thread_leave(thread, PLIM__IDLE);
-    if (!is_kept)
-        plim__give(block, NULL);
-}
-
 /*
  * The fast way back: the address in the space that this thread knows best, its page's info word,
  * which is the cache and the bin; a block more where there is room. No shared word is written.
@@ -388,13 +378,14 @@ void plim_free(void *block)
     plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
     size_t code = info & (PLIM__CLASS_CODES - 1);
     plim__bin *bin = &cache->bins[code];
-    if (PLIM__UNLIKELY(plim__own_load(&bin->room) == 0)) {
-        alloc_give_full(thread, cache, (unsigned)code, block);
+    size_t count = plim__own_load(&bin->pushes) - plim__own_load(&bin->pops);
+    if (PLIM__UNLIKELY(count >= bin->cap)) {
+        plim__thread_leave(thread, PLIM__IDLE);
+        plim__give(block, NULL);
         return;
     }
-    *(void **)block = plim__own_load(&bin->head);
-    plim__own_store(&bin->head, block);
-    plim__own_add(&bin->room, (uint32_t)-1);
+    bin->array[count] = block;
+    plim__own_add(&bin->pushes, 1);
     plim__thread_leave(thread, PLIM__IDLE);
 }
 

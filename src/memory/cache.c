@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Caches. A bin is two lists, as Bonwick's magazines are (2001): when the first is full it is set
- * aside as the second, when it is empty the second becomes the first, and only when that is not
- * possible either a whole list goes to or comes from the slabs; so a thread that moves around a
- * boundary takes no lock. Refills begin with two blocks and grow with use.
+ * Caches. A bin is an array of addresses; when it is full its older half goes back to the slabs,
+ * when it is empty up to half of it comes from them. Refills begin with two blocks and grow with use, so
+ * that what is used seldom holds little.
  *
  * C1  Every block in a bin is charged to the domain; its slab counts it as given out.
- * C2  sum - room - pops is the length of the first list: each push lowers room by one, each pop
- *     raises pops by one, and nothing else changes either outside this file.
- * C3  Neither list is longer than 255, and none longer than its size by more than what one slab
- *     had at hand.
+ * C2  0 <= pushes - pops <= cap, and nothing outside this file and the two fast ways of alloc.c
+ *     changes either.
  */
 #include "memory/cache.h"
 
@@ -19,58 +16,28 @@
 #include "memory/slab.h"
 
 enum {
-    CACHE_LIST_MAX = 64,        /* blocks: what a refill links in under 0.3 us */
-    CACHE_LIST_BYTES = 8 << 10, /* of one list: 52 classes full twice over are 0.8 MiB */
-    CACHE_LIST_BYTES_TIGHT = 1 << 10,
-    CACHE_POPS_MAX = 1 << 30 /* before it could wrap, the count moves to the slot's */
+    CACHE_CAP_MAX = 128,       /* blocks: with half of it a refill takes less than 0.3 us */
+    CACHE_BIN_BYTES = 8 << 10, /* of one class: all 52 full are 0.4 MiB */
+    CACHE_CAP_TIGHT = 16,
+    CACHE_BIN_BYTES_TIGHT = 1 << 10
 };
 
 plim__cache plim__cache_empty;
 
-static uint32_t cache_length(const plim__cache *cache, unsigned code)
+static uint32_t cache_cap(const plim_manager *manager, unsigned code)
 {
-    const plim__bin *bin = &cache->bins[code];
-    return plim__own_load(&cache->more[code].sum) - plim__own_load(&bin->room) -
-           plim__own_load(&bin->pops);
+    size_t most = manager->is_tight ? CACHE_CAP_TIGHT : CACHE_CAP_MAX;
+    size_t bytes = manager->is_tight ? CACHE_BIN_BYTES_TIGHT : CACHE_BIN_BYTES;
+    size_t cap = bytes / plim__class_bytes[code];
+    return (uint32_t)(cap > most ? most : cap < 1 ? 1 : cap);
 }
 
-/* The first list is `head`, so long; room for as many more as make it full. */
-static void cache_arm(plim__cache *cache, unsigned code, void *head, uint32_t length)
+size_t plim__cache_bytes(const plim_manager *manager)
 {
-    plim__bin *bin = &cache->bins[code];
-    plim__bin_more *more = &cache->more[code];
-    uint32_t room = more->size > length ? more->size - length : 0;
-    if (plim__own_load(&bin->pops) >= CACHE_POPS_MAX) {
-        (void)plim__add_relaxed(&plim__slots[cache->slot].allocated, plim__own_load(&bin->pops));
-        plim__own_store(&bin->pops, 0);
-    }
-    plim__foreign_store(&bin->head, head);
-    plim__own_store(&bin->room, room);
-    plim__own_store(&more->sum, length + room + plim__own_load(&bin->pops));
-}
-
-static void cache_reserve(plim__bin_more *more, void *list, uint32_t length)
-{
-    plim__foreign_store(&more->reserve, list);
-    plim__own_store(&more->reserve_count, (uint16_t)length);
-}
-
-uint32_t plim__cache_count(const plim__cache *cache, unsigned code)
-{
-    return cache_length(cache, code) + plim__own_load(&cache->more[code].reserve_count);
-}
-
-bool plim__cache_has_any(const plim__cache *cache)
-{
-    for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++) {
-        const plim__bin *bin = &cache->bins[code];
-        /* A list that moves from one place to the other meanwhile is seen in one of three looks. */
-        if (plim__foreign_load(&bin->head) != NULL ||
-            plim__foreign_load(&cache->more[code].reserve) != NULL ||
-            plim__foreign_load(&bin->head) != NULL)
-            return true;
-    }
-    return false;
+    size_t bytes = sizeof(plim__cache);
+    for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++)
+        bytes += cache_cap(manager, code) * sizeof(void *);
+    return bytes;
 }
 
 void plim__cache_init(plim__cache *cache, plim_manager *manager, plim__domain *domain)
@@ -79,103 +46,95 @@ void plim__cache_init(plim__cache *cache, plim_manager *manager, plim__domain *d
     cache->id = plim__load(&domain->id);
     cache->slot = domain->slot;
     cache->manager = manager;
-    size_t bytes = manager->is_tight ? CACHE_LIST_BYTES_TIGHT : CACHE_LIST_BYTES;
+    void **array = (void **)(void *)(cache + 1);
     for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++) {
-        size_t block = plim__class_bytes[code];
-        size_t size = bytes / block;
-        size = size > CACHE_LIST_MAX ? CACHE_LIST_MAX : size < 1 ? 1 : size;
+        plim__bin *bin = &cache->bins[code];
+        bin->cap = cache_cap(manager, code);
+        bin->array = array;
+        array += bin->cap;
+        cache->batch[code] = 1;
         /* What the domain would refuse must not be at hand. */
-        if (domain->request_max_bytes != 0 && block > domain->request_max_bytes)
-            size = 0;
-        cache->more[code].size = (uint8_t)size;
-        cache->more[code].batch = 1;
-        cache_arm(cache, code, NULL, 0);
+        if (domain->request_max_bytes != 0 && plim__class_bytes[code] > domain->request_max_bytes)
+            bin->cap = 0;
     }
 }
 
-static void *cache_pop(plim__bin *bin)
+uint32_t plim__cache_count(const plim__cache *cache, unsigned code)
 {
-    void **block = plim__own_load(&bin->head);
-    if (block == NULL)
-        return NULL;
-    plim__own_store(&bin->head, *block);
-    plim__own_add(&bin->pops, 1);
-    return block;
+    const plim__bin *bin = &cache->bins[code];
+    /* In this order: a block that is there all the while is never missed. */
+    size_t pops = plim__foreign_load(&bin->pops);
+    return (uint32_t)(plim__foreign_load(&bin->pushes) - pops);
+}
+
+bool plim__cache_has_any(const plim__cache *cache)
+{
+    for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++)
+        if (plim__cache_count(cache, code) != 0)
+            return true;
+    return false;
 }
 
 void *plim__cache_take(plim__cache *cache, unsigned code)
 {
     plim__bin *bin = &cache->bins[code];
-    plim__bin_more *more = &cache->more[code];
-    if (plim__own_load(&bin->head) == NULL && plim__own_load(&more->reserve) != NULL) {
-        cache_arm(cache, code, plim__own_load(&more->reserve),
-                  plim__own_load(&more->reserve_count));
-        cache_reserve(more, NULL, 0);
-    }
-    return cache_pop(bin);
+    size_t count = plim__own_load(&bin->pushes) - plim__own_load(&bin->pops);
+    if (count == 0)
+        return NULL;
+    plim__own_add(&bin->pops, 1);
+    return bin->array[count - 1];
 }
 
 bool plim__cache_keep(plim__cache *cache, unsigned code, void *block)
 {
     plim__bin *bin = &cache->bins[code];
-    plim__bin_more *more = &cache->more[code];
-    if (plim__own_load(&bin->room) == 0) {
-        uint32_t length = cache_length(cache, code);
-        if (length < more->size) {
-            cache_arm(cache, code, plim__own_load(&bin->head), length);
-        } else {
-            if (plim__own_load(&more->reserve) != NULL || more->size == 0)
-                return false;
-            cache_reserve(more, plim__own_load(&bin->head), length);
-            cache_arm(cache, code, NULL, 0);
-        }
-    }
-    *(void **)block = plim__own_load(&bin->head);
-    plim__own_store(&bin->head, block);
-    plim__own_add(&bin->room, (uint32_t)-1);
+    size_t count = plim__own_load(&bin->pushes) - plim__own_load(&bin->pops);
+    if (count >= bin->cap)
+        return false;
+    bin->array[count] = block;
+    plim__own_add(&bin->pushes, 1);
     return true;
 }
 
 void *plim__cache_refill(plim__cache *cache, unsigned code, plim_refusal_reason *out_reason)
 {
     void *block = plim__cache_take(cache, code);
-    plim__bin_more *more = &cache->more[code];
     if (block != NULL)
         return block;
+    plim__bin *bin = &cache->bins[code];
     plim__slot *slot = &plim__slots[cache->slot];
     plim__budget *budget = &plim__slot_domain(slot)->budget;
     size_t bytes = plim__class_bytes[code];
-    unsigned batch = more->batch * 2u;
-    more->batch = (uint8_t)(batch < more->size ? batch : more->size);
-    uint32_t want = plim__slab_handy(cache->manager, slot->central, code, more->batch);
-    uint32_t had = (uint32_t)plim__budget_take_blocks(budget, bytes, want);
-    if (had == 0) {
+    uint32_t most = bin->cap > 1 ? bin->cap / 2 : 1;
+    uint32_t want = cache->batch[code] * 2u < most ? cache->batch[code] * 2u : most;
+    cache->batch[code] = (uint8_t)want;
+    want = (uint32_t)plim__budget_take_blocks(budget, bytes, want);
+    if (want == 0) {
         *out_reason = PLIM_REFUSAL_BUDGET;
         return NULL;
     }
-    void *list = NULL;
-    uint32_t count = plim__slab_take(cache->manager, slot->central, cache->slot, code, had, &list);
-    if (count < had)
-        (void)plim__budget_give(budget, (had - count) * bytes);
+    uint32_t count =
+        plim__slab_take(cache->manager, slot->central, cache->slot, code, want, bin->array);
+    if (count < want)
+        (void)plim__budget_give(budget, (want - count) * bytes);
     if (count == 0) {
         *out_reason = PLIM_REFUSAL_PAGES;
         return NULL;
     }
-    cache_arm(cache, code, list, count);
-    return cache_pop(&cache->bins[code]);
+    plim__foreign_store(&bin->pushes, plim__own_load(&bin->pops) + count);
+    return plim__cache_take(cache, code);
 }
 
-static size_t cache_give(plim__cache *cache, unsigned code, void *list)
+/* The first `count` of the array go back. */
+static size_t cache_give(plim__cache *cache, unsigned code, size_t count)
 {
-    plim_manager *manager = cache->manager;
     plim__central *central = plim__slots[cache->slot].central;
-    size_t count = 0;
-    while (list != NULL) {
-        void *block = list;
-        list = *(void **)block;
-        plim__slab_give(manager, central, code, plim__space_page(&manager->space, block), block);
-        count++;
-    }
+    plim__bin *bin = &cache->bins[code];
+    void **array = bin->array;
+    size_t left = plim__own_load(&bin->pushes) - plim__own_load(&bin->pops) - count;
+    plim__slab_give_many(cache->manager, central, code, array, count);
+    memmove(array, array + count, left * sizeof *array);
+    plim__foreign_store(&bin->pushes, plim__own_load(&bin->pops) + left);
     size_t bytes = count * plim__class_bytes[code];
     if (bytes > 0)
         (void)plim__budget_give(&plim__slot_domain(&plim__slots[cache->slot])->budget, bytes);
@@ -184,16 +143,10 @@ static size_t cache_give(plim__cache *cache, unsigned code, void *list)
 
 void plim__cache_flush(plim__cache *cache, unsigned code, void *block)
 {
-    plim__bin_more *more = &cache->more[code];
     if (plim__cache_keep(cache, code, block))
         return;
-    if (more->size == 0) {
-        *(void **)block = NULL;
-        (void)cache_give(cache, code, block);
-        return;
-    }
-    (void)cache_give(cache, code, plim__own_load(&more->reserve));
-    cache_reserve(more, NULL, 0);
+    uint32_t cap = cache->bins[code].cap;
+    (void)cache_give(cache, code, (cap + 1) / 2);
     bool is_kept = plim__cache_keep(cache, code, block);
     PLIM_CHECK(is_kept);
 }
@@ -204,14 +157,10 @@ size_t plim__cache_drain(plim__cache *cache)
     size_t bytes = 0;
     for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++) {
         plim__bin *bin = &cache->bins[code];
-        plim__bin_more *more = &cache->more[code];
-        PLIM_DCHECK((plim__own_load(&bin->head) == NULL) == (cache_length(cache, code) == 0));
-        bytes += cache_give(cache, code, plim__own_load(&bin->head));
-        bytes += cache_give(cache, code, plim__own_load(&more->reserve));
-        cache_reserve(more, NULL, 0);
+        bytes += cache_give(cache, code, plim__own_load(&bin->pushes) - plim__own_load(&bin->pops));
         (void)plim__add_relaxed(&slot->allocated, plim__own_load(&bin->pops));
         plim__own_store(&bin->pops, 0);
-        cache_arm(cache, code, NULL, 0);
+        plim__own_store(&bin->pushes, 0);
     }
     return bytes;
 }

@@ -38,22 +38,17 @@
 #define plim__foreign_store(word, new) __atomic_store_n((word), (new), __ATOMIC_SEQ_CST)
 #endif
 
-/** Blocks of one class. Their number is sum - room - pops (mod 2^32), see plim__bin_more. */
+/**
+ * Blocks of one class: pushes - pops addresses in an array of the cache's, the last pushed on top.
+ * Two counters that each only grow, so that a block back and forth waits for neither twice, and the
+ * blocks ever given out are counted for nothing. What lies in a block is not touched.
+ */
 typedef struct plim__bin {
-    PLIM__OWNED(void *) head;
-    PLIM__OWNED(uint32_t) pops; /* counts up with each block given out */
-    PLIM__OWNED(uint32_t) room; /* counts down with each that comes back; at 0 it is full */
+    PLIM__OWNED(size_t) pushes;
+    PLIM__OWNED(size_t) pops;
+    void **array;
+    uint32_t cap; /* places in the array; 0: blocks of this class are not kept */
 } plim__bin;
-
-/** What only the slow path needs of a bin. */
-typedef struct plim__bin_more {
-    PLIM__OWNED(void *)
-    reserve; /* a second list: full when the first overflowed, or to come when it is empty */
-    PLIM__OWNED(uint32_t) sum;
-    PLIM__OWNED(uint16_t) reserve_count;
-    uint8_t size;  /* blocks of a full list; 0: blocks of this class are not kept */
-    uint8_t batch; /* blocks of a refill; begins small, grows with use up to size */
-} plim__bin_more;
 
 /** One thread's of one domain. */
 typedef struct plim__cache {
@@ -61,7 +56,7 @@ typedef struct plim__cache {
     uint32_t slot;
     plim_manager *manager;
     plim__bin bins[PLIM__CLASS_CODES];
-    plim__bin_more more[PLIM__CLASS_COUNT + 1];
+    uint8_t batch[PLIM__CLASS_COUNT + 1]; /* blocks of a refill; begins small, grows with use */
 } plim__cache;
 
 /** Watched is idle, but not for the fast path (watch.h). */
@@ -128,15 +123,18 @@ uint32_t plim__cache_count(const plim__cache *cache, unsigned code);
  *  while. */
 bool plim__cache_has_any(const plim__cache *cache);
 
+/** Bytes of a cache with its arrays. */
+size_t plim__cache_bytes(const plim_manager *manager);
+
 /** Makes it, with nothing in it. */
 void plim__cache_init(plim__cache *cache, plim_manager *manager, plim__domain *domain);
 
 /* For the owner, busy, or for who has it to himself. */
 
-/** A block that is at hand, from the second list too; NULL if none is. */
+/** A block that is at hand; NULL if none is. */
 void *plim__cache_take(plim__cache *cache, unsigned code);
 
-/** Keeps a block if there is room for it or can be made without giving others back. */
+/** Keeps a block if there is room for it. */
 bool plim__cache_keep(plim__cache *cache, unsigned code, void *block);
 
 /* Under the manager's lock. */

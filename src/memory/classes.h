@@ -16,6 +16,9 @@ enum {
 };
 
 extern const uint16_t plim__class_bytes[PLIM__CLASS_CODES];
+/** 2^32 / bytes, rounded up: an offset that is a multiple of the size, times this, shifted by 32,
+ *  is the quotient. */
+extern const uint32_t plim__class_inverse[PLIM__CLASS_CODES];
 extern const uint8_t plim__class_fine[65];
 extern const uint8_t plim__class_coarse[129];
 /** plim__class_fine times the size of a bin of a thread's cache: one step less on the fast way. */

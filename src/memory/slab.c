@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slabs. What is known of one stands in the run of its first page, outside the blocks; only the
- * links of free blocks lie inside them. A list per class has the slabs with room, fullest in front
- * as far as it goes for nothing: a slab comes to the front when its first block returns, so blocks
- * are taken where few are left, and slabs that empty are left alone to empty.
+ * Slabs. All that is known of one stands outside of it: its row among the runs, and a bit for each
+ * block that is not given out. So neither taking nor giving touches a block, an overrun or a late
+ * write never leads the allocator astray, and of a slab that was never full the last pages were
+ * never touched. A list per class has the slabs with room, fullest in front as far as it goes for
+ * nothing: a slab comes to the front when its first block returns, so blocks are taken where few
+ * are left, and slabs that empty are left alone to empty.
  *
- * B1  out = fresh - free_count blocks of a slab are given out; the rest are on its free list or
- *     were never touched (index fresh and up).
- * B2  A slab is listed exactly if out < block_count.
- * B3  An empty slab's pages go back to the space, except that a manager with room keeps one slab of
- *     a class where it would be the last with room: so one block back and forth moves no pages.
+ * P2  free_count is the number of bits set; below the word `hint` none is.
+ * P3  A slab is listed exactly if free_count > 0.
+ * P4  An empty slab's pages go back to the space, except that a manager with room keeps one slab
+ *     of a class where it would be the last with room: so one block back and forth moves no pages.
  */
 #include "memory/slab.h"
 
@@ -39,16 +40,16 @@ static void slab_unlist(plim__space *space, plim__central *central, unsigned cod
     run->is_listed = 0;
 }
 
-static uint32_t slab_out(const plim__run *run)
-{
-    return (uint32_t)run->fresh - run->free_count;
-}
-
 void plim__central_init(plim__central *central)
 {
     *central = (plim__central){0};
     for (unsigned code = 0; code < PLIM__CLASS_CODES; code++)
         central->rooms[code] = PLIM__PAGE_NONE;
+}
+
+static uint32_t *slab_bits(const plim__space *space, uint32_t page)
+{
+    return &space->bits[(size_t)page * PLIM__PAGE_WORDS];
 }
 
 /* A new slab; false if no pages are left for it, even for the smallest that holds a block. */
@@ -68,10 +69,14 @@ static bool slab_open(plim_manager *manager, plim__central *central, uint32_t sl
     for (uint32_t i = 0; i < pages; i++)
         space->runs[page + i].start = page;
     plim__run *run = &space->runs[page];
-    run->free = NULL;
-    run->free_count = 0;
-    run->fresh = 0;
     run->block_count = (uint16_t)(((size_t)pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
+    run->free_count = run->block_count;
+    run->hint = 0;
+    uint32_t *bits = slab_bits(space, page);
+    for (uint32_t left = run->block_count, i = 0; left > 0; i++) {
+        bits[i] = left >= 32 ? ~0u : (1u << left) - 1;
+        left -= left >= 32 ? 32 : left;
+    }
     central->slab_bytes += (size_t)pages << PLIM__PAGE_SHIFT;
     slab_list(space, central, code, page);
     return true;
@@ -81,7 +86,7 @@ static void slab_close(plim_manager *manager, plim__central *central, unsigned c
 {
     plim__space *space = &manager->space;
     uint32_t pages = space->runs[page].pages;
-    PLIM_DCHECK(slab_out(&space->runs[page]) == 0);
+    PLIM_DCHECK(space->runs[page].free_count == space->runs[page].block_count);
     if (plim__is_checked(manager))
         plim__checked_closed(manager, page);
     slab_unlist(space, central, code, page);
@@ -89,49 +94,31 @@ static void slab_close(plim_manager *manager, plim__central *central, unsigned c
     (void)plim__space_give(space, page, pages);
 }
 
-/* Moves up to `want` blocks of one slab to the front of the list. */
-static uint32_t slab_pour(const plim__space *space, uint32_t page, size_t block_bytes,
-                          uint32_t want, void **list)
+/* Up to `want` blocks of one slab. */
+static uint32_t slab_pour(plim__space *space, uint32_t page, size_t block_bytes, uint32_t want,
+                          void **out_blocks)
 {
     plim__run *run = &space->runs[page];
-    uint32_t count = 0;
-    if (*list == NULL && run->free_count > 0 && run->free_count <= want) {
-        /* The whole list as it is: no block is touched. */
-        count = run->free_count;
-        *list = run->free;
-        run->free = NULL;
-        run->free_count = 0;
-    }
-    for (; count < want && run->free_count > 0; count++) {
-        void **block = run->free;
-        run->free = *block;
-        run->free_count--;
-        *block = *list;
-        *list = block;
-    }
+    uint32_t *bits = slab_bits(space, page);
     char *base = plim__space_address(space, page);
-    for (; count < want && run->fresh < run->block_count; count++) {
-        void **block = (void **)(void *)(base + run->fresh * block_bytes);
-        run->fresh++;
-        *block = *list;
-        *list = block;
+    want = want < run->free_count ? want : run->free_count;
+    uint32_t word = run->hint;
+    for (uint32_t count = 0; count < want; count++) {
+        while (bits[word] == 0)
+            word++;
+        uint32_t index = word * 32 + (uint32_t)__builtin_ctz(bits[word]);
+        bits[word] &= bits[word] - 1;
+        out_blocks[count] = base + index * block_bytes;
     }
-    return count;
-}
-
-uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *central, unsigned code,
-                          uint32_t want)
-{
-    uint32_t page = central->rooms[code];
-    uint32_t free_count = page != PLIM__PAGE_NONE ? manager->space.runs[page].free_count : 0;
-    return free_count > want && free_count <= 2 * want ? free_count : want;
+    run->hint = (uint16_t)word;
+    run->free_count = (uint16_t)(run->free_count - want);
+    return want;
 }
 
 uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
-                         unsigned code, uint32_t want, void **out_list)
+                         unsigned code, uint32_t want, void **out_blocks)
 {
     plim__space *space = &manager->space;
-    void *list = NULL;
     uint32_t count = 0;
     while (count < want) {
         uint32_t page = central->rooms[code];
@@ -140,36 +127,56 @@ uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t
                 break;
             page = central->rooms[code];
         }
-        plim__run *run = &space->runs[page];
-        count += slab_pour(space, page, plim__class_bytes[code], want - count, &list);
-        if (slab_out(run) == run->block_count)
+        count += slab_pour(space, page, plim__class_bytes[code], want - count, out_blocks + count);
+        if (space->runs[page].free_count == 0)
             slab_unlist(space, central, code, page);
     }
     central->block_count += count;
     central->charged_bytes += (size_t)count * plim__class_bytes[code];
-    *out_list = list;
     return count;
+}
+
+/* One block, but for the sums. */
+static inline void slab_return(plim_manager *manager, plim__central *central, unsigned code,
+                               uint32_t page, const void *block)
+{
+    plim__space *space = &manager->space;
+    uint32_t start = space->runs[page].start;
+    plim__run *run = &space->runs[start];
+    /* Exact, since a block begins at a multiple of its size. */
+    size_t offset = (size_t)((const char *)block - (char *)plim__space_address(space, start));
+    uint32_t index = (uint32_t)((uint64_t)offset * plim__class_inverse[code] >> 32);
+    uint32_t *word = &slab_bits(space, start)[index / 32];
+    PLIM_DCHECK(index < run->block_count && (*word >> (index % 32) & 1) == 0);
+    *word |= 1u << (index % 32);
+    if (run->hint > index / 32)
+        run->hint = (uint16_t)(index / 32);
+    run->free_count++;
+    if (!run->is_listed)
+        slab_list(space, central, code, start);
+    if (run->free_count == run->block_count) {
+        bool is_last = central->rooms[code] == start && run->next == PLIM__PAGE_NONE;
+        if (manager->is_tight || !is_last)
+            slab_close(manager, central, code, start);
+    }
 }
 
 void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, uint32_t page,
                      void *block)
 {
-    plim__space *space = &manager->space;
-    uint32_t start = space->runs[page].start;
-    plim__run *run = &space->runs[start];
-    PLIM_DCHECK(slab_out(run) > 0);
-    *(void **)block = run->free;
-    run->free = block;
-    run->free_count++;
+    slab_return(manager, central, code, page, block);
     central->block_count--;
     central->charged_bytes -= plim__class_bytes[code];
-    if (!run->is_listed)
-        slab_list(space, central, code, start);
-    if (slab_out(run) == 0) {
-        bool is_last = central->rooms[code] == start && run->next == PLIM__PAGE_NONE;
-        if (manager->is_tight || !is_last)
-            slab_close(manager, central, code, start);
-    }
+}
+
+void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigned code,
+                          void *const *blocks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        slab_return(manager, central, code, plim__space_page(&manager->space, blocks[i]),
+                    blocks[i]);
+    central->block_count -= count;
+    central->charged_bytes -= count * plim__class_bytes[code];
 }
 
 void plim__slab_sweep(plim_manager *manager, plim__central *central)
@@ -178,7 +185,8 @@ void plim__slab_sweep(plim_manager *manager, plim__central *central)
         uint32_t page = central->rooms[code];
         while (page != PLIM__PAGE_NONE) {
             uint32_t next = manager->space.runs[page].next;
-            if (slab_out(&manager->space.runs[page]) == 0)
+            const plim__run *run = &manager->space.runs[page];
+            if (run->free_count == run->block_count)
                 slab_close(manager, central, code, page);
             page = next;
         }

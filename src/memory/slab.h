@@ -11,19 +11,19 @@
 void plim__central_init(plim__central *central);
 
 /**
- * Takes up to `want` blocks of a class, linked through their first words, the last to NULL; how
- * many, fewer only where no page is left for another slab. Budgets are the caller's.
+ * Takes up to `want` blocks of a class into out_blocks, lowest addresses of a slab first; how many,
+ * fewer only where no page is left for another slab. Budgets are the caller's. No block is touched.
  */
 uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
-                         unsigned code, uint32_t want, void **out_list);
-
-/** As many as are best taken at once where about `want` are wanted; at most twice that. */
-uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *central, unsigned code,
-                          uint32_t want);
+                         unsigned code, uint32_t want, void **out_blocks);
 
 /** Gives one block back to the slab that begins or goes on at `page`. */
 void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, uint32_t page,
                      void *block);
+
+/** Gives back blocks of one class. */
+void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigned code,
+                          void *const *blocks, size_t count);
 
 /** Gives back the pages of slabs that are kept though they are empty. */
 void plim__slab_sweep(plim_manager *manager, plim__central *central);

@@ -21,6 +21,8 @@
 #include "base/assert.h"
 #include "platform/backing.h"
 
+_Static_assert(PLIM__PAGE_WORDS >= 1, "a page's blocks fill at least one word of bits");
+
 enum {
     SPACE_COMMIT_MIN = 256,  /* pages: a system call for each 1 MiB at first … */
     SPACE_COMMIT_MAX = 8192, /* … and 32 MiB later */
@@ -85,9 +87,9 @@ static void space_unlink(plim__space *space, uint32_t page)
 
 size_t plim__space_tables_bytes(size_t page_count)
 {
-    size_t entry =
-        sizeof(uint16_t) + sizeof(uint8_t) + sizeof(plim__run) + (size_t)SPACE_RECORD_BYTES;
-    return page_count * entry + 4 * PLIM__ALIGN; /* each table begins aligned */
+    size_t entry = sizeof(uint16_t) + sizeof(uint8_t) + sizeof(plim__run) +
+                   PLIM__PAGE_WORDS * sizeof(uint32_t) + (size_t)SPACE_RECORD_BYTES;
+    return page_count * entry + 5 * PLIM__ALIGN; /* each table begins aligned */
 }
 
 size_t plim__space_tables_touched(const plim__space *space)
@@ -95,6 +97,7 @@ size_t plim__space_tables_touched(const plim__space *space)
     size_t page = PLIM__PAGE_BYTES;
     size_t entries = space->touched < space->page_count ? space->touched + 1u : space->page_count;
     size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(plim__run),
+                      PLIM__PAGE_WORDS * sizeof(uint32_t),
                       space->has_records ? sizeof(void *) : 0};
     size_t bytes = 0;
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
@@ -116,6 +119,7 @@ void plim__space_init(plim__space *space, void *tables, void *pages, size_t page
     memset(space, 0, sizeof *space);
     uintptr_t cursor = (uintptr_t)tables;
     space->runs = space_carve(&cursor, page_count * sizeof *space->runs);
+    space->bits = space_carve(&cursor, page_count * PLIM__PAGE_WORDS * sizeof *space->bits);
     space->records = space_carve(&cursor, page_count * (size_t)SPACE_RECORD_BYTES);
     space->info = space_carve(&cursor, page_count * sizeof *space->info);
     space->flags = space_carve(&cursor, page_count * sizeof *space->flags);

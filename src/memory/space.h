@@ -16,7 +16,8 @@
 enum {
     /* free runs by pages: exact to 15, then eight to a doubling */
     PLIM__SPACE_BINS = 16 + (PLIM__SPACE_LOG2 - 4) * 8,
-    PLIM__SPACE_WORDS = (PLIM__SPACE_BINS + 31) / 32
+    PLIM__SPACE_WORDS = (PLIM__SPACE_BINS + 31) / 32,
+    PLIM__PAGE_WORDS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN / 32 /* a bit per smallest block */
 };
 
 /** What is known of a run, kept at its first page (a free one's bounds also at its last). */
@@ -24,10 +25,9 @@ typedef struct plim__run {
     uint32_t pages;
     uint32_t start;      /* its first page; valid at every page of a slab, at both ends if free */
     uint32_t next, prev; /* in the list it is on */
-    void *free;          /* slab: blocks that came back, linked through their first word */
-    uint16_t free_count; /* slab: how many those are */
-    uint16_t fresh;      /* slab: blocks from here on were never given out */
+    uint16_t free_count; /* slab: blocks not given out */
     uint16_t block_count;
+    uint16_t hint;     /* slab: the first word of its bits that may have one set */
     uint8_t is_free;   /* run: on one of the space's lists */
     uint8_t is_listed; /* slab: on its class's list of slabs with room */
 } plim__run;
@@ -49,6 +49,7 @@ typedef struct plim__space {
     uint16_t *info;     /* per page */
     uint8_t *flags;     /* per page */
     plim__run *runs;    /* per page */
+    uint32_t *bits;     /* PAGE_WORDS per page: of a slab's blocks, those not given out */
     void **records;     /* per page: of a slab's or large block's first, the verifier's */
     size_t held_pages;
     size_t held_pages_max;

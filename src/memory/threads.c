@@ -194,7 +194,7 @@ plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain)
     plim__cache *cache = thread->own[domain->slot];
     if (cache != NULL)
         return cache;
-    cache = plim__tables_take(manager, sizeof *cache);
+    cache = plim__tables_take(manager, plim__cache_bytes(manager));
     if (cache == NULL)
         return NULL;
     plim__cache_init(cache, manager, domain);
@@ -309,7 +309,7 @@ size_t plim__threads_cached(uint32_t slot, uint64_t *out_blocks, uint64_t *out_p
         for (unsigned code = 1; cache != NULL && code <= PLIM__CLASS_COUNT; code++) {
             uint32_t count = plim__cache_count(cache, code);
             *out_blocks += count;
-            *out_pops += plim__own_load(&cache->bins[code].pops);
+            *out_pops += plim__foreign_load(&cache->bins[code].pops);
             bytes += (size_t)count * plim__class_bytes[code];
         }
     }
@@ -330,7 +330,7 @@ void plim__threads_forget(uint32_t slot)
             continue;
         (void)plim__cache_drain(cache);
         thread->own[slot] = NULL;
-        plim__tables_give_locked(manager, cache, sizeof *cache);
+        plim__tables_give_locked(manager, cache, plim__cache_bytes(manager));
     }
     plim__lock_give(&manager->lock);
     plim__lock_give(&threads_lock);
@@ -362,7 +362,7 @@ static void threads_retire(plim__thread *thread)
         plim__foreign_store(&thread->fast[slot], &plim__cache_empty);
         (void)plim__cache_drain(cache);
         thread->own[slot] = NULL;
-        plim__tables_give_locked(manager, cache, sizeof *cache);
+        plim__tables_give_locked(manager, cache, plim__cache_bytes(manager));
         plim__lock_give(&manager->lock);
     }
     plim__thread **link = &threads_first;

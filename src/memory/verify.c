@@ -47,27 +47,24 @@ static bool verify_is_slab(unsigned code)
     return code >= 1 && code <= PLIM__CLASS_COUNT;
 }
 
-/* The blocks that came back, each inside its slab, none twice. */
-static void verify_free_list(verify_walk *walk, uint32_t page, unsigned code,
-                             const plim__slot *slot)
+/* The blocks not given out, bit for bit. */
+static void verify_bits(verify_walk *walk, uint32_t page, const plim__slot *slot)
 {
     const plim__space *space = &walk->manager->space;
     const plim__run *run = &space->runs[page];
-    const char *base = plim__space_address(space, page);
-    size_t block_bytes = plim__class_bytes[code];
-    void *const *block = run->free;
-    for (uint32_t i = 0; i < run->free_count; i++) {
-        size_t offset = (size_t)((const char *)block - base);
-        if (offset % block_bytes != 0 || offset / block_bytes >= run->fresh) {
-            verify_fault(walk, "P9", "a free block's link leads out of its slab", slot, base);
-            return;
-        }
-        block = *block;
+    const uint32_t *bits = &space->bits[(size_t)page * PLIM__PAGE_WORDS];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < run->pages * PLIM__PAGE_WORDS && i * 32 < run->block_count; i++) {
+        uint32_t left = run->block_count - i * 32;
+        uint32_t outside = left >= 32 ? 0 : ~0u << left;
+        if ((bits[i] & outside) != 0 || (i < run->hint && bits[i] != 0))
+            verify_fault(walk, "P2", "a slab counts a block as free that is none", slot,
+                         plim__space_address(space, page));
+        count += (uint32_t)__builtin_popcount(bits[i]);
     }
-    /* As many steps as there are blocks and then the end: so no block came twice. */
-    if (block != NULL)
-        verify_fault(walk, "P2", "a slab has more free blocks than it counts, or one twice", slot,
-                     base);
+    if (count != run->free_count)
+        verify_fault(walk, "P2", "a slab has other free blocks than it counts", slot,
+                     plim__space_address(space, page));
 }
 
 static uint32_t verify_slab(verify_walk *walk, uint32_t page, unsigned code, uint32_t slot_number)
@@ -84,14 +81,13 @@ static uint32_t verify_slab(verify_walk *walk, uint32_t page, unsigned code, uin
     for (uint32_t i = 0; i < run->pages; i++)
         if (space->info[page + i] != space->info[page] || space->runs[page + i].start != page)
             verify_fault(walk, "S1", "a page of a slab does not know its slab", slot, address);
-    uint32_t out = (uint32_t)run->fresh - run->free_count;
-    if (run->block_count != bytes / plim__class_bytes[code] || run->fresh > run->block_count ||
-        run->free_count > run->fresh)
+    uint32_t out = (uint32_t)run->block_count - run->free_count;
+    if (run->block_count != bytes / plim__class_bytes[code] || run->free_count > run->block_count)
         verify_fault(walk, "P1", "a slab counts more blocks than it has", slot, address);
     else if ((run->is_listed != 0) != (out < run->block_count))
         verify_fault(walk, "P3", "a slab with room is on no list, or a full one is", slot, address);
     else
-        verify_free_list(walk, page, code, slot);
+        verify_bits(walk, page, slot);
     verify_sum *sum = &walk->sums[slot_number];
     sum->block_count += out;
     sum->charged_bytes += (size_t)out * plim__class_bytes[code];
