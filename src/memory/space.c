@@ -97,8 +97,7 @@ size_t plim__space_tables_touched(const plim__space *space)
     size_t page = PLIM__PAGE_BYTES;
     size_t entries = space->touched < space->page_count ? space->touched + 1u : space->page_count;
     size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(plim__run),
-                      PLIM__PAGE_WORDS * sizeof(uint32_t),
-                      space->has_records ? sizeof(void *) : 0};
+                      PLIM__PAGE_WORDS * sizeof(uint32_t), space->has_records ? sizeof(void *) : 0};
     size_t bytes = 0;
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
         bytes += (entries * sizes[i] + page - 1) / page * page;
