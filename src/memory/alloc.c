@@ -191,7 +191,7 @@ static inline void *alloc_fast(uint32_t id, size_t bytes)
     if (PLIM__LIKELY(bytes <= PLIM__FINE_MAX))
         bin_offset = plim__class_bins[(bytes + 15) >> 4];
     else if (bytes <= PLIM__SMALL_MAX)
-        bin_offset = plim__class_coarse[(bytes + 255) >> 8] * sizeof(plim__bin);
+        bin_offset = plim__class_coarse[(bytes + 127) >> 7] * sizeof(plim__bin);
     else
         return NULL;
     if (PLIM__UNLIKELY(plim__own_load(&thread->busy) != PLIM__IDLE))
@@ -461,16 +461,37 @@ void *plim__resize(void *block, size_t bytes, const char *site)
     } else if (alloc_resize_here(&found, old_charge, bytes)) {
         return block;
     }
-    void *moved = plim__take(plim__domain_handle(domain), bytes, 0, false, site);
+    void *moved = plim__alloc_in(plim__domain_handle(domain), bytes, site);
     if (moved == NULL)
         return NULL;
     memcpy(moved, block, bytes < old_charge ? bytes : old_charge);
-    plim__give(block, site);
+    if (plim__is_checked(found.manager))
+        plim__give(block, site);
+    else
+        plim_free(block);
     return moved;
 }
 
+/* The same way as plim_free() as far as the bin: there most blocks stay, or move by the fast way. A
+   bin with places says that its class is within what the domain grants a single request. */
 void *plim_resize(void *block, size_t bytes)
 {
+    plim__thread *thread = plim__thread_self;
+    uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->home_base);
+    if (offset < plim__own_load(&thread->home_bytes) && bytes - 1 < PLIM__SMALL_MAX) {
+        size_t info = plim__own_load(&thread->home_info)[offset >> PLIM__PAGE_SHIFT];
+        plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
+        unsigned code = info & (PLIM__CLASS_CODES - 1);
+        if (cache->bins[code].cap != 0 && plim__class_of(bytes) == code)
+            return block;
+        void *moved = cache->bins[code].cap != 0 ? alloc_fast(cache->id, bytes) : NULL;
+        if (moved != NULL) {
+            size_t held = plim__class_bytes[code];
+            memcpy(moved, block, bytes < held ? bytes : held);
+            plim_free(block);
+            return moved;
+        }
+    }
     return plim__resize(block, bytes, NULL);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Caches. A bin is an array of addresses; when it is full its older half goes back to the slabs,
- * when it is empty up to half of it comes from them. Refills begin with two blocks and grow with use, so
- * that what is used seldom holds little.
+ * when it is empty up to half of it comes from them. Refills begin with two blocks and grow with
+ * use, so that what is used seldom holds little.
  *
  * C1  Every block in a bin is charged to the domain; its slab counts it as given out.
  * C2  0 <= pushes - pops <= cap, and nothing outside this file and the two fast ways of alloc.c
@@ -17,7 +17,7 @@
 
 enum {
     CACHE_CAP_MAX = 128,       /* blocks: with half of it a refill takes less than 0.3 us */
-    CACHE_BIN_BYTES = 8 << 10, /* of one class: all 52 full are 0.4 MiB */
+    CACHE_BIN_BYTES = 8 << 10, /* of one class: all 60 full are 0.4 MiB */
     CACHE_CAP_TIGHT = 16,
     CACHE_BIN_BYTES_TIGHT = 1 << 10
 };

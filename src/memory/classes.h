@@ -10,7 +10,7 @@
 #include "memory/shape.h"
 
 enum {
-    PLIM__CLASS_COUNT = 52,
+    PLIM__CLASS_COUNT = 60,
     PLIM__FINE_MAX = 1024,
     PLIM__SMALL_MAX = 32768 /* larger blocks are runs of pages of their own */
 };
@@ -20,7 +20,7 @@ extern const uint16_t plim__class_bytes[PLIM__CLASS_CODES];
  *  is the quotient. */
 extern const uint32_t plim__class_inverse[PLIM__CLASS_CODES];
 extern const uint8_t plim__class_fine[65];
-extern const uint8_t plim__class_coarse[129];
+extern const uint8_t plim__class_coarse[257];
 /** plim__class_fine times the size of a bin of a thread's cache: one step less on the fast way. */
 extern const uint16_t plim__class_bins[65];
 
@@ -28,7 +28,7 @@ extern const uint16_t plim__class_bins[65];
 static inline unsigned plim__class_of(size_t bytes)
 {
     return bytes <= PLIM__FINE_MAX ? plim__class_fine[(bytes + 15) >> 4]
-                                   : plim__class_coarse[(bytes + 255) >> 8];
+                                   : plim__class_coarse[(bytes + 127) >> 7];
 }
 
 /** The smallest class whose blocks all begin at multiples of align; 0 if there is none. */
