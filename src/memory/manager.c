@@ -164,7 +164,9 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
     manager->total_bytes = plan->total;
     manager->panic = options->panic;
     manager->panic_ctx = options->panic_ctx;
-    manager->base_bytes = manager_round(sizeof *manager, PLIM__PAGE_BYTES);
+    bool has_system = options->backing == PLIM_BACKING_MAP;
+    manager->base_bytes = has_system ? manager_round(sizeof *manager, PLIM__PAGE_BYTES)
+                                     : manager_round(sizeof *manager, PLIM__ALIGN);
     char *tables = (char *)manager + manager_round(sizeof *manager, PLIM__ALIGN);
     plim__space_init(&manager->space, tables, pages, plan->pages,
                      options->backing == PLIM_BACKING_MAP);

@@ -94,6 +94,8 @@ size_t plim__space_tables_bytes(size_t page_count)
 
 size_t plim__space_tables_touched(const plim__space *space)
 {
+    if (!space->can_commit)
+        return plim__space_tables_bytes(space->page_count); /* cleared at the start */
     size_t page = PLIM__PAGE_BYTES;
     size_t entries = space->touched < space->page_count ? space->touched + 1u : space->page_count;
     size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(plim__run),
@@ -227,6 +229,8 @@ uint32_t plim__space_take(plim__space *space, uint32_t pages, uint32_t align_pag
 {
     PLIM_DCHECK(pages > 0 && align_pages > 0);
     if (pages > space->page_count || align_pages > space->page_count)
+        return PLIM__PAGE_NONE;
+    if (space->refuse_at > 0 && --space->refuse_at == 0)
         return PLIM__PAGE_NONE;
     uint32_t place = 0;
     uint32_t page = space_find(space, pages, align_pages, &place);

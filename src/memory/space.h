@@ -54,6 +54,7 @@ typedef struct plim__space {
     size_t held_pages;
     size_t held_pages_max;
     size_t free_held_pages; /* held, and in no run */
+    uint32_t refuse_at; /* tests: so many takes from now one is refused; 0: none */
     uint32_t bitmap[PLIM__SPACE_WORDS];
     uint32_t bins[PLIM__SPACE_BINS];
 } plim__space;
