@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What the manager's own records cost, as docs/internals/memory.md states it. */
+#include <plimsoll/memory.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "memory/threads.h"
+
+static plim_manager *manager;
+
+static plim_manager_stats figures(void)
+{
+    plim_manager_stats stats;
+    plim_manager_stats_read(manager, &stats);
+    return stats;
+}
+
+static void begin(size_t total)
+{
+    plim_manager_options options = {
+        .struct_bytes = sizeof options, .total_bytes = total, .domain_count_max = 64};
+    assert_int_equal(plim_manager_create(&options, &manager, NULL), PLIM_OK);
+}
+
+static plim_domain domain_new(unsigned number)
+{
+    char name[16];
+    (void)snprintf(name, sizeof name, "domain %u", number);
+    plim_domain domain;
+    plim_domain_options options = {.struct_bytes = sizeof options, .limit_bytes = 16 << 20};
+    assert_int_equal(plim_domain_create(manager, name, &options, &domain, NULL), PLIM_OK);
+    return domain;
+}
+
+static void test_a_live_block_of_64_bytes_costs_less_than_a_byte(void **state)
+{
+    (void)state;
+    enum { COUNT = 100000 };
+    static void *blocks[COUNT];
+    begin(64 << 20);
+    plim_domain domain = domain_new(0);
+    plim_free(plim_alloc_in(domain, 64)); /* the thread's cache is there */
+    uint64_t before = figures().tables_bytes;
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_non_null(blocks[i] = plim_alloc_in(domain, 64));
+    plim_manager_stats after = figures();
+    double each = (double)(after.tables_bytes - before) / COUNT;
+    printf("records: %.2f bytes a block, %.4f of what is held\n", each,
+           (double)(after.tables_bytes - before) / (double)after.held_bytes);
+    assert_true(each < 1.0);
+    assert_int_equal(after.used_bytes, (uint64_t)COUNT * 64);
+    for (unsigned i = 0; i < COUNT; i++)
+        plim_free(blocks[i]);
+    plim_manager_destroy(&manager);
+}
+
+static void test_a_domain_costs_a_third_of_a_kibibyte(void **state)
+{
+    (void)state;
+    begin(4ull << 30);
+    (void)domain_new(0);
+    uint64_t before = figures().tables_bytes;
+    for (unsigned i = 1; i < 64; i++)
+        (void)domain_new(i);
+    uint64_t each = (figures().tables_bytes - before) / 63;
+    printf("records: %llu bytes a domain\n", (unsigned long long)each);
+    assert_in_range(each, 1, 320);
+    plim_manager_destroy(&manager);
+}
+
+static void test_a_cache_costs_what_is_stated(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t total;
+        size_t most;
+    } cases[] = {{64 << 20, 14 << 10}, {8 << 20, 4 << 10}};
+    for (unsigned i = 0; i < 2; i++) {
+        begin(cases[i].total);
+        size_t bytes = plim__cache_bytes(manager);
+        printf("records: %zu bytes a domain in a thread that uses it\n", bytes);
+        assert_in_range(bytes, 1, cases[i].most);
+        plim_manager_destroy(&manager);
+    }
+    assert_true(sizeof(plim__thread) <= 2 * 4096);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_live_block_of_64_bytes_costs_less_than_a_byte),
+        cmocka_unit_test(test_a_domain_costs_a_third_of_a_kibibyte),
+        cmocka_unit_test(test_a_cache_costs_what_is_stated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
