@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every n-th run of pages refused, every limit from nothing to plenty, every size of storage: what is
- * refused has changed nothing, what is served is whole, and at the end nothing is left.
+ * Every n-th run of pages refused, every limit from nothing to plenty, every size of storage: what
+ * is refused has changed nothing, what is served is whole, and at the end nothing is left.
  */
 #include <plimsoll/memory.h>
 
