@@ -102,8 +102,7 @@ static bool is_constant(const volatile void *word)
             if (cache == NULL || !is_in(word, cache, sizeof *cache))
                 continue;
             unsigned code = plim__class_of(BLOCK);
-            return !is_in(word, &cache->bins[code], sizeof cache->bins[code]) &&
-                   !is_in(word, &cache->more[code], sizeof cache->more[code]);
+            return !is_in(word, &cache->bins[code], sizeof cache->bins[code]);
         }
     return false;
 }

@@ -180,7 +180,7 @@ ENGINE_MUTANTS = (
      "    lend_drain(lender, bytes);\n", ""),
     ("a_thread_ends_under_a_drain", "threads.c",
      "        (void)plim__cache_drain(cache);\n        thread->own[slot] = NULL;\n"
-     "        plim__tables_give_locked(manager, cache, sizeof *cache);\n"
+     "        plim__tables_give_locked(manager, cache, plim__cache_bytes(manager));\n"
      "        plim__lock_give(&manager->lock);",
      "        thread->own[slot] = NULL;\n        plim__lock_give(&manager->lock);"),
 )

@@ -131,7 +131,9 @@ static size_t cache_give(plim__cache *cache, unsigned code, size_t count)
     plim__central *central = plim__slots[cache->slot].central;
     plim__bin *bin = &cache->bins[code];
     void **array = bin->array;
-    size_t left = plim__own_load(&bin->pushes) - plim__own_load(&bin->pops) - count;
+    size_t held = plim__own_load(&bin->pushes) - plim__own_load(&bin->pops);
+    PLIM_DCHECK(held <= bin->cap && count <= held);
+    size_t left = held - count;
     plim__slab_give_many(cache->manager, central, code, array, count);
     memmove(array, array + count, left * sizeof *array);
     plim__foreign_store(&bin->pushes, plim__own_load(&bin->pops) + left);
