@@ -403,11 +403,6 @@ size_t plim__usable(const void *block)
     return code == PLIM__CLASS_LARGE ? plim__large_bytes(manager, page) : plim__class_bytes[code];
 }
 
-bool plim__owns(const void *address)
-{
-    return plim__manager_of(address) != NULL;
-}
-
 /* In place: a large block that stays large, where pages are there and the budget has room. */
 static bool alloc_resize_pages(const alloc_found *found, size_t old_charge, size_t charge)
 {

@@ -34,9 +34,6 @@ void *plim__resize(void *block, size_t bytes, const char *site);
 /** Bytes of the block that may be written; 0 if it is none of ours. */
 size_t plim__usable(const void *block);
 
-/** Whether some manager has the address in its space, block or not. */
-bool plim__owns(const void *address);
-
 /** The domain a file's requests go to: remembered, found or made; none if that is impossible. */
 plim_domain plim__here_domain(plim__here *here);
 

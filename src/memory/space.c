@@ -357,20 +357,6 @@ void plim__space_seal(plim__space *space)
     }
 }
 
-uint32_t plim__space_longest(const plim__space *space)
-{
-    for (unsigned bin = PLIM__SPACE_BINS; bin-- > 0;) {
-        uint32_t longest = 0;
-        for (uint32_t page = space->bins[bin]; page != PLIM__PAGE_NONE;
-             page = space->runs[page].next)
-            if (space->runs[page].pages > longest)
-                longest = space->runs[page].pages;
-        if (longest > 0)
-            return longest;
-    }
-    return 0;
-}
-
 static const char *space_list_fault(const plim__space *space, unsigned bin, size_t *free_pages)
 {
     uint32_t before = PLIM__PAGE_NONE;

@@ -54,7 +54,7 @@ typedef struct plim__space {
     size_t held_pages;
     size_t held_pages_max;
     size_t free_held_pages; /* held, and in no run */
-    uint32_t refuse_at; /* tests: so many takes from now one is refused; 0: none */
+    uint32_t refuse_at;     /* tests: so many takes from now one is refused; 0: none */
     uint32_t bitmap[PLIM__SPACE_WORDS];
     uint32_t bins[PLIM__SPACE_BINS];
 } plim__space;
@@ -93,9 +93,6 @@ size_t plim__space_trim_run(plim__space *space, uint32_t page);
 
 /** From here on only held pages are given out. */
 void plim__space_seal(plim__space *space);
-
-/** The longest run that could be taken now, in pages. */
-uint32_t plim__space_longest(const plim__space *space);
 
 /** Walks everything; the name of what does not hold, or NULL. */
 const char *plim__space_fault(const plim__space *space);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random work against a naive twin: what the twin says is charged is charged, what fits is served
- * and what does not is refused, contents stay, no two blocks overlap, and after each round the whole
- * state holds. Fast ways and caches are on (level minimal). The seed is printed.
+ * and what does not is refused, contents stay, no two blocks overlap, and after each round the
+ * whole state holds. Fast ways and caches are on (level minimal). The seed is printed.
  */
 #include <plimsoll/memory.h>
 
