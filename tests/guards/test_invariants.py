@@ -85,7 +85,8 @@ def proof_fault(kind, names):
                  for name in re.findall(r"/\* run: (\S+) =", file.read_text(encoding="utf-8"))}
         missing = [n for n in names if n not in known]
     elif kind == "interleave":
-        known = set(re.findall(r'^    \{"(\w+)",', read("proofs/interleave/scenarios.c"), re.M))
+        known = set(re.findall(r'^    \{"(\w+)",', read("proofs/interleave/scenarios.c"), re.M) +
+                    re.findall(r'^ +\{\.name = "(\w+)"', read("proofs/interleave/engine.c"), re.M))
         missing = [n for n in names if n not in known]
     elif kind == "enumerate":
         missing = [n for n in names if read(f"proofs/enumerate/{n}.c") is None]
