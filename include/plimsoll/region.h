@@ -266,5 +266,92 @@ PLIM_API bool plim_region_next(const plim_region *region, uint32_t *index,
  */
 PLIM_API PLIM_NODISCARD plim_status plim_region_verify(const plim_region *region, plim_error *err);
 
+/** A look at a region from outside; ended by plim_region_view_close(). */
+typedef struct plim_region_view plim_region_view;
+
+/** A type as a view sees it; texts are borrowed from the view. */
+typedef struct plim_region_type_info {
+    const char *name;
+    uint32_t size_bytes;
+    uint32_t field_count;
+} plim_region_type_info;
+
+/**
+ * @brief         Whether a file is a region, by its first bytes.
+ * @param[in]     path  a file.
+ * @return        true if it can be read and begins like one.
+ * @note          Threads: any.
+ */
+PLIM_API bool plim_region_is_file(const char *path);
+
+/**
+ * @brief         Looks at a region in a file, whether somebody writes it or not: the mapping cannot be
+ *                written through, and the writer is not held up. Whatever the file says is checked
+ *                before it is followed.
+ * @param[in]     path       the file; /proc/PID/fd/N of a memfd region as well.
+ * @param[in]     allocator  NULL: the system's; borrowed until close.
+ * @param[out]    out_view   set only on PLIM_OK.
+ * @param[in,out] err        may be NULL.
+ * @retval PLIM_ERR_DAMAGED, PLIM_ERR_UNSUPPORTED as plim_region_open() says them.
+ * @retval PLIM_ERR_NOT_FOUND, PLIM_ERR_ACCESS, PLIM_ERR_IO, PLIM_ERR_NO_MEMORY as they say.
+ * @note          Threads: any; one at a time per view.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_view_open(const char *path,
+                                                          const plim_allocator *allocator,
+                                                          plim_region_view **out_view,
+                                                          plim_error *err);
+
+/**
+ * @brief         Ends the look; @p *view is NULL.
+ * @param[in,out] view  NULL and a pointer to NULL are accepted.
+ * @note          Threads: the owner's.
+ */
+PLIM_API void plim_region_view_close(plim_region_view **view);
+
+/**
+ * @brief         The next live object and its value, each as it was at one moment.
+ * @param[in]     view        not NULL.
+ * @param[in,out] index       0 to start; where to go on next time.
+ * @param[out]    out_object  set only if true is returned; its parent may have gone meanwhile.
+ * @param[out]    out_value   borrowed until the next call; size_bytes of it.
+ * @return        false at the end. What is in the middle of a change is tried again, and passed by
+ *                if that does not end (its writer died there), as is what contradicts itself.
+ * @note          Threads: the view's.
+ */
+PLIM_API bool plim_region_view_next(plim_region_view *view, uint32_t *index,
+                                    plim_region_object *out_object, const void **out_value);
+
+/**
+ * @brief         A type.
+ * @param[in]     view      not NULL.
+ * @param[in]     type      of an object.
+ * @param[out]    out_info  set only if true is returned.
+ * @return        whether there is such a type.
+ * @note          Threads: the view's.
+ */
+PLIM_API bool plim_region_view_type(const plim_region_view *view, uint16_t type,
+                                    plim_region_type_info *out_info);
+
+/**
+ * @brief         A field of a type.
+ * @param[in]     view       not NULL.
+ * @param[in]     type       as above.
+ * @param[in]     field      0 to field_count - 1.
+ * @param[out]    out_field  set only if true is returned; its name is borrowed from the view, its
+ *                           elements lie within the type's size.
+ * @return        whether there is such a field.
+ * @note          Threads: the view's.
+ */
+PLIM_API bool plim_region_view_field(const plim_region_view *view, uint16_t type, uint32_t field,
+                                     plim_field *out_field);
+
+/**
+ * @brief         Totals, as the head says them and a walk finds them.
+ * @param[in]     view      not NULL.
+ * @param[out]    out_info  set; recovered is false.
+ * @note          Threads: the view's. A pass over all slots.
+ */
+PLIM_API void plim_region_view_info(const plim_region_view *view, plim_region_info *out_info);
+
 PLIM_DECLS_END
 #endif

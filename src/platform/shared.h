@@ -28,6 +28,10 @@ typedef struct plim__shared {
 PLIM_NODISCARD plim_status plim__shared_open(const char *path, plim__shared *out_shared,
                                              bool *out_is_new, plim_error *err);
 
+/** Maps a file that is there, to read only: a store through it is a fault. */
+PLIM_NODISCARD plim_status plim__shared_view(const char *path, plim__shared *out_shared,
+                                             plim_error *err);
+
 /** New anonymous memory under a name that /proc/PID/fd shows; its size can never change again. */
 PLIM_NODISCARD plim_status plim__shared_anonymous(const char *name, size_t bytes,
                                                   plim__shared *out_shared, plim_error *err);

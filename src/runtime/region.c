@@ -143,7 +143,7 @@ static plim_status region_map_new(plim_region *region, const plim_region_options
 
 /* --- one that is there --------------------------------------------------------------------- */
 
-static plim_status region_check_head(const plim__region_head *head, size_t bytes, plim_error *err)
+plim_status plim__region_check_head(const plim__region_head *head, size_t bytes, plim_error *err)
 {
     if (bytes < sizeof *head || head->magic != PLIM__REGION_FILE_MAGIC)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "it is no Plimsoll region");
@@ -214,7 +214,7 @@ static plim_status region_map(plim_region *region, const plim_region_options *op
         if (!region_is_there(options->storage, bytes))
             return region_map_new(region, options, err);
         region->head = options->storage;
-        return region_check_head(region->head, bytes, err);
+        return plim__region_check_head(region->head, bytes, err);
     }
     bool is_new = false;
     plim_status status = plim__shared_open(options->name, &region->shared, &is_new, err);
@@ -229,7 +229,8 @@ static plim_status region_map(plim_region *region, const plim_region_options *op
         if (status == PLIM_OK && plan.total_bytes == region->shared.bytes)
             region_write_head(region->head, &plan);
     }
-    return status == PLIM_OK ? region_check_head(region->head, region->shared.bytes, err) : status;
+    return status == PLIM_OK ? plim__region_check_head(region->head, region->shared.bytes, err)
+                             : status;
 }
 
 static void region_point(plim_region *region)

@@ -58,6 +58,12 @@ struct plim_region {
     bool recovered;
 };
 
+/* --- region.c ------------------------------------------------------------------------------ */
+
+/** R5: whether a head is one of ours, of this layout, and all its tables lie within the bytes. */
+PLIM_NODISCARD plim_status plim__region_check_head(const plim__region_head *head, size_t bytes,
+                                                   plim_error *err);
+
 /* --- recover.c ----------------------------------------------------------------------------- */
 
 /** Undoes a value half written, rebuilds the lists, finishes a cascade. The head is sound. */

@@ -31,14 +31,42 @@ static plim_status shared_fail(plim_error *err, const char *doing, int code)
     return plim_error_set(err, status, "cannot %s: %s", doing, strerror(code));
 }
 
-static plim_status shared_map(plim__shared *shared, size_t bytes, plim_error *err)
+static plim_status shared_map_as(plim__shared *shared, size_t bytes, int protection,
+                                 plim_error *err)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared->descriptor, 0);
+    void *memory = mmap(NULL, bytes, protection, MAP_SHARED, shared->descriptor, 0);
     if (memory == MAP_FAILED)
         return shared_fail(err, "map the memory", errno);
     shared->memory = memory;
     shared->bytes = bytes;
     return PLIM_OK;
+}
+
+static plim_status shared_map(plim__shared *shared, size_t bytes, plim_error *err)
+{
+    return shared_map_as(shared, bytes, PROT_READ | PROT_WRITE, err);
+}
+
+plim_status plim__shared_view(const char *path, plim__shared *out_shared, plim_error *err)
+{
+    struct stat facts;
+    plim__shared shared = {.descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
+    plim_status status = PLIM_OK;
+    if (shared.descriptor < 0)
+        return shared_fail(err, "open it", errno);
+    if (fstat(shared.descriptor, &facts) != 0)
+        status = shared_fail(err, "look at it", errno);
+    else if (!S_ISREG(facts.st_mode))
+        status = plim_error_set(err, PLIM_ERR_USAGE, "it is no regular file");
+    else if (facts.st_size == 0)
+        status = plim_error_set(err, PLIM_ERR_DAMAGED, "it is empty");
+    else
+        status = shared_map_as(&shared, (size_t)facts.st_size, PROT_READ, err);
+    if (status == PLIM_OK)
+        *out_shared = shared;
+    else
+        plim__shared_close(&shared);
+    return status;
 }
 
 plim_status plim__shared_open(const char *path, plim__shared *out_shared, bool *out_is_new,

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Regions from outside. The mapping is read-only and may change under our eyes, or lie: so the head
+ * is checked once and copied (capacities never change), every row is copied before it is judged,
+ * and nothing is followed that was not judged. A slot's seq is read before and after; equal and
+ * even means that what was copied between is of one moment.
+ * A file that somebody truncates while it is mapped is a fault of the system's (SIGBUS); memfd
+ * regions are sealed against that.
+ */
+#include <plimsoll/region.h>
+
+#include <string.h>
+
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "runtime/region.h"
+
+enum {
+    VIEW_MAGIC = 0x4e610002,
+    VIEW_TRIES = 1000 /* of one slot: a change takes well under a microsecond */
+};
+
+struct plim_region_view {
+    uint32_t magic;
+    const plim_allocator *allocator;
+    plim__shared shared;
+    plim__region_head head; /* as it was when checked; the counts are read anew */
+    const unsigned char *base;
+    unsigned char *value; /* a copy of one; value_max of it */
+};
+
+bool plim_region_is_file(const char *path)
+{
+    plim__shared shared;
+    if (plim__shared_view(path, &shared, NULL) != PLIM_OK)
+        return false;
+    const plim__region_head *head = shared.memory;
+    bool is_one = shared.bytes >= sizeof *head && head->magic == PLIM__REGION_FILE_MAGIC;
+    plim__shared_close(&shared);
+    return is_one;
+}
+
+plim_status plim_region_view_open(const char *path, const plim_allocator *allocator,
+                                  plim_region_view **out_view, plim_error *err)
+{
+    PLIM_CHECK(path != NULL && out_view != NULL);
+    allocator = plim__allocator_or_system(allocator);
+    plim_region_view *view = plim__array_new_zero(allocator, 1, sizeof *view);
+    if (view == NULL)
+        return plim__no_memory(err, "a view");
+    view->magic = VIEW_MAGIC;
+    view->allocator = allocator;
+    view->shared.descriptor = -1;
+    plim_status status = plim__shared_view(path, &view->shared, err);
+    if (status == PLIM_OK && view->shared.bytes < sizeof view->head)
+        status = plim_error_set(err, PLIM_ERR_DAMAGED, "it is no Plimsoll region");
+    if (status == PLIM_OK) {
+        memcpy(&view->head, view->shared.memory, sizeof view->head);
+        status = plim__region_check_head(&view->head, view->shared.bytes, err);
+    }
+    if (status == PLIM_OK) {
+        view->base = view->shared.memory;
+        view->value = plim__array_new(allocator, view->head.value_max, 1);
+        if (view->value == NULL)
+            status = plim__no_memory(err, "a view");
+    }
+    if (status == PLIM_OK) {
+        *out_view = view;
+        return PLIM_OK;
+    }
+    plim_error_where(err, "%s", path);
+    plim_region_view_close(&view);
+    return status;
+}
+
+void plim_region_view_close(plim_region_view **view_ptr)
+{
+    if (view_ptr == NULL || *view_ptr == NULL)
+        return;
+    plim_region_view *view = *view_ptr;
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    plim__array_free(view->allocator, view->value, view->head.value_max, 1);
+    plim__shared_close(&view->shared);
+    view->magic = 0;
+    plim__array_free(view->allocator, view, 1, sizeof *view);
+    *view_ptr = NULL;
+}
+
+/* A count of the living head, held to what there is room for. */
+static uint32_t view_count(const _Atomic uint32_t *count, uint32_t max)
+{
+    uint32_t now = atomic_load_explicit(count, memory_order_acquire);
+    return now < max ? now : max;
+}
+
+static const plim__region_head *view_head(const plim_region_view *view)
+{
+    return (const plim__region_head *)(const void *)view->base;
+}
+
+/* --- types --------------------------------------------------------------------------------- */
+
+/* A name that ends within the text; NULL if it does not. */
+static const char *view_text(const plim_region_view *view, uint32_t at)
+{
+    uint32_t used = view_count(&view_head(view)->text_used, view->head.text_bytes);
+    const char *text = (const char *)view->base + view->head.text_at;
+    return at < used && memchr(text + at, '\0', used - at) != NULL ? text + at : NULL;
+}
+
+static bool view_type_row(const plim_region_view *view, uint16_t type, plim__type_row *out_row)
+{
+    uint32_t count = view_count(&view_head(view)->type_count, view->head.type_max);
+    if (type == 0 || type > count)
+        return false;
+    memcpy(out_row, view->base + view->head.types_at + (size_t)(type - 1) * sizeof *out_row,
+           sizeof *out_row);
+    return out_row->size_bytes <= view->head.value_max &&
+           out_row->first_field <= view->head.field_max &&
+           out_row->field_count <= view->head.field_max - out_row->first_field;
+}
+
+bool plim_region_view_type(const plim_region_view *view, uint16_t type,
+                           plim_region_type_info *out_info)
+{
+    plim__type_row row;
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    if (!view_type_row(view, type, &row))
+        return false;
+    const char *name = view_text(view, row.name);
+    if (name == NULL)
+        return false;
+    *out_info = (plim_region_type_info){name, row.size_bytes, row.field_count};
+    return true;
+}
+
+bool plim_region_view_field(const plim_region_view *view, uint16_t type, uint32_t field,
+                            plim_field *out_field)
+{
+    plim__type_row row;
+    plim__field_row known;
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    if (!view_type_row(view, type, &row) || field >= row.field_count)
+        return false;
+    memcpy(&known,
+           view->base + view->head.fields_at + (size_t)(row.first_field + field) * sizeof known,
+           sizeof known);
+    const char *name = view_text(view, known.name);
+    if (name == NULL || known.kind > PLIM_FIELD_REF || known.offset_bytes > row.size_bytes ||
+        (uint64_t)known.size_bytes * known.count > row.size_bytes - known.offset_bytes ||
+        (known.kind == PLIM_FIELD_REF && known.size_bytes != sizeof(plim_ref)))
+        return false;
+    *out_field = (plim_field){name, (plim_field_kind)known.kind, known.offset_bytes,
+                              known.size_bytes, known.count};
+    return true;
+}
+
+/* --- objects ------------------------------------------------------------------------------- */
+
+static const plim__object *view_slot(const plim_region_view *view, uint32_t index)
+{
+    return (const plim__object *)(const void *)(view->base + view->head.objects_at) + index;
+}
+
+/* What one slot says at this moment, judged; the value is copied if `value` is not NULL. */
+static bool view_copy(const plim_region_view *view, uint32_t index, plim_region_object *out_object,
+                      unsigned char *value)
+{
+    const plim__object *slot = view_slot(view, index);
+    plim__type_row row;
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    uint16_t type = plim__word_type(word);
+    uint64_t data = slot->data;
+    plim_region_object seen = {.ref = {index, plim__word_generation(word)},
+                               .owner = slot->owner,
+                               .type = type,
+                               .size_bytes = slot->size_bytes,
+                               .birth = slot->birth};
+    uint32_t parent = slot->parent;
+    if (!plim__word_is_live(word) || !view_type_row(view, type, &row) ||
+        row.size_bytes != seen.size_bytes || data > view->head.data_bytes ||
+        seen.size_bytes > view->head.data_bytes - data)
+        return false;
+    if (value != NULL && seen.size_bytes > 0)
+        memcpy(value, view->base + view->head.data_at + data, seen.size_bytes);
+    if (parent > 0 && parent <= view->head.object_max) {
+        uint64_t above =
+            atomic_load_explicit(&view_slot(view, parent - 1)->word, memory_order_relaxed);
+        if (plim__word_is_live(above))
+            seen.parent = (plim_ref){parent - 1, plim__word_generation(above)};
+    }
+    *out_object = seen;
+    return true;
+}
+
+static bool view_read(const plim_region_view *view, uint32_t index, plim_region_object *out_object,
+                      unsigned char *value)
+{
+    const plim__object *slot = view_slot(view, index);
+    for (int i = 0; i < VIEW_TRIES; i++) {
+        uint32_t before = atomic_load_explicit(&slot->seq, memory_order_acquire);
+        if (before % 2 != 0)
+            continue;
+        bool is_one = view_copy(view, index, out_object, value);
+        atomic_thread_fence(memory_order_acquire);
+        if (atomic_load_explicit(&slot->seq, memory_order_relaxed) == before)
+            return is_one;
+    }
+    return false;
+}
+
+bool plim_region_view_next(plim_region_view *view, uint32_t *index, plim_region_object *out_object,
+                           const void **out_value)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    uint32_t top = view_count(&view_head(view)->object_top, view->head.object_max);
+    while (*index < top) {
+        if (!view_read(view, (*index)++, out_object, view->value))
+            continue;
+        *out_value = view->value;
+        return true;
+    }
+    return false;
+}
+
+void plim_region_view_info(const plim_region_view *view, plim_region_info *out_info)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    const plim__region_head *head = view_head(view);
+    plim_region_info info = {.object_max = view->head.object_max,
+                             .type_count = view_count(&head->type_count, view->head.type_max),
+                             .data_bytes = view->head.data_bytes,
+                             .epoch = head->epoch,
+                             .writer_pid = (int64_t)head->writer_pid};
+    uint32_t top = view_count(&head->object_top, view->head.object_max);
+    plim_region_object object;
+    for (uint32_t i = 0; i < top; i++) {
+        if (!view_read(view, i, &object, NULL))
+            continue;
+        info.object_count++;
+        info.value_bytes += object.size_bytes;
+        info.held_bytes += plim__extent_bytes(object.size_bytes);
+    }
+    *out_info = info;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Views of regions. Method: a region in a file, written by this process or by a child that never
+ * rests, and looked at through a view; then files whose bytes are anything.
+ */
+#include <plimsoll/region.h>
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "runtime/layout.h"
+
+enum { VALUE_BYTES = 1000, OBJECTS = 200 };
+
+typedef struct person {
+    char name[16];
+    int32_t age;
+    plim_ref friend_of;
+} person;
+
+static const plim_field PERSON_FIELDS[] = {
+    PLIM_FIELD(person, name, PLIM_FIELD_TEXT),
+    PLIM_FIELD(person, age, PLIM_FIELD_INT),
+    PLIM_FIELD(person, friend_of, PLIM_FIELD_REF),
+};
+
+static char file_name[1024];
+
+static int file_setup(void **state)
+{
+    (void)state;
+    const char *folder = getenv("TMPDIR");
+    return snprintf(file_name, sizeof file_name, "%s/plim-view-%ld",
+                    folder != NULL ? folder : "/tmp", (long)getpid()) < (int)sizeof file_name
+               ? 0
+               : 1;
+}
+
+static int file_teardown(void **state)
+{
+    (void)state;
+    (void)remove(file_name);
+    return 0;
+}
+
+static plim_region *region_open(void)
+{
+    plim_region_options options = {.struct_bytes = sizeof options,
+                                   .name = file_name,
+                                   .object_max = 1024,
+                                   .type_max = 8,
+                                   .field_max = 16,
+                                   .text_bytes = 256,
+                                   .data_bytes = 512 << 10,
+                                   .value_max = 1024};
+    plim_region *region = NULL;
+    plim_error err = {0};
+    if (plim_region_open(&options, &region, &err) != PLIM_OK)
+        fail_msg("%s", err.what);
+    return region;
+}
+
+static plim_region_view *view_open(void)
+{
+    plim_region_view *view = NULL;
+    plim_error err = {0};
+    if (plim_region_view_open(file_name, NULL, &view, &err) != PLIM_OK)
+        fail_msg("%s", err.what);
+    return view;
+}
+
+static void a_view_sees_types_fields_values_and_families(void **state)
+{
+    (void)state;
+    plim_region *region = region_open();
+    uint16_t type = 0;
+    assert_int_equal(
+        plim_region_type(region, "person", sizeof(person), PERSON_FIELDS, 3, &type, NULL), PLIM_OK);
+    person ada = {.name = "Ada", .age = 36};
+    plim_ref first, child;
+    assert_int_equal(plim_region_allocate(region, type, &ada, 4, (plim_ref){0, 0}, &first),
+                     PLIM_OK);
+    person bob = {.name = "Bob", .age = 5, .friend_of = first};
+    assert_int_equal(plim_region_allocate(region, type, &bob, 0, first, &child), PLIM_OK);
+
+    plim_region_view *view = view_open(); /* while it is open for writing */
+    plim_region_object object;
+    const void *value = NULL;
+    uint32_t at = 0;
+    assert_true(plim_region_view_next(view, &at, &object, &value));
+    assert_memory_equal(value, &ada, sizeof ada);
+    assert_int_equal(object.owner, 4);
+    assert_int_equal(object.parent.generation, 0);
+    assert_true(plim_region_view_next(view, &at, &object, &value));
+    assert_memory_equal(&object.parent, &first, sizeof first);
+    assert_memory_equal(value, &bob, sizeof bob);
+    assert_int_equal(object.birth, 2);
+    assert_false(plim_region_view_next(view, &at, &object, &value));
+    plim_region_type_info info;
+    plim_field field;
+    assert_true(plim_region_view_type(view, type, &info));
+    assert_string_equal(info.name, "person");
+    assert_int_equal(info.field_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(plim_region_view_field(view, type, i, &field));
+        assert_string_equal(field.name, PERSON_FIELDS[i].name);
+        assert_int_equal(field.kind, PERSON_FIELDS[i].kind);
+        assert_int_equal(field.offset_bytes, PERSON_FIELDS[i].offset_bytes);
+    }
+    assert_false(plim_region_view_field(view, type, 3, &field));
+    assert_false(plim_region_view_type(view, 0, &info));
+    assert_false(plim_region_view_type(view, 2, &info));
+    /* What is released while somebody looks is gone at the next look. */
+    assert_int_equal(plim_region_release(region, child), PLIM_OK);
+    plim_region_info totals;
+    plim_region_view_info(view, &totals);
+    assert_int_equal(totals.object_count, 1);
+    assert_int_equal(totals.writer_pid, getpid());
+    plim_region_view_close(&view);
+    assert_null(view);
+    plim_region_close(&region);
+}
+
+static void a_store_through_a_view_is_a_fault(void **state)
+{
+    (void)state;
+    plim_region *region = region_open();
+    uint16_t type = 0;
+    plim_ref ref;
+    assert_int_equal(plim_region_type(region, "t", 16, NULL, 0, &type, NULL), PLIM_OK);
+    assert_int_equal(plim_region_allocate(region, type, NULL, 0, (plim_ref){0, 0}, &ref), PLIM_OK);
+    plim_region_view *view = view_open();
+    plim_region_type_info info;
+    assert_true(plim_region_view_type(view, type, &info));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGSEGV, SIG_DFL);
+        *(volatile char *)(uintptr_t)info.name = 'x'; /* lies in the mapping */
+        _exit(0);
+    }
+    int how = 0;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_false(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    assert_string_equal(info.name, "t");
+    plim_region_view_close(&view);
+    plim_region_close(&region);
+}
+
+/* Never rests: values become all of another byte, objects come and go. */
+static void writer_run(void)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where an assertion ends the test */
+    plim_region *region = region_open();
+    unsigned char value[VALUE_BYTES];
+    uint16_t type = 0;
+    plim_ref refs[OBJECTS];
+    if (plim_region_type(region, "block", VALUE_BYTES, NULL, 0, &type, NULL) != PLIM_OK)
+        _exit(1);
+    memset(value, 1, sizeof value);
+    for (int i = 0; i < OBJECTS; i++)
+        if (plim_region_allocate(region, type, value, 0, (plim_ref){0, 0}, &refs[i]) != PLIM_OK)
+            _exit(1);
+    for (unsigned turn = 0;; turn++) {
+        plim_ref *ref = &refs[turn * 7919 % OBJECTS];
+        memset(value, (int)(turn % 255) + 1, sizeof value);
+        if (turn % 16 == 0 &&
+            (plim_region_release(region, *ref) != PLIM_OK ||
+             plim_region_allocate(region, type, value, 0, (plim_ref){0, 0}, ref) != PLIM_OK))
+            _exit(1);
+        if (plim_region_set(region, *ref, value, sizeof value) != PLIM_OK)
+            _exit(1);
+    }
+}
+
+static void every_value_seen_beside_a_busy_writer_is_whole(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        writer_run();
+    plim_region_info info = {0};
+    plim_region_view *view = NULL;
+    for (int i = 0; i < 5000 && info.object_count < OBJECTS - 1; i++) {
+        plim_region_view_close(&view);
+        if (plim_region_view_open(file_name, NULL, &view, NULL) == PLIM_OK)
+            plim_region_view_info(view, &info);
+        (void)usleep(1000);
+    }
+    assert_true(info.object_count >= OBJECTS - 1);
+    uint64_t seen = 0, most = 0;
+    unsigned char last[OBJECTS + 1] = {0};
+    for (int round = 0; round < 2000; round++) {
+        plim_region_object object;
+        const void *place = NULL;
+        uint64_t count = 0;
+        for (uint32_t at = 0; plim_region_view_next(view, &at, &object, &place);) {
+            const unsigned char *value = place;
+            assert_true(value[0] != 0 && memcmp(value, value + 1, VALUE_BYTES - 1) == 0);
+            most += last[object.ref.index % OBJECTS] != value[0]; /* it does change */
+            last[object.ref.index % OBJECTS] = value[0];
+            count++;
+        }
+        assert_in_range(count, OBJECTS - 5, OBJECTS + 5);
+        seen += count;
+    }
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    if (seen < 300000 || most < 50)
+        fail_msg("%llu values seen, %llu of them changed", (unsigned long long)seen,
+                 (unsigned long long)most);
+    plim_region_view_close(&view);
+}
+
+static void any_bytes_are_refused_or_read_within_bounds(void **state)
+{
+    (void)state;
+    plim_region *region = region_open();
+    uint16_t type = 0;
+    plim_ref ref = {0, 0};
+    assert_int_equal(
+        plim_region_type(region, "person", sizeof(person), PERSON_FIELDS, 3, &type, NULL), PLIM_OK);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(
+            plim_region_allocate(region, type, NULL, 0, i % 3 == 0 ? (plim_ref){0, 0} : ref, &ref),
+            PLIM_OK);
+    plim_region_close(&region);
+    FILE *file = fopen(file_name, "r+b");
+    assert_non_null(file);
+    uint64_t random = 88172645463325252u, opened = 0, refused = 0;
+    for (int round = 0; round < 3000; round++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        /* Some word of the head, of a slot, of a type or a field becomes any of a few numbers. */
+        static const uint64_t NUMBERS[] = {0, 1, 7, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 31};
+        long at = (long)(random % (sizeof(plim__region_head) + 52 * sizeof(plim__object))) & ~3l;
+        if (round % 3 == 0)
+            at = (long)(1024 * sizeof(plim__object) + 256 + random % 512) & ~3l;
+        unsigned char old[8];
+        uint64_t number = NUMBERS[random >> 40 & 3];
+        assert_int_equal(fseek(file, at, SEEK_SET), 0);
+        assert_int_equal(fread(old, 1, 8, file), 8);
+        assert_int_equal(fseek(file, at, SEEK_SET), 0);
+        assert_int_equal(fwrite(&number, 1, 8, file), 8);
+        assert_int_equal(fflush(file), 0);
+        plim_region_view *view = NULL;
+        if (plim_region_view_open(file_name, NULL, &view, NULL) == PLIM_OK) {
+            plim_region_object object;
+            plim_region_type_info info;
+            plim_field field;
+            const void *value = NULL;
+            for (uint32_t i = 0; plim_region_view_next(view, &i, &object, &value);)
+                if (plim_region_view_type(view, object.type, &info))
+                    for (uint32_t k = 0; k < info.field_count && k < 100; k++)
+                        (void)plim_region_view_field(view, object.type, k, &field);
+            plim_region_view_close(&view);
+            opened++;
+        } else {
+            refused++;
+        }
+        assert_int_equal(fseek(file, at, SEEK_SET), 0);
+        assert_int_equal(fwrite(old, 1, 8, file), 8);
+        assert_int_equal(fflush(file), 0);
+    }
+    if (opened < 100 || refused < 20)
+        fail_msg("%llu opened, %llu refused", (unsigned long long)opened,
+                 (unsigned long long)refused);
+    (void)fclose(file);
+}
+
+static void what_is_no_region_is_said(void **state)
+{
+    (void)state;
+    plim_region_view *view = NULL;
+    plim_error err = {0};
+    assert_false(plim_region_is_file(file_name));
+    assert_int_equal(plim_region_view_open(file_name, NULL, &view, &err), PLIM_ERR_NOT_FOUND);
+    assert_int_equal(plim_region_view_open("/", NULL, &view, NULL), PLIM_ERR_USAGE);
+    FILE *file = fopen(file_name, "wb");
+    assert_non_null(file);
+    assert_int_equal(fputs("{\"snapshot\":{}}", file) >= 0, 1);
+    (void)fclose(file);
+    assert_false(plim_region_is_file(file_name));
+    assert_int_equal(plim_region_view_open(file_name, NULL, &view, NULL), PLIM_ERR_DAMAGED);
+    (void)remove(file_name);
+    plim_region *region = region_open();
+    assert_true(plim_region_is_file(file_name));
+    plim_region_close(&region);
+    assert_int_equal(truncate(file_name, 5000), 0);
+    assert_int_equal(plim_region_view_open(file_name, NULL, &view, NULL), PLIM_ERR_DAMAGED);
+    assert_null(view);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, file_setup, file_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(a_view_sees_types_fields_values_and_families),
+        CASE(a_store_through_a_view_is_a_fault),
+        CASE(every_value_seen_beside_a_busy_writer_is_whole),
+        CASE(any_bytes_are_refused_or_read_within_bounds),
+        CASE(what_is_no_region_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
