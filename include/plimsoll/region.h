@@ -285,8 +285,8 @@ typedef struct plim_region_type_info {
 PLIM_API bool plim_region_is_file(const char *path);
 
 /**
- * @brief         Looks at a region in a file, whether somebody writes it or not: the mapping cannot be
- *                written through, and the writer is not held up. Whatever the file says is checked
+ * @brief         Looks at a region in a file, whether somebody writes it or not: the mapping
+ *                cannot be written through, and the writer is not held up. Whatever the file says is checked
  *                before it is followed.
  * @param[in]     path       the file; /proc/PID/fd/N of a memfd region as well.
  * @param[in]     allocator  NULL: the system's; borrowed until close.
