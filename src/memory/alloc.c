@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "memory/checked.h"
 #include "memory/large.h"
+#include "memory/libc.h"
 #include "memory/panic.h"
 #include "memory/scope.h"
 #include "memory/slab.h"
@@ -48,6 +49,8 @@ static bool alloc_understand(alloc_plan *plan, plim_provider provider)
         return plan->code != 0;
     if (provider == PLIM_PROVIDER_FIXED)
         return plan->slot->manager->backing == PLIM_BACKING_FIXED;
+    if (provider == PLIM_PROVIDER_LIBC)
+        return plan->align <= PLIM__ALIGN;
     return provider == PLIM_PROVIDER_AUTO || provider == PLIM_PROVIDER_MAP;
 }
 
@@ -87,7 +90,7 @@ static void *alloc_direct(plim_manager *manager, const alloc_plan *plan,
 static bool alloc_relieve(plim_manager *manager, const alloc_plan *plan, plim_refusal_reason reason)
 {
     if (reason == PLIM_REFUSAL_BUDGET)
-        return plim__threads_drain(manager, plan->domain->is_shared ? 0 : plan->domain->slot) > 0;
+        return plim__slots_relieve(plan->slot);
     (void)plim__threads_drain(manager, 0);
     plim__lock_take(&manager->lock);
     plim__manager_sweep(manager);
@@ -158,7 +161,9 @@ static void *alloc_request(plim_domain domain, size_t bytes, size_t align, plim_
     if (!alloc_understand(&plan, provider))
         return plim__refuse(plan.slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
     void *block;
-    if (plim__is_checked(plan.slot->manager)) {
+    if (provider == PLIM_PROVIDER_LIBC) {
+        block = plim__libc_take(plan.slot, bytes, site);
+    } else if (plim__is_checked(plan.slot->manager)) {
         block = alloc_checked(&plan);
     } else {
         if (!plim__thread_begin())
@@ -331,7 +336,9 @@ static void alloc_give(const alloc_found *found, void *block)
 void plim__give_inside(void *block)
 {
     alloc_found found = alloc_find(block);
-    if (found.fault == NULL && plim__is_checked(found.manager))
+    if (found.manager == NULL)
+        (void)plim__libc_give(block);
+    else if (found.fault == NULL && plim__is_checked(found.manager))
         plim__checked_give_inside(found.manager, block);
     else if (found.fault == NULL)
         alloc_give(&found, block);
@@ -342,7 +349,9 @@ void plim__give(void *block, const char *site)
     if (block == NULL)
         return;
     alloc_found found = alloc_find(block);
-    if (found.fault != NULL) {
+    plim__libc_block known;
+    bool is_libc = found.manager == NULL && plim__libc_find(block, &known);
+    if (found.fault != NULL && !is_libc) {
         alloc_fault(&found, block, site);
         return;
     }
@@ -351,12 +360,16 @@ void plim__give(void *block, const char *site)
         plim__thread_late(block);
         return;
     }
-    if (plim__is_checked(found.manager)) {
+    if (!is_libc && plim__is_checked(found.manager)) {
         plim__checked_give(found.manager, block, site); /* ends it, too */
         return;
     }
-    plim__thread_home(found.manager);
-    alloc_give(&found, block);
+    if (is_libc) {
+        (void)plim__libc_give(block);
+    } else {
+        plim__thread_home(found.manager);
+        alloc_give(&found, block);
+    }
     plim__thread_end();
 }
 
@@ -392,8 +405,9 @@ void plim_free(void *block)
 size_t plim__usable(const void *block)
 {
     plim_manager *manager = plim__manager_of(block);
+    plim__libc_block known;
     if (manager == NULL)
-        return 0;
+        return plim__libc_find(block, &known) ? known.bytes : 0;
     size_t bytes = 0;
     const char *site = NULL;
     if (plim__is_full(manager)) /* the rest is guard */
@@ -434,11 +448,26 @@ static bool alloc_resize_here(const alloc_found *found, size_t old_charge, size_
     return is_done;
 }
 
+/* A block of the C library becomes another of it. */
+static void *alloc_resize_libc(const plim__libc_block *known, size_t bytes, const char *site)
+{
+    plim_domain domain = plim__domain_handle(plim__slot_domain(known->slot));
+    void *moved = alloc_request(domain, bytes, 0, PLIM_PROVIDER_LIBC, false, site);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, known->block, bytes < known->bytes ? bytes : known->bytes);
+    plim__give(known->block, site);
+    return moved;
+}
+
 void *plim__resize(void *block, size_t bytes, const char *site)
 {
+    plim__libc_block known;
     if (block == NULL)
         return plim__refuse(NULL, PLIM_REFUSAL_REQUEST, bytes, 0, site);
     alloc_found found = alloc_find(block);
+    if (found.manager == NULL && plim__libc_find(block, &known))
+        return alloc_resize_libc(&known, bytes, site);
     if (found.fault != NULL) {
         alloc_fault(&found, block, site);
         return NULL;
@@ -495,6 +524,16 @@ plim_status plim_origin_of(const void *block, plim_origin *out_origin)
     if (plim__scope_holds(block, out_origin))
         return PLIM_OK;
     alloc_found found = alloc_find(block);
+    plim__libc_block known;
+    if (found.manager == NULL && plim__libc_find(block, &known)) {
+        *out_origin = (plim_origin){.domain = plim__domain_handle(plim__slot_domain(known.slot)),
+                                    .provider = PLIM_PROVIDER_LIBC,
+                                    .charge_bytes = known.charge,
+                                    .usable_bytes = known.bytes,
+                                    .requested_bytes = known.bytes,
+                                    .site = plim__site_text(known.site)};
+        return PLIM_OK;
+    }
     if (found.fault != NULL)
         return PLIM_ERR_STALE;
     size_t held = found.code == PLIM__CLASS_LARGE ? plim__large_bytes(found.manager, found.page)

@@ -68,6 +68,8 @@ struct plim_manager {
     size_t base_bytes;    /* tables outside the space: this struct */
     void *range;          /* the reservation, or the caller's storage */
     size_t range_bytes;
+    struct plim__libc_block *libc_blocks; /* libc.c's table, in the tables */
+    uint32_t libc_rows, libc_used;
     uint32_t checked_count; /* operations of the checked path, for samples of the whole state */
 };
 
@@ -116,6 +118,9 @@ void plim__manager_default_thaw(void);
 
 /** Closes the slabs that are kept though they are empty. Under the manager's lock. */
 void plim__manager_sweep(plim_manager *manager);
+
+/** Calls in what threads have cached of what a slot's domain is charged to; false if nothing. */
+bool plim__slots_relieve(plim__slot *slot);
 
 /** The two with the manager's lock held. */
 void *plim__tables_take_locked(plim_manager *manager, size_t bytes);

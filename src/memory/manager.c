@@ -19,6 +19,7 @@
 #include "memory/checked.h"
 #include "memory/engine.h"
 #include "memory/large.h"
+#include "memory/libc.h"
 #include "memory/slab.h"
 #include "memory/threads.h"
 #include "platform/backing.h"
@@ -263,6 +264,7 @@ void plim_manager_destroy(plim_manager **manager)
     *manager = NULL;
     plim__managers_remove(ended);
     plim__threads_leave(ended);
+    plim__libc_end(ended);
     plim__bank_fini(&ended->bank);
     plim__slots_clear(ended);
     manager_unback(ended);

@@ -74,6 +74,13 @@ static void slots_drain(plim__domain *domain)
         (void)plim__threads_drain(manager, domain->slot);
 }
 
+bool plim__slots_relieve(plim__slot *slot)
+{
+    const plim__domain *domain = plim__slot_domain(slot);
+    /* One without a limit of its own charges the total, which others' caches may hold, too. */
+    return plim__threads_drain(slot->manager, domain->is_shared ? 0 : domain->slot) > 0;
+}
+
 static void slots_mark_reset(plim__domain *domain)
 {
     plim__checked_mark_reset(&plim__slots[domain->slot]);

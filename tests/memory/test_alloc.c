@@ -227,6 +227,45 @@ static void test_foreign_pointers_are_told_to_the_hook(void **state)
     end();
 }
 
+static void test_blocks_of_the_c_library_are_charged_and_found_again(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    static unsigned char *blocks[COUNT];
+    begin(PLIM_BACKING_MAP, 8 << 20, 1 << 20);
+    size_t charged = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        plim_request request = {
+            .size_bytes = i + 1, .domain = domain, .provider = PLIM_PROVIDER_LIBC, .zeroed = true};
+        assert_non_null(blocks[i] = plim_alloc_as(&request));
+        memset(blocks[i], (int)i, i + 1);
+        plim_origin origin;
+        assert_int_equal(plim_origin_of(blocks[i], &origin), PLIM_OK);
+        assert_int_equal(origin.provider, PLIM_PROVIDER_LIBC);
+        assert_int_equal(origin.requested_bytes, i + 1);
+        charged += origin.charge_bytes;
+        assert_int_equal(figures().used_bytes, charged);
+    }
+    plim_request large = {
+        .size_bytes = 900 << 10, .domain = domain, .provider = PLIM_PROVIDER_LIBC};
+    assert_null(plim_alloc_as(&large));
+    assert_int_equal(plim_refusal_last().reason, PLIM_REFUSAL_BUDGET);
+    for (unsigned i = 0; i < COUNT; i += 2) {
+        blocks[i] = plim_resize(blocks[i], 2 * i + 2);
+        assert_int_equal(blocks[i][i], (unsigned char)i);
+    }
+    for (unsigned i = 0; i < COUNT / 2; i++)
+        plim_free(blocks[i * 7 % COUNT]), blocks[i * 7 % COUNT] = NULL;
+    for (unsigned i = 0; i < COUNT; i++)
+        plim_free(blocks[i]);
+    assert_int_equal(figures().used_bytes, 0);
+    assert_int_equal(panics, 0);
+    assert_int_equal(plim_manager_verify(manager, NULL), PLIM_OK);
+    large.size_bytes = 100;
+    assert_non_null(plim_alloc_as(&large)); /* ends with the manager */
+    end();
+}
+
 static void test_a_sealed_manager_lives_on_what_it_holds(void **state)
 {
     (void)state;
@@ -267,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_storage_that_is_full_refuses_for_pages_and_recovers),
         cmocka_unit_test(test_a_file_has_its_domain_in_the_default_manager),
         cmocka_unit_test(test_foreign_pointers_are_told_to_the_hook),
+        cmocka_unit_test(test_blocks_of_the_c_library_are_charged_and_found_again),
         cmocka_unit_test(test_a_sealed_manager_lives_on_what_it_holds),
         cmocka_unit_test(test_trim_gives_pages_back),
     };
