@@ -149,8 +149,9 @@ PLIM_API PLIM_NODISCARD plim_status plim_domain_destroy(plim_domain domain, plim
 
 /**
  * @brief         Changes the configured limit. Raising takes from the parent. Lowering gives back
- *                what is unused at once; the rest is owed, new requests are refused until it is
- *                paid by blocks that come back.
+ *                what is unused at once; the rest is owed, and nothing more is charged until it is
+ *                paid by blocks that come back. (A thread may meanwhile be given what it has just
+ *                given back itself: that raises nothing.)
  * @param[in]     domain       any.
  * @param[in]     limit_bytes  not below the floor, not above the cap.
  * @param[in,out] err          may be NULL.

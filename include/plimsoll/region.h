@@ -286,8 +286,8 @@ PLIM_API bool plim_region_is_file(const char *path);
 
 /**
  * @brief         Looks at a region in a file, whether somebody writes it or not: the mapping
- *                cannot be written through, and the writer is not held up. Whatever the file says is checked
- *                before it is followed.
+ *                cannot be written through, and the writer is not held up. Whatever the file
+ *                says is checked before it is followed.
  * @param[in]     path       the file; /proc/PID/fd/N of a memfd region as well.
  * @param[in]     allocator  NULL: the system's; borrowed until close.
  * @param[out]    out_view   set only on PLIM_OK.
