@@ -254,8 +254,10 @@ static void test_blocks_of_the_c_library_are_charged_and_found_again(void **stat
         blocks[i] = plim_resize(blocks[i], 2 * i + 2);
         assert_int_equal(blocks[i][i], (unsigned char)i);
     }
-    for (unsigned i = 0; i < COUNT / 2; i++)
-        plim_free(blocks[i * 7 % COUNT]), blocks[i * 7 % COUNT] = NULL;
+    for (unsigned i = 0; i < COUNT / 2; i++) {
+        plim_free(blocks[i * 7 % COUNT]);
+        blocks[i * 7 % COUNT] = NULL;
+    }
     for (unsigned i = 0; i < COUNT; i++)
         plim_free(blocks[i]);
     assert_int_equal(figures().used_bytes, 0);
