@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -140,14 +141,16 @@ static void test_trim_leaves_nothing_cached(void **state)
     plim_manager_destroy(&manager);
 }
 
-enum { STORM_DOMAINS = 32, STORM_ROUNDS = 40000, STORM_HELD = 64 };
+enum { STORM_DOMAINS = 64, STORM_ROUNDS = 40000, STORM_HELD = 64 };
 static plim_domain storm_domains[STORM_DOMAINS];
 static _Atomic(void *) storm_shelf[256]; /* blocks change hands here */
 static atomic_ulong storm_refusals;
 
-static void *storm_run(void *argument)
+static time_t storm_until; /* PLIM_SOAK_SECONDS from the start; 0: one round */
+
+static void storm_round(uint32_t *random_at)
 {
-    uint32_t random = (uint32_t)(uintptr_t)argument * 2654435761u + 1;
+    uint32_t random = *random_at;
     void *held[STORM_HELD] = {0};
     for (unsigned round = 0; round < STORM_ROUNDS; round++) {
         random = random * 1664525u + 1013904223u;
@@ -164,6 +167,15 @@ static void *storm_run(void *argument)
     }
     for (unsigned i = 0; i < STORM_HELD; i++)
         plim_free(held[i]);
+    *random_at = random;
+}
+
+static void *storm_run(void *argument)
+{
+    uint32_t random = (uint32_t)(uintptr_t)argument * 2654435761u + 1;
+    do {
+        storm_round(&random);
+    } while (time(NULL) < storm_until);
     return NULL;
 }
 
@@ -176,6 +188,8 @@ static void test_two_threads_on_many_domains_at_their_limits(void **state)
         (void)snprintf(name, sizeof name, "storm %u", i);
         storm_domains[i] = domain_new(name, 2000 + i * 300);
     }
+    const char *seconds = getenv("PLIM_SOAK_SECONDS");
+    storm_until = seconds != NULL ? time(NULL) + strtol(seconds, NULL, 10) : 0;
     pthread_t threads[2];
     for (uintptr_t i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, storm_run, (void *)(i + 1)), 0);
