@@ -13,8 +13,6 @@
 #include "base/assert.h"
 #include "runtime/region.h"
 
-enum { SORT_BITS = 11, SORT_SLOTS = 1 << SORT_BITS };
-
 static uint64_t recover_word_of(const plim_region *region, uint32_t index)
 {
     return atomic_load_explicit(&region->objects[index].word, memory_order_relaxed);
@@ -30,44 +28,6 @@ static plim_status recover_damaged(plim_error *err, uint32_t index, const char *
     plim_status status = plim_error_set(err, PLIM_ERR_DAMAGED, "object %u %s", index, what);
     plim_error_hint(err, "the region was damaged by something other than a crash; keep a copy");
     return status;
-}
-
-/* --- sorting ------------------------------------------------------------------------------- */
-
-void plim__region_sort(const plim_region *region, uint64_t (*key)(const plim__object *),
-                       uint32_t *out, uint32_t *scratch, uint32_t count)
-{
-    uint32_t found = 0;
-    uint64_t highest = 0;
-    uint32_t top = recover_top(region);
-    for (uint32_t i = 0; i < top && found < count; i++) {
-        if (!plim__word_is_live(recover_word_of(region, i)))
-            continue;
-        uint64_t value = key(&region->objects[i]);
-        highest = value > highest ? value : highest;
-        out[found++] = i;
-    }
-    PLIM_CHECK(found == count);
-    uint32_t *from = out;
-    uint32_t *to = scratch;
-    for (unsigned shift = 0; shift < 64 && highest >> shift != 0; shift += SORT_BITS) {
-        uint32_t starts[SORT_SLOTS] = {0};
-        uint32_t sum = 0;
-        for (uint32_t i = 0; i < count; i++)
-            starts[key(&region->objects[from[i]]) >> shift & (SORT_SLOTS - 1)]++;
-        for (uint32_t slot = 0; slot < SORT_SLOTS; slot++) {
-            uint32_t here = starts[slot];
-            starts[slot] = sum;
-            sum += here;
-        }
-        for (uint32_t i = 0; i < count; i++)
-            to[starts[key(&region->objects[from[i]]) >> shift & (SORT_SLOTS - 1)]++] = from[i];
-        uint32_t *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != out && count > 0)
-        memcpy(out, from, (size_t)count * sizeof *out);
 }
 
 /* --- lists --------------------------------------------------------------------------------- */

@@ -69,13 +69,15 @@ PLIM_NODISCARD plim_status plim__region_check_head(const plim__region_head *head
 /** Undoes a value half written, rebuilds the lists, finishes a cascade. The head is sound. */
 PLIM_NODISCARD plim_status plim__region_recover(plim_region *region, plim_error *err);
 
+/** Frees the derived lists. */
+void plim__region_lists_fini(plim_region *region);
+
+/* --- order.c ------------------------------------------------------------------------------- */
+
 /** Numbers of live objects sorted by what `key` gives, stably; count of them into `out`, which
  *  has room for all, as has `scratch`. */
 void plim__region_sort(const plim_region *region, uint64_t (*key)(const plim__object *),
                        uint32_t *out, uint32_t *scratch, uint32_t count);
-
-/** Frees the derived lists. */
-void plim__region_lists_fini(plim_region *region);
 
 /* --- extents.c ----------------------------------------------------------------------------- */
 
