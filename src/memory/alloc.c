@@ -28,6 +28,7 @@ typedef struct alloc_plan {
     size_t charge;
     size_t align;
     const char *site;
+    bool is_lasting;
 } alloc_plan;
 
 /* Fills in class and charge; false if there is no such block. */
@@ -63,6 +64,8 @@ static void *alloc_pages(plim_manager *manager, const alloc_plan *plan)
     plim__lock_take(&manager->lock);
     if (plan->code == 0)
         block = plim__large_take(manager, central, slot, plan->charge, plan->align);
+    else if (plan->is_lasting)
+        block = plim__slab_take_lasting(manager, central, slot, plan->code);
     else
         (void)plim__slab_take(manager, central, slot, plan->code, 1, &block);
     plim__lock_give(&manager->lock);
@@ -124,7 +127,8 @@ static void *alloc_at_hand(plim__cache *cache, unsigned code)
 static void *alloc_planned(const alloc_plan *plan)
 {
     plim_manager *manager = plan->slot->manager;
-    plim__cache *cache = plan->code != 0 ? plim__thread_cache(manager, plan->domain) : NULL;
+    bool may_cache = plan->code != 0 && !plan->is_lasting;
+    plim__cache *cache = may_cache ? plim__thread_cache(manager, plan->domain) : NULL;
     if (cache != NULL && cache->bins[plan->code].cap == 0)
         cache = NULL;
     void *block = cache != NULL ? alloc_at_hand(cache, plan->code) : NULL;
@@ -146,36 +150,40 @@ static void *alloc_checked(const alloc_plan *plan)
     return plim__checked_take(&wish);
 }
 
+/* From domain, bytes, align, site and is_lasting to the block. */
+static void *alloc_serve(alloc_plan *plan, plim_provider provider, bool zeroed)
+{
+    size_t bytes = plan->bytes;
+    const char *site = plan->site;
+    if (plan->domain == NULL)
+        return plim__refuse(NULL, PLIM_REFUSAL_DOMAIN, bytes, 0, site);
+    plan->slot = &plim__slots[plan->domain->slot];
+    if (!alloc_understand(plan, provider))
+        return plim__refuse(plan->slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
+    void *block;
+    if (provider == PLIM_PROVIDER_LIBC) {
+        block = plim__libc_take(plan->slot, bytes, site);
+    } else if (plim__is_checked(plan->slot->manager)) {
+        block = alloc_checked(plan);
+    } else {
+        if (!plim__thread_begin())
+            return plim__refuse(plan->slot, PLIM_REFUSAL_REENTERED, bytes, plan->charge, site);
+        block = alloc_planned(plan);
+        plim__thread_end();
+    }
+    if (block != NULL && plim__watch_now != NULL)
+        plim__watch_now->note(plim__watch_now, plan->domain->name, bytes, site);
+    if (block != NULL && zeroed)
+        memset(block, 0, bytes);
+    return block;
+}
+
 static void *alloc_request(plim_domain domain, size_t bytes, size_t align, plim_provider provider,
                            bool zeroed, const char *site)
 {
     alloc_plan plan = {
-        .domain = plim__domain_of(domain),
-        .bytes = bytes,
-        .align = align,
-        .site = site,
-    };
-    if (plan.domain == NULL)
-        return plim__refuse(NULL, PLIM_REFUSAL_DOMAIN, bytes, 0, site);
-    plan.slot = &plim__slots[plan.domain->slot];
-    if (!alloc_understand(&plan, provider))
-        return plim__refuse(plan.slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
-    void *block;
-    if (provider == PLIM_PROVIDER_LIBC) {
-        block = plim__libc_take(plan.slot, bytes, site);
-    } else if (plim__is_checked(plan.slot->manager)) {
-        block = alloc_checked(&plan);
-    } else {
-        if (!plim__thread_begin())
-            return plim__refuse(plan.slot, PLIM_REFUSAL_REENTERED, bytes, plan.charge, site);
-        block = alloc_planned(&plan);
-        plim__thread_end();
-    }
-    if (block != NULL && plim__watch_now != NULL)
-        plim__watch_now->note(plim__watch_now, plan.domain->name, bytes, site);
-    if (block != NULL && zeroed)
-        memset(block, 0, bytes);
-    return block;
+        .domain = plim__domain_of(domain), .bytes = bytes, .align = align, .site = site};
+    return alloc_serve(&plan, provider, zeroed);
 }
 
 void *plim__take(plim_domain domain, size_t bytes, size_t align, bool zeroed, const char *site)
@@ -254,8 +262,12 @@ void *plim__alloc_as(plim__here *here, const plim_request *request, const char *
     if (request->lifetime == PLIM_LIFETIME_SCOPE || request->provider == PLIM_PROVIDER_ARENA)
         return plim__scope_serve(request, request->site != NULL ? request->site : site);
     plim_domain domain = request->domain.id != 0 ? request->domain : alloc_here(here);
-    return alloc_request(domain, request->size_bytes, request->align_bytes, request->provider,
-                         request->zeroed, request->site != NULL ? request->site : site);
+    alloc_plan plan = {.domain = plim__domain_of(domain),
+                       .bytes = request->size_bytes,
+                       .align = request->align_bytes,
+                       .site = request->site != NULL ? request->site : site,
+                       .is_lasting = request->lifetime == PLIM_LIFETIME_PROGRAM};
+    return alloc_serve(&plan, request->provider, request->zeroed);
 }
 
 /* A block, found by its address; or what is wrong with it. */

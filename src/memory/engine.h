@@ -20,13 +20,15 @@ enum { PLIM__MANAGER_MAGIC = 0x504c4d31, PLIM__NAME_BYTES = 32 };
 
 /** What serves one slot. Under the manager's lock. */
 typedef struct plim__central {
-    uint32_t rooms[PLIM__CLASS_CODES]; /* by class: the first slab with room, or PLIM__PAGE_NONE */
-    size_t charged_bytes;              /* blocks given out, as charged, threads' caches included */
-    size_t block_count;                /* how many those are */
-    size_t slab_bytes;                 /* whole pages behind the size classes */
-    size_t large_bytes;                /* of charged_bytes, in runs of their own */
-    size_t static_count;               /* of block_count, PLIM_BLOCKs */
-    size_t static_bytes; /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
+    /* By class: the first slab with room, or PLIM__PAGE_NONE; then the same for slabs of blocks that
+       last to the end, which so keep no other slab from emptying. */
+    uint32_t rooms[2 * PLIM__CLASS_CODES];
+    size_t charged_bytes; /* blocks given out, as charged, threads' caches included */
+    size_t block_count;   /* how many those are */
+    size_t slab_bytes;    /* whole pages behind the size classes */
+    size_t large_bytes;   /* of charged_bytes, in runs of their own */
+    size_t static_count;  /* of block_count, PLIM_BLOCKs */
+    size_t static_bytes;  /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
 } plim__central;
 
 /** What should be true of a slot, counted once more by the checked path alone. Under the lock. */

@@ -17,14 +17,23 @@
 #include "base/assert.h"
 #include "memory/checked.h"
 
+/* The list a slab is on when it has room. */
+static uint32_t *slab_head(const plim__space *space, plim__central *central, unsigned code,
+                           uint32_t page)
+{
+    bool is_lasting = (space->flags[page] & PLIM__PAGE_LASTING) != 0;
+    return &central->rooms[is_lasting ? PLIM__CLASS_CODES + code : code];
+}
+
 static void slab_list(plim__space *space, plim__central *central, unsigned code, uint32_t page)
 {
     plim__run *run = &space->runs[page];
+    uint32_t *head = slab_head(space, central, code, page);
     run->prev = PLIM__PAGE_NONE;
-    run->next = central->rooms[code];
+    run->next = *head;
     if (run->next != PLIM__PAGE_NONE)
         space->runs[run->next].prev = page;
-    central->rooms[code] = page;
+    *head = page;
     run->is_listed = 1;
 }
 
@@ -34,7 +43,7 @@ static void slab_unlist(plim__space *space, plim__central *central, unsigned cod
     if (run->prev != PLIM__PAGE_NONE)
         space->runs[run->prev].next = run->next;
     else
-        central->rooms[code] = run->next;
+        *slab_head(space, central, code, page) = run->next;
     if (run->next != PLIM__PAGE_NONE)
         space->runs[run->next].prev = run->prev;
     run->is_listed = 0;
@@ -43,8 +52,8 @@ static void slab_unlist(plim__space *space, plim__central *central, unsigned cod
 void plim__central_init(plim__central *central)
 {
     *central = (plim__central){0};
-    for (unsigned code = 0; code < PLIM__CLASS_CODES; code++)
-        central->rooms[code] = PLIM__PAGE_NONE;
+    for (unsigned list = 0; list < 2 * PLIM__CLASS_CODES; list++)
+        central->rooms[list] = PLIM__PAGE_NONE;
 }
 
 static uint32_t *slab_bits(const plim__space *space, uint32_t page)
@@ -53,7 +62,8 @@ static uint32_t *slab_bits(const plim__space *space, uint32_t page)
 }
 
 /* A new slab; false if no pages are left for it, even for the smallest that holds a block. */
-static bool slab_open(plim_manager *manager, plim__central *central, uint32_t slot, unsigned code)
+static bool slab_open(plim_manager *manager, plim__central *central, uint32_t slot, unsigned code,
+                      bool is_lasting)
 {
     plim__space *space = &manager->space;
     uint32_t pages = plim__class_run_pages(code, manager->is_tight);
@@ -78,6 +88,8 @@ static bool slab_open(plim_manager *manager, plim__central *central, uint32_t sl
         left -= left >= 32 ? 32 : left;
     }
     central->slab_bytes += (size_t)pages << PLIM__PAGE_SHIFT;
+    if (is_lasting)
+        space->flags[page] |= PLIM__PAGE_LASTING;
     slab_list(space, central, code, page);
     return true;
 }
@@ -90,6 +102,7 @@ static void slab_close(plim_manager *manager, plim__central *central, unsigned c
     if (plim__is_checked(manager))
         plim__checked_closed(manager, page);
     slab_unlist(space, central, code, page);
+    space->flags[page] &= (uint8_t)~PLIM__PAGE_LASTING;
     central->slab_bytes -= (size_t)pages << PLIM__PAGE_SHIFT;
     (void)plim__space_give(space, page, pages);
 }
@@ -115,18 +128,16 @@ static uint32_t slab_pour(plim__space *space, uint32_t page, size_t block_bytes,
     return want;
 }
 
-uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
-                         unsigned code, uint32_t want, void **out_blocks)
+static uint32_t slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
+                          unsigned code, uint32_t want, void **out_blocks, bool is_lasting)
 {
     plim__space *space = &manager->space;
+    const uint32_t *head = &central->rooms[is_lasting ? PLIM__CLASS_CODES + code : code];
     uint32_t count = 0;
     while (count < want) {
-        uint32_t page = central->rooms[code];
-        if (page == PLIM__PAGE_NONE) {
-            if (!slab_open(manager, central, slot, code))
-                break;
-            page = central->rooms[code];
-        }
+        if (*head == PLIM__PAGE_NONE && !slab_open(manager, central, slot, code, is_lasting))
+            break;
+        uint32_t page = *head;
         count += slab_pour(space, page, plim__class_bytes[code], want - count, out_blocks + count);
         if (space->runs[page].free_count == 0)
             slab_unlist(space, central, code, page);
@@ -134,6 +145,20 @@ uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t
     central->block_count += count;
     central->charged_bytes += (size_t)count * plim__class_bytes[code];
     return count;
+}
+
+uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
+                         unsigned code, uint32_t want, void **out_blocks)
+{
+    return slab_take(manager, central, slot, code, want, out_blocks, false);
+}
+
+void *plim__slab_take_lasting(plim_manager *manager, plim__central *central, uint32_t slot,
+                              unsigned code)
+{
+    void *block = NULL;
+    (void)slab_take(manager, central, slot, code, 1, &block, true);
+    return block;
 }
 
 /* One block, but for the sums. */
@@ -155,7 +180,8 @@ static inline void slab_return(plim_manager *manager, plim__central *central, un
     if (!run->is_listed)
         slab_list(space, central, code, start);
     if (run->free_count == run->block_count) {
-        bool is_last = central->rooms[code] == start && run->next == PLIM__PAGE_NONE;
+        bool is_last =
+            *slab_head(space, central, code, start) == start && run->next == PLIM__PAGE_NONE;
         if (manager->is_tight || !is_last)
             slab_close(manager, central, code, start);
     }
@@ -181,13 +207,13 @@ void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigne
 
 void plim__slab_sweep(plim_manager *manager, plim__central *central)
 {
-    for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++) {
-        uint32_t page = central->rooms[code];
+    for (unsigned list = 1; list < 2 * PLIM__CLASS_CODES; list++) {
+        uint32_t page = central->rooms[list];
         while (page != PLIM__PAGE_NONE) {
-            uint32_t next = manager->space.runs[page].next;
             const plim__run *run = &manager->space.runs[page];
+            uint32_t next = run->next;
             if (run->free_count == run->block_count)
-                slab_close(manager, central, code, page);
+                slab_close(manager, central, list % PLIM__CLASS_CODES, page);
             page = next;
         }
     }

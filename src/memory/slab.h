@@ -17,6 +17,10 @@ void plim__central_init(plim__central *central);
 uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
                          unsigned code, uint32_t want, void **out_blocks);
 
+/** One block that lasts to the end, from slabs of such; NULL if no page is left. */
+void *plim__slab_take_lasting(plim_manager *manager, plim__central *central, uint32_t slot,
+                              unsigned code);
+
 /** Gives one block back to the slab that begins or goes on at `page`. */
 void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, uint32_t page,
                      void *block);

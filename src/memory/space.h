@@ -34,7 +34,8 @@ typedef struct plim__run {
 
 /** A page's flag bits. */
 enum {
-    PLIM__PAGE_HELD = 1 /* memory of the system stands behind it */
+    PLIM__PAGE_HELD = 1,   /* memory of the system stands behind it */
+    PLIM__PAGE_LASTING = 2 /* the first of a slab of blocks that last to the end */
 };
 
 typedef struct plim__space {

@@ -156,10 +156,11 @@ static void verify_lists(verify_walk *walk, uint32_t slot_number)
     const plim__space *space = &walk->manager->space;
     const plim__slot *slot = &plim__slots[slot_number];
     uint32_t listed = 0;
-    for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++) {
+    for (unsigned list = 0; list < 2 * PLIM__CLASS_CODES; list++) {
         uint32_t before = PLIM__PAGE_NONE;
+        unsigned code = list % PLIM__CLASS_CODES;
         uint16_t info = (uint16_t)(slot_number << PLIM__CLASS_BITS | code);
-        for (uint32_t page = slot->central->rooms[code]; page != PLIM__PAGE_NONE;
+        for (uint32_t page = slot->central->rooms[list]; page != PLIM__PAGE_NONE;
              page = space->runs[page].next) {
             if (page >= space->touched || space->info[page] != info ||
                 space->runs[page].prev != before || !space->runs[page].is_listed ||

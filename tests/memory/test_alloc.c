@@ -227,6 +227,32 @@ static void test_foreign_pointers_are_told_to_the_hook(void **state)
     end();
 }
 
+static void test_what_lasts_keeps_no_page_of_what_goes(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000 };
+    static void *lasting[COUNT], *going[COUNT];
+    begin(PLIM_BACKING_MAP, 8 << 20, 8 << 20);
+    for (unsigned i = 0; i < COUNT; i++) {
+        plim_request request = {
+            .size_bytes = 200, .domain = domain, .lifetime = PLIM_LIFETIME_PROGRAM};
+        assert_non_null(lasting[i] = plim_alloc_as(&request));
+        assert_non_null(going[i] = plim_alloc_in(domain, 200));
+    }
+    for (unsigned i = 0; i < COUNT; i++)
+        plim_free(going[i]);
+    (void)plim_manager_trim(manager);
+    plim_manager_stats stats = figures();
+    assert_int_equal(stats.used_bytes, COUNT * 208);
+    assert_true(stats.slack_bytes < 20480); /* the last slab, and the ends of the others */
+    assert_int_equal(plim_manager_verify(manager, NULL), PLIM_OK);
+    for (unsigned i = 0; i < COUNT; i++)
+        plim_free(lasting[i]);
+    (void)plim_manager_trim(manager);
+    assert_int_equal(figures().slack_bytes, 0);
+    end();
+}
+
 static void test_blocks_of_the_c_library_are_charged_and_found_again(void **state)
 {
     (void)state;
@@ -308,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_storage_that_is_full_refuses_for_pages_and_recovers),
         cmocka_unit_test(test_a_file_has_its_domain_in_the_default_manager),
         cmocka_unit_test(test_foreign_pointers_are_told_to_the_hook),
+        cmocka_unit_test(test_what_lasts_keeps_no_page_of_what_goes),
         cmocka_unit_test(test_blocks_of_the_c_library_are_charged_and_found_again),
         cmocka_unit_test(test_a_sealed_manager_lives_on_what_it_holds),
         cmocka_unit_test(test_trim_gives_pages_back),
