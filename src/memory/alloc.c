@@ -129,7 +129,7 @@ static void *alloc_planned(const alloc_plan *plan)
     plim_manager *manager = plan->slot->manager;
     bool may_cache = plan->code != 0 && !plan->is_lasting;
     plim__cache *cache = may_cache ? plim__thread_cache(manager, plan->domain) : NULL;
-    if (cache != NULL && cache->bins[plan->code].cap == 0)
+    if (cache != NULL && !plim__cache_keeps(cache, plan->code))
         cache = NULL;
     void *block = cache != NULL ? alloc_at_hand(cache, plan->code) : NULL;
     plim_refusal_reason reason = PLIM_REFUSAL_NONE;
@@ -212,14 +212,13 @@ static inline void *alloc_fast(uint32_t id, size_t bytes)
     plim__thread_enter(thread);
     plim__cache *cache = plim__thread_fast(thread, id & (PLIM__SLOTS - 1));
     plim__bin *bin = (plim__bin *)(void *)((char *)cache->bins + bin_offset);
-    size_t count = plim__own_load(&bin->pushes) - plim__own_load(&bin->pops);
-    if (PLIM__UNLIKELY(count == 0 || cache->id != id)) {
+    void **top = plim__own_load(&bin->top) - 1;
+    void *block = *top;
+    if (PLIM__UNLIKELY(block == NULL || cache->id != id)) {
         plim__thread_leave(thread, PLIM__IDLE);
         return NULL;
     }
-    void *block = bin->array[count - 1];
-    if (block == NULL)
-        __builtin_unreachable(); /* an array holds blocks; says so to the compiler */
+    plim__own_store(&bin->top, top);
     plim__own_add(&bin->pops, 1);
     plim__thread_leave(thread, PLIM__IDLE);
     return block;
@@ -328,7 +327,7 @@ static void alloc_give(const alloc_found *found, void *block)
     plim__cache *cache = NULL;
     if (found->code != PLIM__CLASS_LARGE)
         cache = plim__thread_cache(manager, plim__slot_domain(found->slot));
-    if (cache == NULL || cache->bins[found->code].cap == 0) {
+    if (cache == NULL || !plim__cache_keeps(cache, found->code)) {
         alloc_give_direct(found, block);
         return;
     }
@@ -403,14 +402,14 @@ void plim_free(void *block)
     plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
     size_t code = info & (PLIM__CLASS_CODES - 1);
     plim__bin *bin = &cache->bins[code];
-    size_t count = plim__own_load(&bin->pushes) - plim__own_load(&bin->pops);
-    if (PLIM__UNLIKELY(count >= bin->cap)) {
+    void **top = plim__own_load(&bin->top);
+    if (PLIM__UNLIKELY(top == bin->end)) {
         plim__thread_leave(thread, PLIM__IDLE);
         plim__give(block, NULL);
         return;
     }
-    bin->array[count] = block;
-    plim__own_add(&bin->pushes, 1);
+    *top = block;
+    plim__own_store(&bin->top, top + 1);
     plim__thread_leave(thread, PLIM__IDLE);
 }
 
@@ -518,9 +517,10 @@ void *plim_resize(void *block, size_t bytes)
         size_t info = plim__own_load(&thread->home_info)[offset >> PLIM__PAGE_SHIFT];
         plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
         unsigned code = info & (PLIM__CLASS_CODES - 1);
-        if (cache->bins[code].cap != 0 && plim__class_of(bytes) == code)
+        bool is_kept = plim__cache_keeps(cache, code);
+        if (is_kept && plim__class_of(bytes) == code)
             return block;
-        void *moved = cache->bins[code].cap != 0 ? alloc_fast(cache->id, bytes) : NULL;
+        void *moved = is_kept ? alloc_fast(cache->id, bytes) : NULL;
         if (moved != NULL) {
             size_t held = plim__class_bytes[code];
             memcpy(moved, block, bytes < held ? bytes : held);

@@ -39,15 +39,15 @@
 #endif
 
 /**
- * Blocks of one class: pushes - pops addresses in an array of the cache's, the last pushed on top.
- * Two counters that each only grow, so that a block back and forth waits for neither twice, and the
- * blocks ever given out are counted for nothing. What lies in a block is not touched.
+ * Blocks of one class: addresses in an array of the cache's, the last that came on top; before the
+ * first stands a NULL. So one load says both whether there is a block and which; one comparison,
+ * whether there is room; and what lies in a block is not touched.
  */
 typedef struct plim__bin {
-    PLIM__OWNED(size_t) pushes;
-    PLIM__OWNED(size_t) pops;
+    PLIM__OWNED(void **) top; /* behind the last */
+    void **end;               /* as far as top may go; array: blocks of this class are not kept */
+    PLIM__OWNED(size_t) pops; /* blocks given out, ever */
     void **array;
-    uint32_t cap; /* places in the array; 0: blocks of this class are not kept */
 } plim__bin;
 
 /** One thread's of one domain. */
@@ -116,6 +116,12 @@ static inline plim__cache *plim__thread_fast(plim__thread *thread, size_t slot)
 #endif
 }
 
+/** Whether blocks of a class are kept at all. */
+static inline bool plim__cache_keeps(const plim__cache *cache, unsigned code)
+{
+    return cache->bins[code].end != cache->bins[code].array;
+}
+
 /** Blocks of a class in a cache; exact for who has it to himself. */
 uint32_t plim__cache_count(const plim__cache *cache, unsigned code);
 
@@ -125,6 +131,9 @@ bool plim__cache_has_any(const plim__cache *cache);
 
 /** Bytes of a cache with its arrays. */
 size_t plim__cache_bytes(const plim_manager *manager);
+
+/** Makes plim__cache_empty what it says. */
+void plim__cache_empty_init(void);
 
 /** Makes it, with nothing in it. */
 void plim__cache_init(plim__cache *cache, plim_manager *manager, plim__domain *domain);

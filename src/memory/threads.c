@@ -90,6 +90,8 @@ static plim__thread *threads_record(void)
     plim__lock_take(&threads_lock);
     plim__thread *thread = threads_record_new();
     if (thread != NULL) {
+        if (plim__cache_empty.bins[0].end == NULL)
+            plim__cache_empty_init(); /* with the lock: once */
         memset(thread, 0, sizeof *thread);
         for (unsigned slot = 0; slot < PLIM__SLOTS; slot++)
             plim__own_store(&thread->fast[slot], &plim__cache_empty);
