@@ -236,7 +236,7 @@ uint32_t plim__pool_release_loose(plim_pool *pool)
             pool_clean_word(pool, w, going);
         pool->free[w] |= going;
         pool_open_word(pool, w);
-        count += plim__pool_bit_count(going);
+        count += plim__bit_count(going);
     }
     pool->head.epoch++;
     if (pool->pinned_count > 0)

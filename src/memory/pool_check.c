@@ -148,7 +148,7 @@ static const char *pool_flags_fault(const plim_pool *pool)
         const char *fault = pool_word_fault(pool, w);
         if (fault != NULL)
             return fault;
-        pinned += plim__pool_bit_count(pool->pinned[w]);
+        pinned += plim__bit_count(pool->pinned[w]);
     }
     if (pinned != pool->pinned_count)
         return "P4: the number of pinned slots is not theirs";

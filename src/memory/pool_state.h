@@ -7,6 +7,8 @@
 #define PLIM_MEMORY_POOL_STATE_H
 #include <plimsoll/pool.h>
 
+#include "base/bits.h"
+
 enum {
     PLIM__POOL_MAGIC = 0x0b0a7f11,
     PLIM__POOL_WORD_BITS = 64,
@@ -60,15 +62,6 @@ struct plim_pool {
     char format[PLIM_POOL_NAME_BYTES];
 };
 
-/** Bits set: three steps of adding neighbours, then a multiplication that adds the bytes. */
-static inline uint32_t plim__pool_bit_count(uint64_t word)
-{
-    word -= word >> 1 & UINT64_C(0x5555555555555555);
-    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
-    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
-}
-
 /** Slots whose bit is set in the n-th word of "in use". */
 static inline uint64_t plim__pool_used_word(const plim_pool *pool, uint32_t word)
 {
@@ -84,7 +77,7 @@ static inline uint32_t plim__pool_loose(const plim_pool *pool)
     for (uint32_t w = 0; w < pool->word_count; w++) {
         uint64_t loose = plim__pool_used_word(pool, w) & ~pool->pinned[w];
         if (loose != 0) /* between frames there are none */
-            count += plim__pool_bit_count(loose);
+            count += plim__bit_count(loose);
     }
     return count;
 }

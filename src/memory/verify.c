@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/bits.h"
 #include "memory/checked.h"
 #include "memory/lend.h"
 #include "memory/slab.h"
@@ -60,7 +61,7 @@ static void verify_bits(verify_walk *walk, uint32_t page, const plim__slot *slot
         if ((bits[i] & outside) != 0 || (i < run->hint && bits[i] != 0))
             verify_fault(walk, "P2", "a slab counts a block as free that is none", slot,
                          plim__space_address(space, page));
-        count += (uint32_t)__builtin_popcount(bits[i]);
+        count += plim__bit_count(bits[i]);
     }
     if (count != run->free_count)
         verify_fault(walk, "P2", "a slab has other free blocks than it counts", slot,
