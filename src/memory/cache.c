@@ -126,6 +126,7 @@ void *plim__cache_refill(plim__cache *cache, unsigned code, plim_refusal_reason 
     uint32_t most = cap > 1 ? cap / 2 : 1;
     uint32_t want = cache->batch[code] * 2u < most ? cache->batch[code] * 2u : most;
     cache->batch[code] = (uint8_t)want;
+    want = plim__slab_handy(cache->manager, slot->central, code, want);
     want = (uint32_t)plim__budget_take_blocks(budget, bytes, want);
     if (want == 0) {
         *out_reason = PLIM_REFUSAL_BUDGET;

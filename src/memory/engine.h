@@ -20,8 +20,8 @@ enum { PLIM__MANAGER_MAGIC = 0x504c4d31, PLIM__NAME_BYTES = 32 };
 
 /** What serves one slot. Under the manager's lock. */
 typedef struct plim__central {
-    /* By class: the first slab with room, or PLIM__PAGE_NONE; then the same for slabs of blocks that
-       last to the end, which so keep no other slab from emptying. */
+    /* By class: the first slab with room, or PLIM__PAGE_NONE; then the same for slabs of blocks
+       that last to the end, which so keep no other slab from emptying. */
     uint32_t rooms[2 * PLIM__CLASS_CODES];
     size_t charged_bytes; /* blocks given out, as charged, threads' caches included */
     size_t block_count;   /* how many those are */

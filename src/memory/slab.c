@@ -147,6 +147,20 @@ static uint32_t slab_take(plim_manager *manager, plim__central *central, uint32_
     return count;
 }
 
+uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *central, unsigned code,
+                          uint32_t want)
+{
+    uint32_t count = 0;
+    uint32_t page = central->rooms[code];
+    if (page == PLIM__PAGE_NONE) {
+        size_t pages = plim__class_run_pages(code, manager->is_tight);
+        count = (uint32_t)((pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
+    }
+    for (; page != PLIM__PAGE_NONE && count < want; page = manager->space.runs[page].next)
+        count += manager->space.runs[page].free_count;
+    return count < want ? count : want;
+}
+
 uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
                          unsigned code, uint32_t want, void **out_blocks)
 {
