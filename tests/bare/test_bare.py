@@ -106,7 +106,7 @@ class Bare(unittest.TestCase):
         data, bss = said.splitlines()[-1].split()[1:3]
         self.assertLess(int(data) + int(bss), 5 << 10)
         _, said = run(*QEMU, self.board() / "tests/bare/selftest")
-        self.assertLessEqual(int(re.search(r"tables (\d+) bytes of 24576", said)[1]), 9 << 9)
+        self.assertLessEqual(int(re.search(r"tables (\d+) bytes of 24576", said)[1]), 6 << 10)
         self.assertLess(int(re.search(r"stack (\d+) bytes", said)[1]), 3400)
 
     def test_with_level_none_alone_nothing_of_the_others_is_in_the_library(self):
