@@ -16,8 +16,10 @@
 #include "memory/slab.h"
 
 enum {
-    CACHE_CAP_MAX = 120,       /* blocks: with half of it a refill takes less than 0.3 us */
-    CACHE_BIN_BYTES = 8 << 10, /* of one class: all 60 full are 0.4 MiB */
+    CACHE_CAP_MAX = 120, /* blocks: with half of it a refill takes less than 0.3 us */
+    CACHE_SMALL = 2048,
+    CACHE_BIN_BYTES_SMALL = 16 << 10, /* of one class up to 2 KiB: what comes and goes most */
+    CACHE_BIN_BYTES = 8 << 10,        /* of a larger one: all 60 full are half a MiB */
     CACHE_CAP_TIGHT = 16,
     CACHE_BIN_BYTES_TIGHT = 900
 };
@@ -42,8 +44,11 @@ static size_t cache_held(const plim__bin *bin)
 static uint32_t cache_cap(const plim_manager *manager, unsigned code)
 {
     size_t most = manager->is_tight ? CACHE_CAP_TIGHT : CACHE_CAP_MAX;
-    size_t bytes = manager->is_tight ? CACHE_BIN_BYTES_TIGHT : CACHE_BIN_BYTES;
-    size_t cap = bytes / plim__class_bytes[code];
+    size_t block = plim__class_bytes[code];
+    size_t bytes = manager->is_tight      ? CACHE_BIN_BYTES_TIGHT
+                   : block <= CACHE_SMALL ? CACHE_BIN_BYTES_SMALL
+                                          : CACHE_BIN_BYTES;
+    size_t cap = bytes / block;
     return (uint32_t)(cap > most ? most : cap < 1 ? 1 : cap);
 }
 
