@@ -16,7 +16,7 @@
 #include "memory/slab.h"
 
 enum {
-    CACHE_CAP_MAX = 120, /* blocks: with half of it a refill takes less than 0.3 us */
+    CACHE_CAP_MAX = 116, /* blocks: with half of it a refill takes less than 0.3 us */
     CACHE_SMALL = 2048,
     CACHE_BIN_BYTES_SMALL = 16 << 10, /* of one class up to 2 KiB: what comes and goes most */
     CACHE_BIN_BYTES = 8 << 10,        /* of a larger one: all 60 full are half a MiB */
