@@ -16,18 +16,8 @@ static bool block_book(plim__slot *slot, size_t bytes, bool is_taken)
     plim__budget *budget = &plim__slot_domain(slot)->budget;
     plim__lock_take(&manager->lock);
     bool is_done = is_taken ? plim__budget_take(budget, bytes) : plim__budget_give(budget, bytes);
-    if (is_done) {
-        plim__central *central = slot->central;
-        size_t change = is_taken ? bytes : (size_t)0 - bytes;
-        size_t one = is_taken ? (size_t)1 : (size_t)0 - 1;
-        central->charged_bytes += change;
-        central->static_bytes += change;
-        central->block_count += one;
-        central->static_count += one;
-        manager->static_bytes += change;
-        if (plim__is_checked(manager))
-            plim__checked_book(slot, is_taken ? 0 : bytes, is_taken ? bytes : 0);
-    }
+    if (is_done)
+        plim__outside_book(slot, bytes, is_taken);
     plim__lock_give(&manager->lock);
     return is_done;
 }

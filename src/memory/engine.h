@@ -121,6 +121,10 @@ void plim__manager_default_thaw(void);
 /** Closes the slabs that are kept though they are empty. Under the manager's lock. */
 void plim__manager_sweep(plim_manager *manager);
 
+/** Books a block that lies in no page of the manager (PLIM_BLOCK, the C library's) in or out of
+ *  every account but the budget. Under the manager's lock. */
+void plim__outside_book(plim__slot *slot, size_t bytes, bool is_taken);
+
 /** Calls in what threads have cached of what a slot's domain is charged to; false if nothing. */
 bool plim__slots_relieve(plim__slot *slot);
 

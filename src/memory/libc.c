@@ -59,19 +59,10 @@ static bool libc_grow(plim_manager *manager)
 
 static void libc_book(plim__slot *slot, size_t charge, bool is_taken)
 {
-    plim_manager *manager = slot->manager;
-    plim__central *central = slot->central;
-    size_t change = is_taken ? charge : (size_t)0 - charge;
     size_t one = is_taken ? (size_t)1 : (size_t)0 - 1;
-    central->charged_bytes += change;
-    central->static_bytes += change;
-    central->block_count += one;
-    central->static_count += one;
-    manager->static_bytes += change;
-    manager->libc_used += (uint32_t)one;
+    slot->manager->libc_used += (uint32_t)one;
     (void)plim__add(&libc_live, one);
-    if (plim__is_checked(manager))
-        plim__checked_book(slot, is_taken ? 0 : charge, is_taken ? charge : 0);
+    plim__outside_book(slot, charge, is_taken);
 }
 
 /* Charges and enters a block that is there. */

@@ -192,3 +192,18 @@ void plim__managers_thaw(void)
     plim__lock_give(&slots_lock);
     plim__manager_default_thaw();
 }
+
+void plim__outside_book(plim__slot *slot, size_t bytes, bool is_taken)
+{
+    plim_manager *manager = slot->manager;
+    plim__central *central = slot->central;
+    size_t change = is_taken ? bytes : (size_t)0 - bytes;
+    size_t one = is_taken ? (size_t)1 : (size_t)0 - 1;
+    central->charged_bytes += change;
+    central->static_bytes += change;
+    central->block_count += one;
+    central->static_count += one;
+    manager->static_bytes += change;
+    if (plim__is_checked(manager))
+        plim__checked_book(slot, is_taken ? 0 : bytes, is_taken ? bytes : 0);
+}

@@ -11,8 +11,6 @@
  */
 #include <ctype.h>
 #include <http_parser.h>
-#include <nettle/base64.h>
-#include <nettle/sha1.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -22,14 +20,13 @@
 #include "base/assert.h"
 #include "inspect/server/origin.h"
 #include "inspect/server/server.h"
+#include "inspect/wire/handshake.h"
 
 enum {
     CONNECTION_MAGIC = 0x5e7e0002,
     CONNECTION_READ_BYTES = 64 << 10,
     CONNECTION_VALUE_BYTES = 512, /* of a header we look at; longer ones are refused */
     CONNECTION_PATH_BYTES = 256,
-    CONNECTION_KEY_BYTES = 24,    /* Sec-WebSocket-Key: base64 of 16 bytes */
-    CONNECTION_WRITES_MAX = 4096, /* pieces unsent; 1 KiB each at the least */
     CONNECTION_UNSENT_LOW = PLIM_SERVER_QUEUE_BYTES_MAX / 4
 };
 
@@ -244,24 +241,9 @@ static ssize_t connection_on_push(wslay_event_context_ptr frames, const uint8_t 
     return -1;
 }
 
-/* The first 20 bytes of the answer's proof: SHA-1 of the key and a fixed text (RFC 6455, 4.2.2). */
-static void connection_accept_key(const char *key, char *out, size_t cap)
-{
-    static const char GUID[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    struct sha1_ctx sha;
-    uint8_t digest[SHA1_DIGEST_SIZE];
-    PLIM_CHECK(cap > BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE));
-    sha1_init(&sha);
-    sha1_update(&sha, strlen(key), (const uint8_t *)key);
-    sha1_update(&sha, sizeof GUID - 1, (const uint8_t *)GUID);
-    sha1_digest(&sha, sizeof digest, digest);
-    base64_encode_raw(out, sizeof digest, digest);
-    out[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE)] = '\0';
-}
-
 static void connection_upgrade(plim__connection *connection)
 {
-    char accept[64];
+    char accept[PLIM__HANDSHAKE_ACCEPT_BYTES + 1];
     char head[256];
     static const struct wslay_event_callbacks callbacks = {
         connection_on_pull, connection_on_push, NULL, NULL, NULL, NULL, connection_on_message};
@@ -270,7 +252,7 @@ static void connection_upgrade(plim__connection *connection)
         connection_refuse(connection, "404 Not Found", "nothing is served under this path\n");
         return;
     }
-    if (strlen(connection->values[CONNECTION_HEADER_KEY]) != CONNECTION_KEY_BYTES ||
+    if (strlen(connection->values[CONNECTION_HEADER_KEY]) != PLIM__HANDSHAKE_KEY_BYTES ||
         strcmp(connection->values[CONNECTION_HEADER_VERSION], "13") != 0) {
         connection_refuse(connection, "400 Bad Request", "no WebSocket of version 13\n");
         return;
@@ -280,7 +262,7 @@ static void connection_upgrade(plim__connection *connection)
         return;
     }
     wslay_event_config_set_max_recv_msg_length(connection->frames, PLIM_SERVER_MESSAGE_BYTES_MAX);
-    connection_accept_key(connection->values[CONNECTION_HEADER_KEY], accept, sizeof accept);
+    plim__handshake_accept(connection->values[CONNECTION_HEADER_KEY], accept);
     int length = snprintf(head, sizeof head,
                           "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                           "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
@@ -446,26 +428,27 @@ static plim__connection *connection_create(plim_server *server)
     return connection;
 }
 
-void plim__connection_accept(plim_server *server, void *listening_handle)
+bool plim__connection_accept(plim_server *server, void *listening_handle)
 {
     PLIM_CHECK_OBJ(server, PLIM__SERVER_MAGIC);
     uint32_t place = 0;
     while (place < PLIM_SERVER_CONNECTIONS_MAX && server->connections[place] != NULL)
         place++;
     if (place == PLIM_SERVER_CONNECTIONS_MAX)
-        return; /* it waits in the system's queue until another has gone */
+        return false; /* it waits in the system's queue until another has gone */
     plim__connection *connection = connection_create(server);
     if (connection == NULL)
-        return;
+        return false;
     server->connections[place] = connection;
     if (connection->is_over)
-        return;
+        return false;
     if (uv_accept(listening_handle, (uv_stream_t *)&connection->handle) != 0 ||
         uv_read_start((uv_stream_t *)&connection->handle, connection_on_room, connection_on_read) !=
             0 ||
         uv_timer_start(&connection->idle, connection_on_idle, PLIM_SERVER_IDLE_NS / 1000000u, 0) !=
             0)
         connection_over(connection);
+    return true;
 }
 
 bool plim__connection_is_over(const plim__connection *connection)

@@ -42,15 +42,11 @@ static void server_on_client(uv_stream_t *stream, int code)
     server->has_work = true;
 }
 
-/* Lets in who waits, as far as there is room. */
+/* Lets in who waits, if there is room: libuv shows one at a time, and the next one after it. */
 static void server_let_in(plim_server *server)
 {
-    for (uint32_t i = 0; i < PLIM_SERVER_CONNECTIONS_MAX && server->listener->has_waiting; i++) {
-        if (server->connections[i] == NULL) {
-            server->listener->has_waiting = false;
-            plim__connection_accept(server, &server->listener->handle);
-        }
-    }
+    if (server->listener->has_waiting && plim__connection_accept(server, &server->listener->handle))
+        server->listener->has_waiting = false;
 }
 
 static plim_status server_listen(plim_server *server, const plim_server_options *options,

@@ -49,8 +49,9 @@ struct plim_server {
 
 /* --- connection.c: one client. Callbacks of the loop end in `requests` or in `is_over`. --- */
 
-/** Takes a client that waits at the listening handle, or turns it away. */
-void plim__connection_accept(plim_server *server, void *listening_handle);
+/** Takes a client that waits at the listening handle; false if there is no room or no memory: then
+ *  it still waits, and libuv tells of no other before it is taken. */
+bool plim__connection_accept(plim_server *server, void *listening_handle);
 
 /** Whether it has ended and may be put away. */
 bool plim__connection_is_over(const plim__connection *connection);

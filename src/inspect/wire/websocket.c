@@ -13,7 +13,6 @@
 #include <ctype.h>
 #include <http_parser.h>
 #include <nettle/base64.h>
-#include <nettle/sha1.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -22,12 +21,11 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/error_repeat.h"
+#include "inspect/wire/handshake.h"
 #include "inspect/wire/tcp.h"
 
 enum {
     PLIM__WEBSOCKET_MAGIC = 0x3eb50001,
-    PLIM__WEBSOCKET_KEY_BYTES = 24,      /* base64 of 16 bytes */
-    PLIM__WEBSOCKET_ACCEPT_BYTES = 28,   /* base64 of 20 bytes */
     PLIM__WEBSOCKET_CONTROL_BYTES = 125, /* RFC 6455 section 5.5 */
     PLIM__WEBSOCKET_REQUEST_BYTES = 2048,
     PLIM__WEBSOCKET_HEADER_BYTES = 14,
@@ -48,8 +46,8 @@ struct plim__websocket {
     bool accept_is_next; /* the header being read is Sec-WebSocket-Accept */
     char field[24];
     size_t field_len;
-    char expected[PLIM__WEBSOCKET_ACCEPT_BYTES + 1];
-    char accept[PLIM__WEBSOCKET_ACCEPT_BYTES + 2];
+    char expected[PLIM__HANDSHAKE_ACCEPT_BYTES + 1];
+    char accept[PLIM__HANDSHAKE_ACCEPT_BYTES + 2];
     size_t accept_len;
     char banner[PLIM__WEBSOCKET_BANNER_BYTES + 1];
     size_t banner_len;
@@ -359,7 +357,7 @@ static void websocket_on_upgraded(plim__websocket *websocket)
     size_t len = websocket->accept_len;
     while (len > 0 && websocket->accept[len - 1] == ' ')
         len--;
-    if (len != PLIM__WEBSOCKET_ACCEPT_BYTES ||
+    if (len != PLIM__HANDSHAKE_ACCEPT_BYTES ||
         memcmp(websocket->accept, websocket->expected, len) != 0) {
         websocket_fail(websocket, PLIM_ERR_PROTOCOL,
                        "the answer to the WebSocket request has a wrong Sec-WebSocket-Accept");
@@ -416,24 +414,15 @@ static void websocket_on_tcp_end(void *ctx, int uv_error)
 static plim_status websocket_ask(plim__websocket *websocket, uint16_t port, const char *path,
                                  plim_error *err)
 {
-    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 section 1.3 */
     uint8_t random[16];
-    uint8_t digest[SHA1_DIGEST_SIZE];
-    char key[PLIM__WEBSOCKET_KEY_BYTES + 1];
-    char proof[PLIM__WEBSOCKET_KEY_BYTES + sizeof guid];
+    char key[PLIM__HANDSHAKE_KEY_BYTES + 1];
     char request[PLIM__WEBSOCKET_REQUEST_BYTES];
     int code = uv_random(NULL, NULL, random, sizeof random, 0, NULL);
     if (code != 0)
         return plim_error_set(err, PLIM_ERR_IO, "no random numbers: %s", uv_strerror(code));
     base64_encode_raw(key, sizeof random, random);
-    key[PLIM__WEBSOCKET_KEY_BYTES] = '\0';
-    (void)snprintf(proof, sizeof proof, "%s%s", key, guid);
-    struct sha1_ctx hash;
-    sha1_init(&hash);
-    sha1_update(&hash, strlen(proof), (const uint8_t *)proof);
-    sha1_digest(&hash, sizeof digest, digest);
-    base64_encode_raw(websocket->expected, sizeof digest, digest);
-    websocket->expected[PLIM__WEBSOCKET_ACCEPT_BYTES] = '\0';
+    key[PLIM__HANDSHAKE_KEY_BYTES] = '\0';
+    plim__handshake_accept(key, websocket->expected);
     int len = snprintf(request, sizeof request,
                        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\n"
                        "Connection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
