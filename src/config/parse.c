@@ -26,7 +26,8 @@ typedef struct parse_reader {
     uint64_t total_bytes;
     bool ended;
     uint32_t line;          /* number of the line inih has now */
-    uint32_t empty_section; /* line of a section that gave nothing yet; 0: none */
+    uint32_t section_line;  /* of the section that holds now; 0: none */
+    uint32_t empty_section; /* the same while it gave nothing yet, else 0 */
     plim_config *config;
     plim_config_source kind;
     const char *name;
@@ -136,6 +137,7 @@ static bool parse_line_fits(parse_reader *reader, const char *line)
         return true;
     if (is_section) {
         parse_close_section(reader);
+        reader->section_line = reader->line;
         reader->empty_section = reader->line;
     }
     if (length <= PARSE_NAME_MAX || reader->status != PLIM_OK)
@@ -198,6 +200,10 @@ static plim_status parse_no_section(parse_reader *reader, const char *section)
                             i == 1 ? " NAME" : "");
     }
     plim_error_hint(reader->err, "there are [memory], [domain NAME] and [preload]");
+    /* inih tells of a section at its first key; the fault is where the section stands. */
+    plim__config_where(
+        reader->err,
+        parse_origin(reader, section[0] == '\0' ? reader->line : reader->section_line));
     return status;
 }
 
