@@ -5,12 +5,12 @@
  * child of the first, a total of 4; amounts 1 and 2; every take, release, loan, repayment, change
  * of a limit, and reset of a mark, in every state any sequence of them can reach.
  *
- * sources: src/memory/budget.c src/memory/domain.c src/memory/lend.c src/memory/recover.c
- * sources: src/memory/sites.c src/platform/linux/lock.c
+ * sources: src/memory/budgets/budget.c src/memory/budgets/domain.c src/memory/budgets/lend.c
+ * sources: src/memory/budgets/recover.c src/memory/budgets/sites.c src/platform/linux/lock.c
  * sources: src/base/assert.c src/base/error.c src/base/status.c src/base/text.c
  */
 #include "explore.h"
-#include "memory/lend.h"
+#include "memory/budgets/lend.h"
 
 enum { DOMAINS = 3, A = 0, B = 1, C = 2, TOTAL = 4, AMOUNT_MAX = 2, LIMIT_MAX = 3, QUOTA = 2 };
 

@@ -4,7 +4,7 @@
  * every acquire and every release of every handle that can be named, good or not.
  */
 #include "explore.h"
-#include "memory/slot_core.h"
+#include "memory/pools/slot_core.h"
 
 enum { SLOTS = 4, GENERATIONS = 3, HANDLE_SLOTS = SLOTS + 1, HANDLE_GENERATIONS = GENERATIONS + 2 };
 

@@ -17,8 +17,8 @@
 #include "ilv.h"
 
 /* Its statics are looked at and changed with the fibre. */
-#include "memory/lend.h"
-#include "memory/threads.c"
+#include "memory/budgets/lend.h"
+#include "memory/engine/threads.c"
 #include "platform/modules.h"
 
 enum { STORAGE_BYTES = 384 << 10, ARENA_BYTES = 32 << 10, BLOCK = 64, THREADS = 3 };

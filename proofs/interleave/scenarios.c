@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "ilv.h"
-#include "memory/rebalance.h"
+#include "memory/budgets/rebalance.h"
 
 enum { TOTAL = 100, DOMAINS = 4, MANY = 20 };
 

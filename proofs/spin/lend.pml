@@ -16,7 +16,7 @@
 /* run: lend-evicts = -DM_EVICTS -> errors: some */
 /* run: lend-recall-stuck = -a -f -DLIVE -DM_STUCK -> errors: some */
 c_decl {
-\#include "memory/budget_core.h"
+\#include "memory/budgets/budget_core.h"
 }
 
 #define A 0

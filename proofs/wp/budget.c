@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: MIT */
 /* What Frama-C is given: the budget core as it ships, and nothing else. */
-#include "memory/budget_core.h"
+#include "memory/budgets/budget_core.h"

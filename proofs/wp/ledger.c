@@ -10,7 +10,7 @@
  * proofs/spin.
  * prove only: ledger_lend,ledger_repay,ledger_move
  */
-#include "memory/budget_core.h"
+#include "memory/budgets/budget_core.h"
 
 /* One side of a loan. */
 typedef struct side {

@@ -13,7 +13,7 @@
 #define PLIM_PRELOAD_PRELOAD_H
 #include <plimsoll/config.h>
 
-#include "memory/alloc.h"
+#include "memory/engine/alloc.h"
 #include "platform/local.h"
 
 /** What the whole process shares; written by start.c before is_ready is set. */

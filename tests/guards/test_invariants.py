@@ -143,7 +143,7 @@ class Page(unittest.TestCase):
         for old, new in (
                 ('recover.c: "B1"', 'recover.c: "B0"'),
                 ("budget_core.h: plim__core_fits", "budget_core.h: plim__core_fit"),
-                ("src/memory/lend.c", "src/memory/land.c"),
+                ("src/memory/budgets/lend.c", "src/memory/budgets/land.c"),
                 ("release_inverts_charge", "release_inverts_charges"),
                 ("tests/memory/test_lend.c", "tests/memory/test_land.c"),
                 ("typed_ledger_move_ensures_conserved", "typed_ledger_move_ensures_conserve"),

@@ -4,7 +4,7 @@
 #define PLIM_TEST_BANK_WORLD_H
 #include <string.h>
 
-#include "memory/lend.h"
+#include "memory/budgets/lend.h"
 
 enum { WORLD_DOMAINS = 8 };
 

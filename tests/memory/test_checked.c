@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "memory/checked.h"
-#include "memory/engine.h"
-#include "memory/verify.h"
+#include "memory/checks/checked.h"
+#include "memory/checks/verify.h"
+#include "memory/engine/engine.h"
 
 enum { LIVE_MAX = 200, STEPS = 6000, STEPS_REDUNDANT = 1500 };
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "memory/classes.h"
+#include "memory/engine/classes.h"
 
 static void test_every_size_has_the_smallest_class_that_holds_it(void **state)
 {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "memory/threads.h"
+#include "memory/engine/threads.h"
 
 static plim_manager *manager;
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "memory/threads.h"
+#include "memory/engine/threads.h"
 
 enum { BLOCKS = 60 };
 

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "bank_world.h"
-#include "memory/rebalance.h"
+#include "memory/budgets/rebalance.h"
 #include "platform/thread.h"
 
 static const plim_domain none;

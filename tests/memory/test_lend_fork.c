@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "memory/engine.h"
-#include "memory/lend.h"
+#include "memory/budgets/lend.h"
+#include "memory/engine/engine.h"
 #include "platform/thread.h"
 
 enum { FORKS = 150, TOTAL_BYTES = 64 << 20, LIMIT_BYTES = 1 << 20 };

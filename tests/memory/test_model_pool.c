@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "memory/slot_core.h"
+#include "memory/pools/slot_core.h"
 
 enum { SLOTS_MAX = 200, EVER_MAX = 3000, STEPS = 4000, SEEDS = 60 };
 

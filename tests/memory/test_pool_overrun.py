@@ -13,7 +13,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM, COMPILER = pathlib.Path(sys.argv.pop(1)).resolve(), sys.argv.pop(1)
-SOURCES = [PROGRAM, *sorted((ROOT / "src/memory").glob("pool*.c")),
+SOURCES = [PROGRAM, *sorted((ROOT / "src/memory/pools").glob("pool*.c")),
            *(ROOT / "src/base" / f"{name}.c" for name in ("assert", "error", "status", "text")),
            ROOT / "src/platform/allocator.c", ROOT / "src/platform/linux/pages.c"]
 

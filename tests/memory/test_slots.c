@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "memory/slot_core.h"
+#include "memory/pools/slot_core.h"
 
 enum { CAPACITY = 5 };
 

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "config/apply.h"
-#include "memory/panic.h"
+#include "memory/checks/panic.h"
 #include "platform/backing.h"
 #include "platform/pages.h"
 #include "preload/linux/out.h"

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file checked.h
+ * @brief The checked path: every operation of a manager at level standard and above.
+ *
+ * Each block has a record, kept apart from it: what was asked, by whom, whether it is live. An
+ * operation runs under the manager's lock from its first check to its last, so what it sees is one
+ * instant; the panic hook is called after the lock is given back, with nothing changed.
+ *   standard   alignment, double release, foreign and inner pointers; requested bytes, exactly
+ *   full       + guard bytes behind each block, a sum over its record, poison in released blocks,
+ *              the sums of the slot around each operation, and the whole state in samples, after
+ *              a number of operations that follows from PLIM__SAMPLE_EVERY
+ *   redundant  + the whole state at each
+ */
+#ifndef PLIM_MEMORY_CHECKED_H
+#define PLIM_MEMORY_CHECKED_H
+#include "memory/engine/engine.h"
+
+enum {
+    PLIM__GUARD_MIN = 16,     /* bytes behind each block at level full */
+    PLIM__GUARD_MAX = 128,    /* of what lies behind it, so much is filled and looked at */
+    PLIM__POISON_MAX = 32768, /* of a released block, so much is poisoned */
+    /* From one look at the whole state to the next so many operations, and so many for each page
+       that the look goes through: it costs the same share of the time however large the state. */
+    PLIM__SAMPLE_EVERY = 1024,
+    PLIM__SAMPLE_PER_PAGE = 16
+};
+
+/** One block's record. */
+typedef struct plim__record {
+    size_t requested_bytes;
+    const char *site; /* as in alloc.h; of the request, later of the release */
+    uint32_t sum;     /* of the rest and the block's address; level full */
+    uint32_t state;   /* plim__record_state */
+} plim__record;
+
+typedef enum plim__record_state {
+    PLIM__RECORD_NEVER = 0, /* not given out since its slab was opened */
+    PLIM__RECORD_LIVE,
+    PLIM__RECORD_RELEASED
+} plim__record_state;
+
+/** A request that is understood. */
+typedef struct plim__wish {
+    plim__slot *slot;
+    unsigned code; /* 0: whole pages */
+    size_t bytes;  /* as asked */
+    size_t charge;
+    size_t align;
+    const char *site;
+} plim__wish;
+
+/** Whether a manager's operations go this way. */
+static inline bool plim__is_checked(const plim_manager *manager)
+{
+    return PLIM_VERIFY_MAX >= PLIM_VERIFY_STANDARD && manager->verify >= PLIM_VERIFY_STANDARD;
+}
+
+/** Whether blocks have guards, poison and sums. */
+static inline bool plim__is_full(const plim_manager *manager)
+{
+    return PLIM_VERIFY_MAX >= PLIM_VERIFY_FULL && manager->verify >= PLIM_VERIFY_FULL;
+}
+
+/** Bytes that a block of that manager has behind it at least. */
+static inline size_t plim__guard_bytes(const plim_manager *manager)
+{
+    return plim__is_full(manager) ? PLIM__GUARD_MIN : 0;
+}
+
+/** Charges and takes a block. NULL: refused, and the refusal recorded. */
+void *plim__checked_take(const plim__wish *wish);
+
+/**
+ * Gives a block back; what is wrong with it goes to the panic hook. After plim__thread_begin(), and
+ * ends what that began.
+ */
+void plim__checked_give(plim_manager *manager, void *block, const char *site);
+
+/** The same for plim__thread_end() itself: a block that a signal handler gave back. */
+void plim__checked_give_inside(plim_manager *manager, void *block);
+
+/** Memory of another kind (PLIM_BLOCK) joins or leaves a slot. Under the manager's lock. */
+void plim__checked_book(plim__slot *slot, size_t old_bytes, size_t bytes);
+
+/** Bytes asked for and the site, of a live block; false if it is none. */
+bool plim__checked_look(plim_manager *manager, const void *block, size_t *out_bytes,
+                        const char **out_site);
+
+/** What came of plim__checked_resize(). */
+typedef enum plim__resized {
+    PLIM__RESIZED_DONE,  /* in place */
+    PLIM__RESIZED_MOVE,  /* it takes another block: *out_bytes of the old one are to be kept */
+    PLIM__RESIZED_FAULTY /* told to the hook; nothing changed */
+} plim__resized;
+
+/** Makes a block larger or smaller where it stands, if its class or its pages allow it. */
+plim__resized plim__checked_resize(plim_manager *manager, void *block, size_t bytes,
+                                   const char *site, size_t *out_bytes);
+
+/** The records of a run of pages that closes, if it has any. Under the manager's lock. */
+void plim__checked_closed(plim_manager *manager, uint32_t page);
+
+/** Starts the mark of requested bytes anew. */
+void plim__checked_mark_reset(plim__slot *slot);
+
+#endif

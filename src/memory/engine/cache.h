@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file cache.h
+ * @brief What a thread keeps of each domain: blocks already charged, given out without any shared
+ *        write; and how others get them back.
+ *
+ * The owner marks itself busy around each touch of a cache, with a plain store. Whoever must have
+ * the blocks (a request that would be refused, trim, fork, the end of a domain) turns the owner's
+ * fast pointer to a cache that is always empty, fences heavily (fence.h), waits until the owner is
+ * not busy, and has the cache to itself; the owner meanwhile ends up in the slow path and waits for
+ * the manager's lock, which the other holds until the pointer is back.
+ */
+#ifndef PLIM_MEMORY_CACHE_H
+#define PLIM_MEMORY_CACHE_H
+#include "memory/atomic.h"
+#include "memory/engine/engine.h"
+#include "platform/fence.h"
+#include "platform/local.h"
+
+/*
+ * Words that one thread writes and others may read while it does: accessed by the owner as plain
+ * words, for that is the least code there is, and by the others through the atomic functions. What
+ * orders them is the busy mark and the fences around it. With a sanitizer all accesses are atomic.
+ */
+#ifdef PLIM__FENCE_STRONG
+#define PLIM__OWNED(type)              _Atomic(type)
+#define plim__own_load(word)           plim__load_relaxed(word)
+#define plim__own_store(word, new)     plim__store_relaxed((word), (new))
+#define plim__own_add(word, much)      plim__own_store((word), plim__own_load(word) + (much))
+#define plim__foreign_load(word)       plim__load(word)
+#define plim__foreign_store(word, new) plim__store_strong((word), (new))
+#else
+#define PLIM__OWNED(type)              type
+#define plim__own_load(word)           (*(word))
+#define plim__own_store(word, new)     (*(word) = (new))
+#define plim__own_add(word, much)      (*(word) += (much))
+#define plim__foreign_load(word)       __atomic_load_n((word), __ATOMIC_ACQUIRE)
+#define plim__foreign_store(word, new) __atomic_store_n((word), (new), __ATOMIC_SEQ_CST)
+#endif
+
+/**
+ * Blocks of one class: addresses in an array of the cache's, the last that came on top; before the
+ * first stands a NULL. So one load says both whether there is a block and which; one comparison,
+ * whether there is room; and what lies in a block is not touched.
+ */
+typedef struct plim__bin {
+    PLIM__OWNED(void **) top; /* behind the last */
+    void **end;               /* as far as top may go; array: blocks of this class are not kept */
+    PLIM__OWNED(size_t) pops; /* blocks given out, ever */
+    void **array;
+} plim__bin;
+
+/** One thread's of one domain. */
+typedef struct plim__cache {
+    uint32_t id; /* the domain's handle, so that a stale one misses */
+    uint32_t slot;
+    plim_manager *manager;
+    plim__bin bins[PLIM__CLASS_CODES];
+    uint8_t batch[PLIM__CLASS_COUNT + 1]; /* blocks of a refill; begins small, grows with use */
+} plim__cache;
+
+/** Watched is idle, but not for the fast path (watch.h). */
+enum { PLIM__IDLE = 0, PLIM__BUSY_FAST = 1, PLIM__BUSY_SLOW = 2, PLIM__WATCHED = 3 };
+
+/** One thread. Those without a record share one that is always busy, so they take the slow path. */
+typedef struct plim__thread {
+    PLIM__OWNED(uint32_t) busy;
+    PLIM__OWNED(size_t) home_bytes; /* of the space looked at first when a block comes back */
+    PLIM__OWNED(uintptr_t) home_base;
+    PLIM__OWNED(const uint16_t *) home_info;
+    _Atomic(void *) late; /* blocks given back by signal handlers, to be looked after */
+    struct plim__thread *next;
+    PLIM__OWNED(plim__cache *) fast[PLIM__SLOTS]; /* the owner's, or the empty cache */
+    plim__cache *own[PLIM__SLOTS];                /* all there are; under the managers' locks */
+} plim__thread;
+
+/** The cache in which nothing is and for which there is no room. */
+extern plim__cache plim__cache_empty;
+
+/** This thread's record. */
+extern PLIM__THREAD_LOCAL plim__thread *plim__thread_self;
+
+/** Marks the owner busy; what follows is not begun before others can see it. */
+static inline void plim__thread_enter(plim__thread *thread)
+{
+#ifdef PLIM__FENCE_STRONG
+    (void)plim__exchange_strong(&thread->busy, PLIM__BUSY_FAST);
+#else
+    plim__own_store(&thread->busy, PLIM__BUSY_FAST);
+    PLIM__FENCE_LIGHT();
+#endif
+}
+
+/** Ends that; what went before is done when others see it. */
+static inline void plim__thread_leave(plim__thread *thread, uint32_t state)
+{
+    PLIM__FENCE_LIGHT();
+#if defined(PLIM__FENCE_STRONG)
+    plim__store(&thread->busy, state);
+#elif defined(__x86_64__) || defined(__i386__)
+    plim__own_store(&thread->busy, state); /* stores are seen in order */
+#else
+    __atomic_store_n(&thread->busy, state, __ATOMIC_RELEASE);
+#endif
+}
+
+/** While busy: the owner's way to a cache. */
+static inline plim__cache *plim__thread_fast(plim__thread *thread, size_t slot)
+{
+#if defined(PLIM__FENCE_STRONG)
+    return plim__load_strong(&thread->fast[slot]);
+#elif defined(__x86_64__) || defined(__i386__)
+    return thread->fast[slot];
+#else
+    return __atomic_load_n(&thread->fast[slot], __ATOMIC_ACQUIRE);
+#endif
+}
+
+/** Whether blocks of a class are kept at all. */
+static inline bool plim__cache_keeps(const plim__cache *cache, unsigned code)
+{
+    return cache->bins[code].end != cache->bins[code].array;
+}
+
+/** Blocks of a class in a cache; exact for who has it to himself. */
+uint32_t plim__cache_count(const plim__cache *cache, unsigned code);
+
+/** Whether anything is in it, for who has it not to himself: never missed if it is there all the
+ *  while. */
+bool plim__cache_has_any(const plim__cache *cache);
+
+/** Bytes of a cache with its arrays. */
+size_t plim__cache_bytes(const plim_manager *manager);
+
+/** Makes plim__cache_empty what it says. */
+void plim__cache_empty_init(void);
+
+/** Makes it, with nothing in it. */
+void plim__cache_init(plim__cache *cache, plim_manager *manager, plim__domain *domain);
+
+/* For the owner, busy, or for who has it to himself. */
+
+/** A block that is at hand; NULL if none is. */
+void *plim__cache_take(plim__cache *cache, unsigned code);
+
+/** Keeps a block if there is room for it. */
+bool plim__cache_keep(plim__cache *cache, unsigned code, void *block);
+
+/* Under the manager's lock. */
+
+/** A block, after more have been had from the slabs; NULL and why, if not even one. */
+void *plim__cache_refill(plim__cache *cache, unsigned code, plim_refusal_reason *out_reason);
+
+/** Keeps a block, after others went back to the slabs. */
+void plim__cache_flush(plim__cache *cache, unsigned code, void *block);
+
+/** All of it goes back; bytes. */
+size_t plim__cache_drain(plim__cache *cache);
+
+#endif

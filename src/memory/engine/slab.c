@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slabs. All that is known of one stands outside of it: its row among the runs, and a bit for each
+ * block that is not given out. So neither taking nor giving touches a block, an overrun or a late
+ * write never leads the allocator astray, and of a slab that was never full the last pages were
+ * never touched. A list per class has the slabs with room, fullest in front as far as it goes for
+ * nothing: a slab comes to the front when its first block returns, so blocks are taken where few
+ * are left, and slabs that empty are left alone to empty.
+ *
+ * P2  free_count is the number of bits set; below the word `hint` none is.
+ * P3  A slab is listed exactly if free_count > 0.
+ * P4  An empty slab's pages go back to the space, except that a manager with room keeps one slab
+ *     of a class where it would be the last with room: so one block back and forth moves no pages.
+ */
+#include "memory/engine/slab.h"
+
+#include "base/assert.h"
+#include "memory/checks/checked.h"
+
+/* The list a slab is on when it has room. */
+static uint32_t *slab_head(const plim__space *space, plim__central *central, unsigned code,
+                           uint32_t page)
+{
+    bool is_lasting = (space->flags[page] & PLIM__PAGE_LASTING) != 0;
+    return &central->rooms[is_lasting ? PLIM__CLASS_CODES + code : code];
+}
+
+static void slab_list(plim__space *space, plim__central *central, unsigned code, uint32_t page)
+{
+    plim__run *run = &space->runs[page];
+    uint32_t *head = slab_head(space, central, code, page);
+    run->prev = PLIM__PAGE_NONE;
+    run->next = *head;
+    if (run->next != PLIM__PAGE_NONE)
+        space->runs[run->next].prev = page;
+    *head = page;
+    run->is_listed = 1;
+}
+
+static void slab_unlist(plim__space *space, plim__central *central, unsigned code, uint32_t page)
+{
+    plim__run *run = &space->runs[page];
+    if (run->prev != PLIM__PAGE_NONE)
+        space->runs[run->prev].next = run->next;
+    else
+        *slab_head(space, central, code, page) = run->next;
+    if (run->next != PLIM__PAGE_NONE)
+        space->runs[run->next].prev = run->prev;
+    run->is_listed = 0;
+}
+
+void plim__central_init(plim__central *central)
+{
+    *central = (plim__central){0};
+    for (unsigned list = 0; list < 2 * PLIM__CLASS_CODES; list++)
+        central->rooms[list] = PLIM__PAGE_NONE;
+}
+
+static uint32_t *slab_bits(const plim__space *space, uint32_t page)
+{
+    return &space->bits[(size_t)page * PLIM__PAGE_WORDS];
+}
+
+/* A new slab; false if no pages are left for it, even for the smallest that holds a block. */
+static bool slab_open(plim_manager *manager, plim__central *central, uint32_t slot, unsigned code,
+                      bool is_lasting)
+{
+    plim__space *space = &manager->space;
+    uint32_t pages = plim__class_run_pages(code, manager->is_tight);
+    uint32_t page = plim__space_take(space, pages, 1);
+    if (page == PLIM__PAGE_NONE) {
+        pages = plim__class_run_pages(code, true);
+        page = plim__space_take(space, pages, 1);
+    }
+    if (page == PLIM__PAGE_NONE)
+        return false;
+    uint16_t info = (uint16_t)(slot << PLIM__CLASS_BITS | code);
+    plim__space_mark(space, page, pages, info, info);
+    for (uint32_t i = 0; i < pages; i++)
+        space->runs[page + i].start = page;
+    plim__run *run = &space->runs[page];
+    run->block_count = (uint16_t)(((size_t)pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
+    run->free_count = run->block_count;
+    run->hint = 0;
+    uint32_t *bits = slab_bits(space, page);
+    for (uint32_t left = run->block_count, i = 0; left > 0; i++) {
+        bits[i] = left >= 32 ? ~0u : (1u << left) - 1;
+        left -= left >= 32 ? 32 : left;
+    }
+    central->slab_bytes += (size_t)pages << PLIM__PAGE_SHIFT;
+    if (is_lasting)
+        space->flags[page] |= PLIM__PAGE_LASTING;
+    slab_list(space, central, code, page);
+    return true;
+}
+
+static void slab_close(plim_manager *manager, plim__central *central, unsigned code, uint32_t page)
+{
+    plim__space *space = &manager->space;
+    uint32_t pages = space->runs[page].pages;
+    PLIM_DCHECK(space->runs[page].free_count == space->runs[page].block_count);
+    if (plim__is_checked(manager))
+        plim__checked_closed(manager, page);
+    slab_unlist(space, central, code, page);
+    space->flags[page] &= (uint8_t)~PLIM__PAGE_LASTING;
+    central->slab_bytes -= (size_t)pages << PLIM__PAGE_SHIFT;
+    (void)plim__space_give(space, page, pages);
+}
+
+/* Up to `want` blocks of one slab. */
+static uint32_t slab_pour(plim__space *space, uint32_t page, size_t block_bytes, uint32_t want,
+                          void **out_blocks)
+{
+    plim__run *run = &space->runs[page];
+    uint32_t *bits = slab_bits(space, page);
+    char *base = plim__space_address(space, page);
+    want = want < run->free_count ? want : run->free_count;
+    uint32_t word = run->hint;
+    for (uint32_t count = 0; count < want; count++) {
+        while (bits[word] == 0)
+            word++;
+        uint32_t index = word * 32 + (uint32_t)__builtin_ctz(bits[word]);
+        bits[word] &= bits[word] - 1;
+        out_blocks[count] = base + index * block_bytes;
+    }
+    run->hint = (uint16_t)word;
+    run->free_count = (uint16_t)(run->free_count - want);
+    return want;
+}
+
+static uint32_t slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
+                          unsigned code, uint32_t want, void **out_blocks, bool is_lasting)
+{
+    plim__space *space = &manager->space;
+    const uint32_t *head = &central->rooms[is_lasting ? PLIM__CLASS_CODES + code : code];
+    uint32_t count = 0;
+    while (count < want) {
+        if (*head == PLIM__PAGE_NONE && !slab_open(manager, central, slot, code, is_lasting))
+            break;
+        uint32_t page = *head;
+        count += slab_pour(space, page, plim__class_bytes[code], want - count, out_blocks + count);
+        if (space->runs[page].free_count == 0)
+            slab_unlist(space, central, code, page);
+    }
+    central->block_count += count;
+    central->charged_bytes += (size_t)count * plim__class_bytes[code];
+    return count;
+}
+
+uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *central, unsigned code,
+                          uint32_t want)
+{
+    uint32_t count = 0;
+    uint32_t page = central->rooms[code];
+    if (page == PLIM__PAGE_NONE) {
+        size_t pages = plim__class_run_pages(code, manager->is_tight);
+        count = (uint32_t)((pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
+    }
+    for (; page != PLIM__PAGE_NONE && count < want; page = manager->space.runs[page].next)
+        count += manager->space.runs[page].free_count;
+    return count < want ? count : want;
+}
+
+uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
+                         unsigned code, uint32_t want, void **out_blocks)
+{
+    return slab_take(manager, central, slot, code, want, out_blocks, false);
+}
+
+void *plim__slab_take_lasting(plim_manager *manager, plim__central *central, uint32_t slot,
+                              unsigned code)
+{
+    void *block = NULL;
+    (void)slab_take(manager, central, slot, code, 1, &block, true);
+    return block;
+}
+
+/* One block, but for the sums. */
+static inline void slab_return(plim_manager *manager, plim__central *central, unsigned code,
+                               uint32_t page, const void *block)
+{
+    plim__space *space = &manager->space;
+    uint32_t start = space->runs[page].start;
+    plim__run *run = &space->runs[start];
+    /* Exact, since a block begins at a multiple of its size. */
+    size_t offset = (size_t)((const char *)block - (char *)plim__space_address(space, start));
+    uint32_t index = (uint32_t)((uint64_t)offset * plim__class_inverse[code] >> 32);
+    uint32_t *word = &slab_bits(space, start)[index / 32];
+    PLIM_DCHECK(index < run->block_count && (*word >> (index % 32) & 1) == 0);
+    *word |= 1u << (index % 32);
+    if (run->hint > index / 32)
+        run->hint = (uint16_t)(index / 32);
+    run->free_count++;
+    if (!run->is_listed)
+        slab_list(space, central, code, start);
+    if (run->free_count == run->block_count) {
+        bool is_last =
+            *slab_head(space, central, code, start) == start && run->next == PLIM__PAGE_NONE;
+        if (manager->is_tight || !is_last)
+            slab_close(manager, central, code, start);
+    }
+}
+
+void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, uint32_t page,
+                     void *block)
+{
+    slab_return(manager, central, code, page, block);
+    central->block_count--;
+    central->charged_bytes -= plim__class_bytes[code];
+}
+
+void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigned code,
+                          void *const *blocks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        slab_return(manager, central, code, plim__space_page(&manager->space, blocks[i]),
+                    blocks[i]);
+    central->block_count -= count;
+    central->charged_bytes -= count * plim__class_bytes[code];
+}
+
+void plim__slab_sweep(plim_manager *manager, plim__central *central)
+{
+    for (unsigned list = 1; list < 2 * PLIM__CLASS_CODES; list++) {
+        uint32_t page = central->rooms[list];
+        while (page != PLIM__PAGE_NONE) {
+            const plim__run *run = &manager->space.runs[page];
+            uint32_t next = run->next;
+            if (run->free_count == run->block_count)
+                slab_close(manager, central, list % PLIM__CLASS_CODES, page);
+            page = next;
+        }
+    }
+}
+
+uint32_t plim__slab_index(const plim__space *space, unsigned code, uint32_t page,
+                          const void *address, void **out_block)
+{
+    char *base = plim__space_address(space, space->runs[page].start);
+    size_t block_bytes = plim__class_bytes[code];
+    size_t index = (size_t)((const char *)address - base) / block_bytes;
+    *out_block = base + index * block_bytes;
+    return (uint32_t)index;
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads and their caches. A record is two pages from the system (where there is none, all goes
+ * the slow way, which is right, only slower); records of ended threads are used again.
+ *
+ * T1  own[slot] changes under the lock of the slot's manager; fast[slot] is own[slot], or the
+ *     empty cache while it is revoked, while there is none, and where every operation is checked.
+ * T2  A cache is touched by its thread while that is busy and by fast[slot], or by whoever holds
+ *     the manager's lock after the thread was seen not busy with fast[slot] empty.
+ * T3  A thread holds no lock while it is busy in the fast way, so whoever waits for it waits for a
+ *     few instructions (or for the system to run it).
+ */
+#include "memory/engine/threads.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "memory/budgets/lend.h"
+#include "memory/engine/alloc.h"
+#include "memory/engine/watch.h"
+#include "memory/user/scope.h"
+#include "platform/backing.h"
+
+static plim__thread threads_none = {.busy = PLIM__BUSY_SLOW};
+PLIM__THREAD_LOCAL plim__thread *plim__thread_self = &threads_none;
+static PLIM__THREAD_LOCAL bool threads_is_inside;
+static PLIM__THREAD_LOCAL bool threads_is_leaving;
+
+static plim__lock threads_lock;
+static plim__thread *threads_first;    /* alive */
+static plim__thread *threads_unused;   /* ended */
+static size_t threads_count;           /* of both */
+static _Atomic uint32_t threads_fence; /* 0 not tried, 1 being tried, 2 works, 3 does not */
+
+static size_t threads_record_bytes(void)
+{
+    size_t page = plim__backing_page();
+    return page == 0 ? 0 : (sizeof(plim__thread) + page - 1) / page * page;
+}
+
+size_t plim__threads_bytes(void)
+{
+    plim__lock_take(&threads_lock);
+    size_t bytes = threads_count * threads_record_bytes();
+    plim__lock_give(&threads_lock);
+    return bytes;
+}
+
+/* With the list's lock. */
+static plim__thread *threads_record_new(void)
+{
+    plim__thread *thread = threads_unused;
+    if (thread != NULL) {
+        threads_unused = thread->next;
+        return thread;
+    }
+    size_t bytes = threads_record_bytes();
+    if (bytes == 0)
+        return NULL;
+    thread = plim__backing_reserve(bytes);
+    if (thread == NULL)
+        return NULL;
+    if (!plim__backing_commit(thread, bytes)) {
+        plim__backing_release(thread, bytes);
+        return NULL;
+    }
+    threads_count++;
+    return thread;
+}
+
+static void threads_leave(void *value);
+static void threads_before_fork(void);
+static void threads_in_parent(void);
+static void threads_in_child(void);
+
+/* Whether caches can work here at all; the first time also asks to be told of forks. */
+static bool threads_can_revoke(void)
+{
+    uint32_t state = 0;
+    if (plim__cas(&threads_fence, &state, 1)) {
+        state = plim__fence_start() ? 2 : 3;
+        plim__local_on_fork(threads_before_fork, threads_in_parent, threads_in_child);
+        plim__store(&threads_fence, state);
+    }
+    return state == 2;
+}
+
+static plim__thread *threads_record(void)
+{
+    plim__lock_take(&threads_lock);
+    plim__thread *thread = threads_record_new();
+    if (thread != NULL) {
+        if (plim__cache_empty.bins[0].end == NULL)
+            plim__cache_empty_init(); /* with the lock: once */
+        memset(thread, 0, sizeof *thread);
+        for (unsigned slot = 0; slot < PLIM__SLOTS; slot++)
+            plim__own_store(&thread->fast[slot], &plim__cache_empty);
+        plim__own_store(&thread->busy, PLIM__BUSY_SLOW);
+        thread->next = threads_first;
+        threads_first = thread;
+    }
+    plim__lock_give(&threads_lock);
+    return thread;
+}
+
+/* Gives this thread a record. The C library may allocate meanwhile: that is served, slowly. */
+static void threads_join(void)
+{
+    threads_is_leaving = true;
+    threads_is_inside = false;
+    plim__thread *thread = threads_can_revoke() ? threads_record() : NULL;
+    bool is_kept = thread != NULL && plim__local_on_exit(threads_leave, thread);
+    threads_is_inside = true;
+    if (is_kept) {
+        threads_is_leaving = false;
+        plim__thread_self = thread;
+    } else if (thread != NULL) {
+        threads_leave(thread);
+    }
+}
+
+static bool threads_rests(plim__thread *thread)
+{
+    uint32_t busy = plim__own_load(&thread->busy);
+    return busy == PLIM__IDLE || busy == PLIM__WATCHED;
+}
+
+void plim__thread_rest(void)
+{
+    plim__thread *thread = plim__thread_self;
+    if (thread != &threads_none && threads_rests(thread))
+        plim__own_store(&thread->busy, plim__watch_now != NULL ? PLIM__WATCHED : PLIM__IDLE);
+}
+
+bool plim__thread_begin(void)
+{
+    plim__thread *thread = plim__thread_self;
+    if (threads_is_inside || (thread != &threads_none && !threads_rests(thread)))
+        return false;
+    threads_is_inside = true;
+    PLIM__FENCE_LIGHT();
+    if (thread == &threads_none) {
+        if (!threads_is_leaving)
+            threads_join();
+    } else {
+        plim__own_store(&thread->busy, PLIM__BUSY_SLOW);
+    }
+    PLIM__FENCE_LIGHT();
+    return true;
+}
+
+void plim__thread_end(void)
+{
+    plim__thread *thread = plim__thread_self;
+    while (thread != &threads_none && plim__load_relaxed(&thread->late) != NULL) {
+        void *block = plim__exchange(&thread->late, NULL);
+        while (block != NULL) {
+            void *next = *(void **)block;
+            plim__give_inside(block);
+            block = next;
+        }
+    }
+    PLIM__FENCE_LIGHT();
+    if (thread != &threads_none)
+        plim__foreign_store(&thread->busy, plim__watch_now != NULL ? PLIM__WATCHED : PLIM__IDLE);
+    threads_is_inside = false;
+}
+
+void plim__thread_late(void *block)
+{
+    plim__thread *thread = plim__thread_self;
+    if (thread == &threads_none)
+        return;
+    void *first = plim__load_relaxed(&thread->late);
+    do {
+        *(void **)block = first;
+    } while (!plim__cas(&thread->late, &first, block));
+}
+
+void plim__thread_home(const plim_manager *manager)
+{
+    plim__thread *thread = plim__thread_self;
+    if (thread == &threads_none || manager->verify > PLIM_VERIFY_MINIMAL)
+        return;
+    plim__own_store(&thread->home_bytes, 0);
+    plim__own_store(&thread->home_base, manager->space.base);
+    plim__own_store(&thread->home_info, manager->space.info);
+    plim__foreign_store(&thread->home_bytes, manager->space.bytes);
+}
+
+plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain)
+{
+    plim__thread *thread = plim__thread_self;
+    if (thread == &threads_none || manager->verify > PLIM_VERIFY_MINIMAL || manager->is_minute)
+        return NULL;
+    plim__cache *cache = thread->own[domain->slot];
+    if (cache != NULL)
+        return cache;
+    cache = plim__tables_take(manager, plim__cache_bytes(manager));
+    if (cache == NULL)
+        return NULL;
+    plim__cache_init(cache, manager, domain);
+    plim__lock_take(&manager->lock);
+    thread->own[domain->slot] = cache;
+    plim__foreign_store(&thread->fast[domain->slot], cache);
+    plim__lock_give(&manager->lock);
+    if (plim__own_load(&thread->home_bytes) == 0)
+        plim__thread_home(manager);
+    return cache;
+}
+
+/* --- revocation: with the list's lock and the manager's -------------------------------------- */
+
+/* One thread's cache of a slot, if that is the manager's. */
+static plim__cache *threads_own(const plim__thread *thread, const plim_manager *manager,
+                                uint32_t slot)
+{
+    return plim__load_relaxed(&plim__slots[slot].manager) == manager ? thread->own[slot] : NULL;
+}
+
+/* The slots meant: one, or with 0 all. */
+static uint32_t threads_from(uint32_t wanted)
+{
+    return wanted != 0 ? wanted : 1;
+}
+
+static uint32_t threads_to(uint32_t wanted)
+{
+    return wanted != 0 ? wanted : PLIM__SLOTS - 1;
+}
+
+static void threads_wait(plim__thread *thread)
+{
+    for (unsigned spin = 0; plim__foreign_load(&thread->busy) == PLIM__BUSY_FAST; spin++) {
+        PLIM__SPIN();
+        if (spin % 64 == 63)
+            plim__fence_yield();
+    }
+}
+
+/* Turns the fast pointers of a thread's caches to the empty one; whether any was. */
+static bool threads_revoke_one(plim__thread *thread, const plim_manager *manager, uint32_t wanted,
+                               bool all)
+{
+    bool is_any = false;
+    for (uint32_t slot = threads_from(wanted); slot <= threads_to(wanted); slot++) {
+        const plim__cache *cache = threads_own(thread, manager, slot);
+        if (cache == NULL || (!all && !plim__cache_has_any(cache)))
+            continue;
+        plim__foreign_store(&thread->fast[slot], &plim__cache_empty);
+        is_any = true;
+    }
+    return is_any;
+}
+
+/* Afterwards no owner is in a cache concerned, or comes into it before the manager's lock is free.
+   Caches with nothing in them are left alone unless all are wanted. */
+static void threads_revoke(const plim_manager *manager, uint32_t wanted, bool all)
+{
+    bool is_others = false;
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next)
+        if (threads_revoke_one(thread, manager, wanted, all))
+            is_others |= thread != plim__thread_self;
+    if (!is_others)
+        return;
+    plim__fence_heavy();
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next)
+        threads_wait(thread);
+}
+
+static void threads_restore(const plim_manager *manager, uint32_t wanted)
+{
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next)
+        for (uint32_t slot = threads_from(wanted); slot <= threads_to(wanted); slot++) {
+            plim__cache *cache = threads_own(thread, manager, slot);
+            if (cache != NULL)
+                plim__foreign_store(&thread->fast[slot], cache);
+        }
+}
+
+size_t plim__threads_drain(plim_manager *manager, uint32_t wanted)
+{
+    size_t bytes = 0;
+    plim__lock_take(&threads_lock);
+    plim__lock_take(&manager->lock);
+    threads_revoke(manager, wanted, false);
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next)
+        for (uint32_t slot = threads_from(wanted); slot <= threads_to(wanted); slot++) {
+            plim__cache *cache = threads_own(thread, manager, slot);
+            if (cache != NULL && plim__foreign_load(&thread->fast[slot]) == &plim__cache_empty)
+                bytes += plim__cache_drain(cache);
+        }
+    threads_restore(manager, wanted);
+    plim__lock_give(&manager->lock);
+    plim__lock_give(&threads_lock);
+    return bytes;
+}
+
+size_t plim__threads_cached(uint32_t slot, uint64_t *out_blocks, uint64_t *out_pops)
+{
+    plim_manager *manager = plim__slots[slot].manager;
+    size_t bytes = 0;
+    *out_blocks = 0;
+    *out_pops = 0;
+    if (manager == NULL)
+        return 0;
+    plim__lock_take(&threads_lock);
+    plim__lock_take(&manager->lock);
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next) {
+        const plim__cache *cache = thread->own[slot];
+        for (unsigned code = 1; cache != NULL && code <= PLIM__CLASS_COUNT; code++) {
+            uint32_t count = plim__cache_count(cache, code);
+            *out_blocks += count;
+            *out_pops += plim__foreign_load(&cache->bins[code].pops);
+            bytes += (size_t)count * plim__class_bytes[code];
+        }
+    }
+    plim__lock_give(&manager->lock);
+    plim__lock_give(&threads_lock);
+    return bytes;
+}
+
+void plim__threads_forget(uint32_t slot)
+{
+    plim_manager *manager = plim__slots[slot].manager;
+    plim__lock_take(&threads_lock);
+    plim__lock_take(&manager->lock);
+    threads_revoke(manager, slot, true);
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next) {
+        plim__cache *cache = thread->own[slot];
+        if (cache == NULL)
+            continue;
+        (void)plim__cache_drain(cache);
+        thread->own[slot] = NULL;
+        plim__tables_give_locked(manager, cache, plim__cache_bytes(manager));
+    }
+    plim__lock_give(&manager->lock);
+    plim__lock_give(&threads_lock);
+}
+
+void plim__threads_leave(const plim_manager *manager)
+{
+    plim__lock_take(&threads_lock);
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next)
+        if (plim__own_load(&thread->home_base) == manager->space.base)
+            plim__foreign_store(&thread->home_bytes, 0);
+    plim__fence_heavy();
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next)
+        threads_wait(thread);
+    plim__lock_give(&threads_lock);
+}
+
+/* --- the end of a thread --------------------------------------------------------------------- */
+
+/* With the list's lock; the thread has ended, or is ending and inside. */
+static void threads_retire(plim__thread *thread)
+{
+    for (uint32_t slot = 1; slot < PLIM__SLOTS; slot++) {
+        plim__cache *cache = thread->own[slot];
+        if (cache == NULL)
+            continue;
+        plim_manager *manager = cache->manager;
+        plim__lock_take(&manager->lock);
+        plim__foreign_store(&thread->fast[slot], &plim__cache_empty);
+        (void)plim__cache_drain(cache);
+        thread->own[slot] = NULL;
+        plim__tables_give_locked(manager, cache, plim__cache_bytes(manager));
+        plim__lock_give(&manager->lock);
+    }
+    plim__thread **link = &threads_first;
+    while (*link != thread)
+        link = &(*link)->next;
+    *link = thread->next;
+    thread->next = threads_unused;
+    threads_unused = thread;
+}
+
+static void threads_leave(void *value)
+{
+    plim__thread *thread = value;
+    bool was_inside = threads_is_inside;
+    if (!was_inside && plim__thread_self == thread)
+        plim__scope_leave();
+    threads_is_inside = true;
+    threads_is_leaving = true;
+    plim__foreign_store(&thread->busy, PLIM__BUSY_SLOW);
+    plim__thread_self = &threads_none;
+    plim__lock_take(&threads_lock);
+    threads_retire(thread);
+    plim__lock_give(&threads_lock);
+    threads_is_inside = was_inside;
+}
+
+/* --- fork ------------------------------------------------------------------------------------ */
+
+/* Before: all locks are ours and no owner is in a cache, so the child finds everything whole. */
+static void threads_before_fork(void)
+{
+    plim__managers_freeze();
+    plim__lock_take(&threads_lock);
+    plim__managers_lock();
+    for (uint32_t i = 0; i < PLIM__MANAGERS_MAX; i++)
+        if (plim__manager_at(i) != NULL)
+            threads_revoke(plim__manager_at(i), 0, true);
+}
+
+static void threads_in_parent(void)
+{
+    for (uint32_t i = 0; i < PLIM__MANAGERS_MAX; i++)
+        if (plim__manager_at(i) != NULL)
+            threads_restore(plim__manager_at(i), 0);
+    plim__managers_unlock();
+    plim__lock_give(&threads_lock);
+    plim__managers_thaw();
+}
+
+/* In the child only this thread goes on: what the others had cached is given back. */
+static void threads_in_child(void)
+{
+    (void)plim__fence_start();
+    threads_in_parent();
+    /* Loans take no lock: another thread may have been in the middle of one. */
+    for (uint32_t i = 0; i < PLIM__MANAGERS_MAX; i++)
+        if (plim__manager_at(i) != NULL)
+            plim__lend_recover(&plim__manager_at(i)->bank, NULL);
+    plim__lock_take(&threads_lock);
+    plim__thread *thread = threads_first;
+    while (thread != NULL) {
+        plim__thread *next = thread->next;
+        if (thread != plim__thread_self)
+            threads_retire(thread);
+        thread = next;
+    }
+    plim__lock_give(&threads_lock);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file threads.h
+ * @brief Threads' records: made at the first need, ended with the thread; and taking caches back.
+ *
+ * Lock order: a bank's admin flag, the list of threads, the slot table's, one manager's.
+ */
+#ifndef PLIM_MEMORY_THREADS_H
+#define PLIM_MEMORY_THREADS_H
+#include "memory/engine/cache.h"
+
+/**
+ * Before anything but the fast path: marks the thread as inside, and gives it a record if it has
+ * none and may have one. False if the thread is inside already: this is a signal handler.
+ */
+bool plim__thread_begin(void);
+
+/** After it. */
+void plim__thread_end(void);
+
+/** Outside of begin and end: the thread's record says whether it is watched. */
+void plim__thread_rest(void);
+
+/** This thread's cache of a domain, made if need be; NULL if there is to be none. Between begin and
+ *  end, without the manager's lock, which guards what is in it. */
+plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain);
+
+/** The next blocks given back are likely to be that manager's. */
+void plim__thread_home(const plim_manager *manager);
+
+/** Keeps a block that a signal handler gave back until the thread can do so. */
+void plim__thread_late(void *block);
+
+/** Gives back to the slabs what all threads have of a slot, or of all a manager's with slot 0. */
+size_t plim__threads_drain(plim_manager *manager, uint32_t slot);
+
+/** Bytes that all threads' caches have of a slot, blocks given out by them to *out_pops. */
+size_t plim__threads_cached(uint32_t slot, uint64_t *out_blocks, uint64_t *out_pops);
+
+/** Ends all caches of a slot, whatever is in them; they are drained first. */
+void plim__threads_forget(uint32_t slot);
+
+/** No thread looks at that manager's space any more. */
+void plim__threads_leave(const plim_manager *manager);
+
+/** Bytes of the records themselves: the process's, not a manager's. */
+size_t plim__threads_bytes(void);
+
+#endif
