@@ -18,6 +18,9 @@ PLIM_DECLS_BEGIN
 
 typedef struct plim_target plim_target;
 
+/** A further kind of target that another library brings (bridge.h: programs in C); opaque. */
+typedef struct plim_target_family plim_target_family;
+
 /** A request to stop, raised by a signal handler or another thread. Zero it to start. */
 typedef struct plim_interrupt {
     volatile int raised; /**< how often; read and written only through the two calls */
@@ -50,6 +53,8 @@ typedef struct plim_target_options {
     uint64_t connect_timeout_ns;     /**< 0: 5 s */
     uint64_t call_timeout_ns;        /**< 0: per call, 2 s usage, 10 s collect and start/stop */
     uint64_t stall_timeout_ns;       /**< 0: 120 s without a byte while a snapshot is under way */
+    const plim_target_family *const *families; /**< asked after the runtimes known here; ends with
+                                                    NULL; NULL: none; borrowed until close */
 } plim_target_options;
 
 /** What a target says of itself; strings are borrowed from the target, never NULL. */

@@ -17,6 +17,8 @@
 #include "base/assert.h"
 #include "inspect/cdp/heap.h"
 
+enum { TARGET_FAMILIES_MAX = 16 /* a list without its end is not followed for ever */ };
+
 static const uint64_t target_connect_timeout_ns = 5000000000u;
 static const uint64_t target_stall_timeout_ns = 120000000000u;
 static const uint64_t target_backoff_first_ns = 100000000u;
@@ -49,11 +51,28 @@ static plim_status target_unsupported(const plim_target *target, const char *wha
 
 /* ---- open and close ------------------------------------------------------------------------ */
 
+/* The i-th of all runtimes: first those that are compiled in, then the caller's families. */
+static const plim__runtime *target_candidate(const plim_target *target, size_t index)
+{
+    static const plim_target_family *const none[] = {NULL};
+    const plim_target_family *const *families =
+        target->options.families != NULL ? target->options.families : none;
+    size_t own = 0;
+    while (plim__runtimes[own] != NULL)
+        own++;
+    if (index < own)
+        return plim__runtimes[index];
+    for (size_t i = 0; i < TARGET_FAMILIES_MAX && families[i] != NULL; i++)
+        if (own + i == index)
+            return &families[i]->runtime;
+    return NULL;
+}
+
 /* pid:N: whichever runtime that process is finds its port. */
 static plim_status target_resolve_pid(plim_target *target, plim_error *err)
 {
-    for (size_t i = 0; plim__runtimes[i] != NULL; i++) {
-        const plim__runtime *runtime = plim__runtimes[i];
+    const plim__runtime *runtime;
+    for (size_t i = 0; (runtime = target_candidate(target, i)) != NULL; i++) {
         if (runtime->resolve_pid == NULL)
             continue;
         target->runtime = runtime;
@@ -74,9 +93,41 @@ static plim_status target_resolve_pid(plim_target *target, plim_error *err)
     return status;
 }
 
+/* SCHEME:REST of one of the families; false: some other address. */
+static bool target_named(plim_target *target, const char *address)
+{
+    const plim__runtime *runtime;
+    const char *colon = strchr(address, ':');
+    size_t length = colon != NULL ? (size_t)(colon - address) : 0;
+    for (size_t i = 0; (runtime = target_candidate(target, i)) != NULL; i++) {
+        if (runtime->scheme == NULL || length == 0 || strlen(runtime->scheme) != length ||
+            strncmp(runtime->scheme, address, length) != 0 ||
+            strlen(colon + 1) >= sizeof target->address.path)
+            continue;
+        target->address = (plim__address){.kind = PLIM__ADDRESS_NAMED, .pid = -1};
+        memcpy(target->address.path, colon + 1, strlen(colon + 1) + 1);
+        (void)snprintf(target->shown_address, sizeof target->shown_address, "%s", address);
+        target->runtime = runtime;
+        return true;
+    }
+    return false;
+}
+
+static const plim__protocol *target_protocol(const plim_target *target)
+{
+    return target->runtime != NULL ? target->runtime->protocol : &plim__cdp_protocol;
+}
+
 static void target_show_address(plim_target *target)
 {
     const plim__address *address = &target->address;
+    if (address->kind == PLIM__ADDRESS_NAMED)
+        return; /* as it was given */
+    if (target->cdp.connection == NULL) {
+        (void)snprintf(target->shown_address, sizeof target->shown_address, "pid:%lld",
+                       (long long)address->pid);
+        return;
+    }
     bool is_v6 = strchr(address->host, ':') != NULL;
     int len = snprintf(target->shown_address, sizeof target->shown_address, "%s%s%s:%u",
                        is_v6 ? "[" : "", address->host, is_v6 ? "]" : "", (unsigned)address->port);
@@ -88,8 +139,7 @@ static void target_show_address(plim_target *target)
 
 static plim_status target_connect(plim_target *target, plim_error *err)
 {
-    /* So far the one family; one more is asked here before this one gives up. */
-    plim_status status = plim__cdp_protocol.connect(target, err);
+    plim_status status = target_protocol(target)->connect(target, err);
     if (status != PLIM_OK)
         return status;
     if (target->runtime->open != NULL)
@@ -101,7 +151,9 @@ static plim_status target_connect(plim_target *target, plim_error *err)
 
 static plim_status target_start(plim_target *target, const char *address, plim_error *err)
 {
-    plim_status status = plim__address_parse(address, &target->address, err);
+    plim_status status = PLIM_OK;
+    if (!target_named(target, address))
+        status = plim__address_parse(address, &target->address, err);
     if (status == PLIM_OK)
         status =
             plim__loop_create(target->allocator, target->options.interrupt, &target->loop, err);
@@ -144,12 +196,13 @@ void plim_target_close(plim_target **target_ptr)
     PLIM_CHECK_OBJ(target, PLIM__TARGET_MAGIC);
     if (target->loop != NULL) {
         plim__loop_acknowledge(target->loop); /* a stop asked for before does not stop this */
-        plim__cdp_protocol.leave(target);
+        if (target_protocol(target)->leave != NULL)
+            target_protocol(target)->leave(target);
     }
     if (target->runtime != NULL && target->runtime->close != NULL)
         target->runtime->close(target);
     if (target->loop != NULL)
-        plim__cdp_protocol.disconnect(target);
+        target_protocol(target)->disconnect(target);
     plim__loop_destroy(&target->loop);
     plim__array_free(target->allocator, target->text, target->text_cap, 1);
     target->magic = 0;
@@ -213,7 +266,7 @@ plim_status plim_target_reconnect(plim_target *target, uint64_t timeout_ns, plim
 static plim_status target_ready(plim_target *target, plim_error *err)
 {
     PLIM_CHECK_OBJ(target, PLIM__TARGET_MAGIC);
-    if (target->cdp.connection != NULL)
+    if (target->cdp.connection != NULL || target->is_connected)
         return PLIM_OK;
     return plim_error_set(err, PLIM_ERR_GONE, "the target is not connected");
 }
@@ -234,8 +287,10 @@ plim_status plim_target_usage(plim_target *target, plim_usage *out_usage, plim_e
     plim_status status = target_ready(target, err);
     if (status == PLIM_OK && target->runtime->usage != NULL)
         status = target->runtime->usage(target, &usage, err);
-    else if (status == PLIM_OK)
+    else if (status == PLIM_OK && target->runtime->protocol->usage != NULL)
         status = target->runtime->protocol->usage(target, &usage, err);
+    else if (status == PLIM_OK)
+        status = target_unsupported(target, "figures of its memory", err);
     if (status == PLIM_OK)
         *out_usage = usage;
     return status;
@@ -281,13 +336,19 @@ plim_status plim_target_snapshot(plim_target *target, const plim_snapshot_option
     }
     if (status != PLIM_OK)
         return status;
+    if (target->runtime->protocol->snapshot == NULL)
+        return target_unsupported(target, "snapshots", err);
     return target->runtime->protocol->snapshot(target, options, sink, out_result, err);
 }
 
 plim_status plim_target_collect(plim_target *target, plim_error *err)
 {
     plim_status status = target_ready(target, err);
-    return status == PLIM_OK ? target->runtime->protocol->collect(target, err) : status;
+    if (status != PLIM_OK)
+        return status;
+    if (target->runtime->protocol->collect == NULL)
+        return target_unsupported(target, "collections on request", err);
+    return target->runtime->protocol->collect(target, err);
 }
 
 plim_status plim_target_gc_observe_start(plim_target *target, plim_error *err)
@@ -318,6 +379,8 @@ plim_status plim_target_sampling_start(plim_target *target, const plim_sampling_
     plim_status status = target_ready(target, err);
     if (status != PLIM_OK)
         return status;
+    if (target->runtime->protocol->sampling_start == NULL)
+        return target_unsupported(target, "samples of its allocations", err);
     return target->runtime->protocol->sampling_start(target, options, err);
 }
 
@@ -325,7 +388,11 @@ plim_status plim_target_sampling_stop(plim_target *target, plim_sink sink, plim_
 {
     PLIM_CHECK(sink.write != NULL);
     plim_status status = target_ready(target, err);
-    return status == PLIM_OK ? target->runtime->protocol->sampling_stop(target, sink, err) : status;
+    if (status != PLIM_OK)
+        return status;
+    if (target->runtime->protocol->sampling_stop == NULL)
+        return target_unsupported(target, "samples of its allocations", err);
+    return target->runtime->protocol->sampling_stop(target, sink, err);
 }
 
 plim_status plim_target_tracking_start(plim_target *target, bool stacks, plim_error *err)
@@ -333,6 +400,8 @@ plim_status plim_target_tracking_start(plim_target *target, bool stacks, plim_er
     plim_status status = target_ready(target, err);
     if (status != PLIM_OK)
         return status;
+    if (target->runtime->protocol->tracking_start == NULL)
+        return target_unsupported(target, "timeline of its allocations", err);
     return target->runtime->protocol->tracking_start(target, stacks, err);
 }
 
@@ -344,6 +413,8 @@ plim_status plim_target_tracking_poll(plim_target *target, uint64_t wait_ns,
     plim_status status = target_ready(target, err);
     if (status != PLIM_OK)
         return status;
+    if (target->runtime->protocol->tracking_poll == NULL)
+        return target_unsupported(target, "timeline of its allocations", err);
     return target->runtime->protocol->tracking_poll(target, wait_ns, out_intervals, out_count, err);
 }
 
@@ -356,6 +427,8 @@ plim_status plim_target_tracking_stop(plim_target *target, const plim_snapshot_o
     plim_status status = target_ready(target, err);
     if (status != PLIM_OK)
         return status;
+    if (target->runtime->protocol->tracking_stop == NULL)
+        return target_unsupported(target, "timeline of its allocations", err);
     return target->runtime->protocol->tracking_stop(target, options, sink, out_result, err);
 }
 
@@ -366,5 +439,7 @@ plim_status plim_target_evaluate(plim_target *target, const char *expression, ui
     plim_status status = target_ready(target, err);
     if (status != PLIM_OK)
         return status;
+    if (target->runtime->protocol->evaluate == NULL)
+        return target_unsupported(target, "evaluation of code", err);
     return target->runtime->protocol->evaluate(target, expression, timeout_ns, out_json, err);
 }

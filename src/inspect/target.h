@@ -5,7 +5,8 @@
  *
  * A runtime is one plim__runtime (a table of functions) listed in runtimes.c. Those that speak CDP
  * share target->cdp and take the functions of cdp/heap.h for what V8 answers alike everywhere.
- * A function that is NULL in the table is answered with PLIM_ERR_UNSUPPORTED.
+ * A runtime of another library (bridge) comes in as a plim_target_family, through the options, with
+ * a protocol of its own. A function that is NULL in a table is answered with PLIM_ERR_UNSUPPORTED.
  * Thread-safety: one thread at a time per target.
  */
 #ifndef PLIM_INSPECT_TARGET_H
@@ -27,7 +28,8 @@ typedef struct plim__address {
     enum plim__address_kind {
         PLIM__ADDRESS_HOST, /**< host:port, perhaps /id: asks /json/list */
         PLIM__ADDRESS_WS,   /**< ws://host:port/path: connects there */
-        PLIM__ADDRESS_PID   /**< pid:N: a runtime finds or opens its port */
+        PLIM__ADDRESS_PID,  /**< pid:N: a runtime finds or opens its port */
+        PLIM__ADDRESS_NAMED /**< SCHEME:REST of a family: path is REST, pid perhaps set by it */
     } kind;
     char host[PLIM__HOST_BYTES];
     uint16_t port;
@@ -67,14 +69,19 @@ struct plim_target {
     char title[PLIM__NAME_BYTES];
     char shown_address[PLIM__HOST_BYTES + 64];
     int64_t pid;           /**< -1 where unknown; open() of the runtime finds it out */
+    bool is_connected;     /**< of a protocol without cdp.connection: set and cleared by it */
     bool opened_inspector; /**< by resolve_pid: close() of the runtime closes it again */
     char *text;            /**< last text lent to the caller (evaluate) */
     size_t text_cap;
 };
 
-/** What a family of inspectors answers alike, as the calls of plimsoll/target.h. */
+/**
+ * What a family of inspectors answers alike, as the calls of plimsoll/target.h. Any function but
+ * connect and disconnect may be NULL. disconnect() is also called where connect() failed.
+ */
 struct plim__protocol {
-    /** Finds the target at address.host and .port, sets runtime, version and title, connects. */
+    /** Finds the target at address.host and .port (or whatever resolve_pid() and the scheme left in
+        address), sets runtime, version and title, connects. */
     plim_status (*connect)(plim_target *target, plim_error *err);
     /** Ends what the target does for us, so that it is as fast as before; may fail silently. */
     void (*leave)(plim_target *target);
@@ -96,12 +103,13 @@ struct plim__protocol {
                             const char **out_json, plim_error *err);
 };
 
-/** What a runtime is. Any function but recognise may be NULL. */
+/** What a runtime is. Any function may be NULL, but recognise of those in plim__runtimes. */
 struct plim__runtime {
     const char *name;               /**< "node" */
     const plim__protocol *protocol; /**< &plim__cdp_protocol */
+    const char *scheme; /**< of a family: "region" for addresses "region:PATH"; NULL: none */
 
-    /** Whether `browser`, the Browser field of /json/version, is this runtime's. */
+    /** Whether `browser`, the Browser field of /json/version, is this runtime's; NULL: never. */
     bool (*recognise)(const char *browser);
 
     /**
@@ -132,6 +140,11 @@ struct plim__runtime {
     plim_status (*gc_observe_start)(plim_target *target, plim_error *err);
     plim_status (*gc_observe_stop)(plim_target *target, const plim_gc_event **out_events,
                                    uint32_t *out_count, plim_error *err);
+};
+
+/** What the public name stands for: a runtime that is not in the list below. */
+struct plim_target_family {
+    plim__runtime runtime;
 };
 
 /** All runtimes that are compiled in; NULL ends the list. The last one recognises every V8. */
