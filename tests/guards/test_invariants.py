@@ -155,7 +155,7 @@ class Page(unittest.TestCase):
                 ("proof: fuzz", "proof: faith"),
                 ("### B9 ", "### B99 "),
                 ("* proof: wp budget.c: typed_plim_core_mark", "* prove: wp budget.c: x"),
-                ("none: as F1; every way through the two calls is a test", "none: so")):
+                ("none: as V1; the test spoils each word", "none: so")):
             with self.subTest(old):
                 self.assertEqual(len(self.planted(old, new)), 1, self.planted(old, new))
 

@@ -93,6 +93,7 @@ void plim__bank_init(plim__bank *bank, size_t total_bytes, uint32_t domain_max, 
     memset(shares, 0, plim__bank_shares_bytes(domain_max));
     plim__store_relaxed(&bank->domain_count, 0);
     plim__store_relaxed(&bank->moving, 0);
+    plim__store_relaxed(&bank->refusals_gone, 0);
     plim__lock_reset(&bank->lock);
     plim__store_relaxed(&bank->balancer, 0);
     for (uint32_t i = 0; i < PLIM__BANK_DOMAINS_MAX; i++)
@@ -103,6 +104,7 @@ void plim__bank_init(plim__bank *bank, size_t total_bytes, uint32_t domain_max, 
 /* Withdraws a record: its handles are stale at once, its slot and index free last. */
 static void domain_withdraw(plim__bank *bank, plim__domain *domain)
 {
+    (void)plim__add_relaxed(&bank->refusals_gone, plim__load_relaxed(&domain->refusals));
     plim__store(&domain->id, 0);
     if (bank->engine->gone != NULL)
         bank->engine->gone(domain);

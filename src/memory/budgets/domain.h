@@ -81,6 +81,7 @@ typedef struct plim__bank {
     uint32_t domain_max;       /* 1 ... PLIM__BANK_DOMAINS_MAX */
     plim__count domain_count;  /* live */
     plim__count moving;        /* threads that are moving headroom at this moment */
+    plim__count refusals_gone; /* of domains that have ended */
     plim__lock lock;           /* of whoever makes, finds, ends or changes domains */
     _Atomic uint32_t balancer; /* 1: somebody is in rebalance */
     _Atomic uint8_t slots[PLIM__BANK_DOMAINS_MAX]; /* by index; 0: free */
