@@ -31,6 +31,19 @@ static void single_pair64(bench_figures *out)
     out->values[0] = (bench_seconds() - began) * 1e9 / SINGLE_PAIRS;
 }
 
+/* The same where the compiler does not know the size. */
+static void single_pair64_variable(bench_figures *out)
+{
+    volatile size_t unknown = SINGLE_SMALL_BYTES;
+    size_t bytes = unknown;
+    double began = bench_seconds();
+    for (uint32_t i = 0; i < SINGLE_PAIRS; i++) {
+        void *block = bench_take(bytes);
+        BENCH_FREE(block);
+    }
+    out->values[0] = (bench_seconds() - began) * 1e9 / SINGLE_PAIRS;
+}
+
 static void single_pairmix(bench_figures *out)
 {
     double began = bench_seconds();
@@ -124,6 +137,7 @@ static void single_grow(bench_figures *out)
 
 const bench_work bench_work_single[] = {
     {"pair64", "ns", single_prepare, single_pair64, 0, false},
+    {"pair64var", "ns", single_prepare, single_pair64_variable, 0, false},
     {"pairmix", "ns", single_prepare, single_pairmix, 0, false},
     {"lifo64", "ns", single_prepare, single_lifo64, 0, false},
     {"rand64", "ns", single_prepare, single_rand64, 0, false},

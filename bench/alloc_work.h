@@ -30,8 +30,9 @@ extern const bench_work bench_work_frames[];
 extern const bench_work bench_work_threads[];
 extern const bench_work bench_work_memory[];
 
-/** A block of that size, its first word written: whoever asks for memory writes to it. */
-static inline void *bench_take(size_t bytes)
+/** A block of that size, its first word written: whoever asks for memory writes to it. Inlined, so
+ *  that a constant is one where the interface's own header looks at it, as in a user's program. */
+static inline __attribute__((always_inline)) void *bench_take(size_t bytes)
 {
     uint64_t *block = BENCH_ALLOC(bytes);
     if (block == NULL)

@@ -27,7 +27,8 @@ PEERS = {"glibc": "", "jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_m
          "mimalloc": "libmimalloc.so.2"}
 OURS = "plimsoll"
 PRELOADED = "preloaded"  # libplimsoll-malloc.so, behind malloc() as the peers are
-SMALL = ["pair64", "pairmix", "lifo64", "rand64", "lifomix", "randmix", "churn", "grow"]
+SMALL = ["pair64", "pair64var", "pairmix", "lifo64", "rand64", "lifomix", "randmix", "churn",
+         "grow"]
 SHARED = ["larson", "ring"]
 FRAMES = ["frame", "frame+touch"]
 POOLS = ["poolframe", "poolframe+touch"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What an installed library shows: the PLIM_API functions of its modules' headers.
+"""What an installed library shows: what its modules' headers mark PLIM_API.
 
     tools/exports.py LIBRARY            the names, one a line
     tools/exports.py LIBRARY --map OUT  a linker version script: these global, all else local
@@ -24,7 +24,9 @@ def exported(library):
     headers = {f"include/plimsoll/{header}" for module in modules
                for header in tree.modules[module]["public"]
                if header not in tree.modules[module].get("bare_only", [])}
-    return sorted(d.name for d in symbols.declarations(tree) if d.file.path in headers)
+    names = [(d.file, d.name) for d in symbols.declarations(tree)]
+    return sorted(name for file, name in [*names, *symbols.variables(tree)]
+                  if file.path in headers)
 
 
 def main():

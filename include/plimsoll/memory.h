@@ -15,12 +15,14 @@
  * A domain named here that nobody created is made at the first use, with whatever the manager's
  * total has left shared with the other unnamed ones ("budgetless"): it is bounded by the total.
  * Every block is aligned to 16 bytes unless asked otherwise, and not cleared unless asked.
+ * Sizes that the compiler knows are served in place (memory_inline.h); -DPLIM_NO_INLINE: by a call.
  * C17, usable from C++17.
  * Thread-safety: any thread, at once; a block may be given back by another thread than took it.
  */
 #ifndef PLIM_MEMORY_H
 #define PLIM_MEMORY_H
 #include <plimsoll/domain.h>
+#include <plimsoll/memory_inline.h>
 PLIM_DECLS_BEGIN
 
 /** Private: what PLIM_DOMAIN leaves in a file. */
@@ -28,13 +30,6 @@ typedef struct plim__here {
     const char *name;   /* NULL: the file names none */
     plim_domain domain; /* private: none until the first use */
 } plim__here;
-
-#if defined(__GNUC__) || defined(__clang__)
-#define PLIM__UNUSED __attribute__((unused))
-#else
-#define PLIM__UNUSED
-#endif
-#define PLIM__INLINE PLIM__UNUSED static inline
 
 /* Every file that includes this has one. A build target names it for all its files with
    -DPLIM_DOMAIN_NAME='"net"'; PLIM_DOMAIN() in a file goes before that. */
@@ -115,7 +110,7 @@ typedef struct plim_origin {
  *            plim_refusal_last() says why.
  * @note      Threads: any. Signals: refused where it interrupts an allocation of the same thread.
  */
-#define plim_alloc(bytes) plim__alloc(PLIM__HERE, (bytes), PLIM__SITE)
+#define plim_alloc(bytes) plim__alloc_now(PLIM__HERE, (bytes), PLIM__SITE)
 
 /**
  * @brief     As plim_alloc(), for a domain of the caller's choice.
@@ -124,7 +119,7 @@ typedef struct plim_origin {
  * @return    as plim_alloc().
  * @note      Threads: any.
  */
-#define plim_alloc_in(domain, bytes) plim__alloc_in((domain), (bytes), PLIM__SITE)
+#define plim_alloc_in(domain, bytes) plim__alloc_in_now((domain), (bytes), PLIM__SITE)
 
 /**
  * @brief     A block as the request says: alignment, provider, lifetime, cleared or not.
@@ -192,17 +187,46 @@ PLIM_API void plim_free(void *block);
  */
 PLIM_API PLIM_NODISCARD plim_status plim_origin_of(const void *block, plim_origin *out_origin);
 
+/** Private: plim_alloc(): without a call where that goes. */
+PLIM__FORCED PLIM_NODISCARD void *plim__alloc_now(plim__here *here, size_t bytes, const char *site)
+{
+#ifdef PLIM__HAS_INLINE
+    if (__builtin_constant_p(bytes) && bytes <= PLIM__INLINE_MAX) {
+        uint32_t id = __atomic_load_n(&here->domain.id, __ATOMIC_RELAXED);
+        void *block = plim__inline_take(id, bytes);
+        if (__builtin_expect(block != NULL, 1))
+            return block;
+    }
+#endif
+    return plim__alloc(here, bytes, site);
+}
+
+/** Private: plim_alloc_in(), likewise. */
+PLIM__FORCED PLIM_NODISCARD void *plim__alloc_in_now(plim_domain domain, size_t bytes,
+                                                     const char *site)
+{
+#ifdef PLIM__HAS_INLINE
+    if (__builtin_constant_p(bytes) && bytes <= PLIM__INLINE_MAX) {
+        void *block = plim__inline_take(domain.id, bytes);
+        if (__builtin_expect(block != NULL, 1))
+            return block;
+    }
+#endif
+    return plim__alloc_in(domain, bytes, site);
+}
+
 /** Private: count * item_bytes, or what every domain refuses if that cannot be counted. */
-PLIM__INLINE size_t plim__array_bytes(size_t count, size_t item_bytes)
+PLIM__FORCED size_t plim__array_bytes(size_t count, size_t item_bytes)
 {
     return item_bytes != 0 && count > SIZE_MAX / item_bytes ? SIZE_MAX : count * item_bytes;
 }
 
 /** Private: plim_new() and plim_new_array(). */
-PLIM__INLINE void *plim__new(plim__here *here, size_t bytes, size_t align, const char *site)
+PLIM__FORCED PLIM_NODISCARD void *plim__new(plim__here *here, size_t bytes, size_t align,
+                                            const char *site)
 {
     plim_request request = {bytes, align, {0}, PLIM_PROVIDER_AUTO, PLIM_LIFETIME_ANY, false, NULL};
-    return align <= 16 ? plim__alloc(here, bytes, site) : plim__alloc_as(here, &request, site);
+    return align <= 16 ? plim__alloc_now(here, bytes, site) : plim__alloc_as(here, &request, site);
 }
 
 #ifdef __cplusplus

@@ -133,6 +133,33 @@ class Installed(unittest.TestCase):
                 self.assertEqual((row["limit_bytes"], row["used_bytes"]), (16384, 0))
                 self.assertEqual([r["count"] for r in report["refusals"]], [1])
 
+    def test_what_is_compiled_into_a_program_is_there_if_it_optimizes_and_can_be_left_out(self):
+        source = self.folder / "inline.c"
+        source.write_text("#include <plimsoll/memory.h>\nPLIM_DOMAIN(\"inline\");\n"
+                          "int main(void) {\n"
+                          "    for (int i = 0; i < 1000; i++) {\n"
+                          "        long *block = plim_new(long); if (block == NULL) return 1;\n"
+                          "        *block = i; plim_free(block);\n"
+                          "    }\n"
+                          "    return 0;\n}\n", encoding="utf-8")
+        shutil.copy(source, self.folder / "inline.cpp")
+        static = [f"-l:lib{f[2:]}.a" if f == "-lplimsoll" else f
+                  for f in self.flags("plimsoll", "--static")]
+        ways = ((["-O2"], True), (["-O2", "-fPIC"], True), (["-O3"], True), (["-O0"], False),
+                (["-O2", "-DPLIM_NO_INLINE"], False), (["-O2", "-fsanitize=thread"], False))
+        for compiler, ending in (("cc", "c"), ("c++", "cpp"), ("clang-14", "c"),
+                                 ("clang++-14", "cpp")):
+            for options, is_inline in ways:
+                with self.subTest((compiler, options)):
+                    made = self.folder / "inline.o"
+                    run(compiler, *STRICT, *options, "-c", self.folder / f"inline.{ending}",
+                        "-o", made, f"-I{self.prefix}/include")
+                    self.assertEqual("plim__inline_thread_1" in self.names(made, "-u"), is_inline)
+                    for flags in (self.flags("plimsoll"), static):
+                        if "-fsanitize=thread" not in options:
+                            run(compiler, made, "-o", self.folder / "inline", *flags)
+                            run(self.folder / "inline", env=self.env)
+
     def test_a_file_names_its_domain_or_its_target_does_or_its_module(self):
         text = ("#include <plimsoll/memory.h>\n#include <stdio.h>\n"
                 "#ifdef NAMED\nPLIM_DOMAIN(\"file\");\n#endif\n"

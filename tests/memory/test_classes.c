@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Size classes: the tables against the rule they are written by. */
+#include <plimsoll/memory_inline.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +21,8 @@ static void test_every_size_has_the_smallest_class_that_holds_it(void **state)
         assert_true(plim__class_bytes[code] >= bytes);
         assert_true(plim__class_bytes[code - 1] < bytes);
     }
+    for (size_t bytes = 0; bytes <= PLIM__SMALL_MAX; bytes++)
+        assert_int_equal(plim__inline_class(bytes), plim__class_of(bytes));
     assert_int_equal(plim__class_bytes[PLIM__CLASS_COUNT], PLIM__SMALL_MAX);
     assert_true((int)PLIM__CLASS_COUNT < (int)PLIM__CLASS_INNER);
 }

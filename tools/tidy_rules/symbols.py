@@ -9,6 +9,8 @@ from tidy_rules.tree import Finding
 
 _DECLARATION = re.compile(r"^PLIM_API\b(?P<head>[^;{]*?)\b(?P<name>\w+)\((?P<params>[^;{]*)\)"
                           r"[^;(){]*;", re.M | re.S)
+_VARIABLE = re.compile(
+    r"^PLIM_API extern __thread [^;(]*?\b(?P<name>plim__\w+_\d+)\b[^;(]*;", re.M)
 _ATTRIBUTE = re.compile(r"\bPLIM_PRINTF\([^)]*\)")
 
 
@@ -47,6 +49,13 @@ def declarations(tree):
         code = _ATTRIBUTE.sub(lambda m: " " * len(m[0]), file.code)
         for found in _DECLARATION.finditer(code):
             yield Declaration(file, found)
+
+
+def variables(tree):
+    """What inline functions of installed headers look at: (file, name)."""
+    for file in tree.public_headers():
+        for found in _VARIABLE.finditer(file.code):
+            yield file, found["name"]
 
 
 def docs(tree):
@@ -108,8 +117,8 @@ def exports(tree):
             yield Finding(declaration.file.path, declaration.line, "exports",
                           f"{declaration.name}: an installed function is called plim_…")
     for file in tree.public_headers():
-        for found in re.finditer(r"^(?!PLIM_API|PLIM__INLINE|static|typedef|#|PLIM_DECLS|\s)"
-                                 r"[\w *]+\b(\w+)\(", file.code, re.M):
+        for found in re.finditer(r"^(?!PLIM_API|PLIM__INLINE|PLIM__FORCED|static|typedef|#|"
+                                 r"PLIM_DECLS|\s)[\w *]+\b(\w+)\(", file.code, re.M):
             yield Finding(file.path, file.line_of(found.start()), "exports",
                           f"{found[1]}: a function of an installed header is PLIM_API")
     defined = {}

@@ -23,6 +23,10 @@
 
 static plim__thread threads_none = {.busy = PLIM__BUSY_SLOW};
 PLIM__THREAD_LOCAL plim__thread *plim__thread_self = &threads_none;
+#ifdef PLIM__HAS_LAYOUT
+/* Programs see the same, but for words that are atomic here and plain there (a sanitizer's). */
+__thread plim__inline_thread *plim__inline_thread_1 = (plim__inline_thread *)&threads_none;
+#endif
 static PLIM__THREAD_LOCAL bool threads_is_inside;
 static PLIM__THREAD_LOCAL bool threads_is_leaving;
 
@@ -31,6 +35,32 @@ static plim__thread *threads_first;    /* alive */
 static plim__thread *threads_unused;   /* ended */
 static size_t threads_count;           /* of both */
 static _Atomic uint32_t threads_fence; /* 0 not tried, 1 being tried, 2 works, 3 does not */
+
+#if defined(PLIM__HAS_LAYOUT) && !defined(PLIM__FENCE_STRONG)
+/* What memory_inline.h says of this; whoever changes it counts up plim__inline_thread_1. */
+#define SAME_PLACE(here, field, there)                                                             \
+    _Static_assert(offsetof(here, field) == offsetof(there, field), "memory_inline.h: " #field)
+SAME_PLACE(plim__thread, busy, plim__inline_thread);
+SAME_PLACE(plim__thread, fast, plim__inline_thread);
+SAME_PLACE(plim__cache, id, plim__inline_cache);
+SAME_PLACE(plim__cache, bins, plim__inline_cache);
+SAME_PLACE(plim__bin, top, plim__inline_bin);
+SAME_PLACE(plim__bin, pops, plim__inline_bin);
+_Static_assert(sizeof(plim__bin) == sizeof(plim__inline_bin), "memory_inline.h: a bin");
+_Static_assert((int)PLIM__SLOTS == (int)PLIM__INLINE_SLOTS &&
+                   (int)PLIM__SMALL_MAX == (int)PLIM__INLINE_MAX && PLIM__IDLE == 0 &&
+                   PLIM__BUSY_FAST == 1,
+               "memory_inline.h: a number");
+#endif
+
+/* The thread's record is this. */
+static void threads_self_set(plim__thread *thread)
+{
+    plim__thread_self = thread;
+#if defined(PLIM__HAS_LAYOUT) && !defined(PLIM__FENCE_STRONG)
+    plim__inline_thread_1 = (plim__inline_thread *)thread;
+#endif
+}
 
 static size_t threads_record_bytes(void)
 {
@@ -113,7 +143,7 @@ static void threads_join(void)
     threads_is_inside = true;
     if (is_kept) {
         threads_is_leaving = false;
-        plim__thread_self = thread;
+        threads_self_set(thread);
     } else if (thread != NULL) {
         threads_leave(thread);
     }
@@ -384,7 +414,7 @@ static void threads_leave(void *value)
     threads_is_inside = true;
     threads_is_leaving = true;
     plim__foreign_store(&thread->busy, PLIM__BUSY_SLOW);
-    plim__thread_self = &threads_none;
+    threads_self_set(&threads_none);
     plim__lock_take(&threads_lock);
     threads_retire(thread);
     plim__lock_give(&threads_lock);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file memory_inline.h
+ * @brief Private: what memory.h compiles into a program, so that a block of a size known to the
+ *        compiler that this thread has at hand is taken without a call.
+ *
+ * Nothing here is for use by name, and none of it is a stable interface: a program compiled with
+ * this header belongs to libraries in which the same number stands at the end of
+ * plim__inline_thread_1, and with others does not link or load. -DPLIM_NO_INLINE leaves it out;
+ * so do compilations without optimization, with ThreadSanitizer, without an operating system.
+ * Thread-safety: any thread; what orders the accesses is in docs/internals/memory.md.
+ */
+#ifndef PLIM_MEMORY_INLINE_H
+#define PLIM_MEMORY_INLINE_H
+#include <plimsoll/status.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+PLIM_DECLS_BEGIN
+
+#if defined(__SANITIZE_THREAD__)
+#define PLIM__HAS_RACES_SEEN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define PLIM__HAS_RACES_SEEN 1
+#endif
+#endif
+
+/* Where the libraries have what it looks at, and where it is looked at. */
+#if defined(__linux__) && defined(__GNUC__) && __STDC_HOSTED__ && !defined(PLIM_BARE)
+#define PLIM__HAS_LAYOUT 1
+#if defined(__OPTIMIZE__) && !defined(PLIM_NO_INLINE) && !defined(PLIM__HAS_RACES_SEEN)
+#define PLIM__HAS_INLINE 1
+#endif
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PLIM__UNUSED __attribute__((unused))
+#define PLIM__FORCED __attribute__((unused, always_inline)) static inline
+#else
+#define PLIM__UNUSED
+#define PLIM__FORCED static inline
+#endif
+#define PLIM__INLINE PLIM__UNUSED static inline
+
+/** Private: a size's class, for sizes up to 32 KiB; plim__class_of() as arithmetic, which the
+ *  compiler does when the size is a constant. */
+PLIM__FORCED size_t plim__inline_class(size_t bytes)
+{
+    return bytes <= 256     ? (bytes + 15) / 16
+           : bytes <= 512   ? 16 + (bytes - 256 + 31) / 32
+           : bytes <= 1024  ? 24 + (bytes - 512 + 63) / 64
+           : bytes <= 2048  ? 32 + (bytes - 1024 + 127) / 128
+           : bytes <= 4096  ? 40 + (bytes - 2048 + 511) / 512
+           : bytes <= 8192  ? 44 + (bytes - 4096 + 511) / 512
+           : bytes <= 16384 ? 52 + (bytes - 8192 + 2047) / 2048
+                            : 56 + (bytes - 16384 + 4095) / 4096;
+}
+
+#ifdef PLIM__HAS_LAYOUT
+enum { PLIM__INLINE_MAX = 32768, PLIM__INLINE_SLOTS = 256, PLIM__INLINE_CLASSES = 64 };
+
+/** Private: plim__bin, as far as it is looked at here. */
+typedef struct __attribute__((may_alias)) plim__inline_bin {
+    void **top;
+    void **end;
+    size_t pops;
+    void **array;
+} plim__inline_bin;
+
+/** Private: plim__cache, likewise. */
+typedef struct __attribute__((may_alias)) plim__inline_cache {
+    uint32_t id, slot;
+    void *manager;
+    plim__inline_bin bins[PLIM__INLINE_CLASSES];
+} plim__inline_cache;
+
+/** Private: plim__thread, likewise. */
+typedef struct __attribute__((may_alias)) plim__inline_thread {
+    uint32_t busy;
+    size_t home_bytes;
+    uintptr_t home_base;
+    const uint16_t *home_info;
+    void *late, *next;
+    plim__inline_cache *fast[PLIM__INLINE_SLOTS];
+} plim__inline_thread;
+
+/* This thread's record; one that is always busy where there is none. (__thread: C++ would reach a
+   thread_local of another file through a function.) */
+#define PLIM__WITHOUT_A_CALL __attribute__((tls_model("initial-exec")))
+PLIM_API extern __thread plim__inline_thread *plim__inline_thread_1 PLIM__WITHOUT_A_CALL;
+
+#endif
+
+#ifdef PLIM__HAS_INLINE
+/** Private: a block of a domain, if this thread has one at hand. The same steps as alloc_fast(). */
+PLIM__FORCED void *plim__inline_take(uint32_t id, size_t bytes)
+{
+    plim__inline_thread *thread = plim__inline_thread_1;
+    if (__builtin_expect(__atomic_load_n(&thread->busy, __ATOMIC_RELAXED) != 0, 0))
+        return NULL;
+    __atomic_store_n(&thread->busy, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    plim__inline_cache *cache =
+        __atomic_load_n(&thread->fast[id % PLIM__INLINE_SLOTS], __ATOMIC_ACQUIRE);
+    plim__inline_bin *bin = &cache->bins[plim__inline_class(bytes)];
+    void **top = bin->top - 1;
+    void *block = *top;
+    if (__builtin_expect(block != NULL && cache->id == id, 1)) {
+        bin->top = top;
+        bin->pops++;
+    } else {
+        block = NULL;
+    }
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&thread->busy, 0, __ATOMIC_RELEASE);
+    return block;
+}
+#endif
+
+PLIM_DECLS_END
+#endif
