@@ -51,6 +51,7 @@ typedef struct plim_region_options {
     uint32_t object_max; /**< 1 to 2^28; 0: 65,536 */
     uint32_t type_max;   /**< 1 to 65,535; 0: 256 */
     uint32_t field_max;  /**< 0: 4,096 */
+    uint32_t name_max;   /**< owners and tags that have names; up to 2^20; 0: 1,024 */
     uint32_t text_bytes; /**< for names of types, fields and sites; 0: 64 KiB */
     uint64_t data_bytes; /**< for the objects' values; 0: 16 MiB; STORAGE: what is left */
     uint32_t value_max;  /**< the largest value of one object; 0: 64 KiB */
@@ -65,7 +66,8 @@ typedef enum plim_field_kind {
     PLIM_FIELD_FLOAT, /**< of 4 or 8 bytes */
     PLIM_FIELD_BOOL,  /**< of 1 byte */
     PLIM_FIELD_TEXT,  /**< bytes up to a NUL or to the end */
-    PLIM_FIELD_REF    /**< a plim_ref */
+    PLIM_FIELD_REF,   /**< a plim_ref */
+    PLIM_FIELD_WEAK   /**< a plim_ref that holds nothing: what it names may go meanwhile */
 } plim_field_kind;
 
 /** One field of a type. */
@@ -151,6 +153,89 @@ PLIM_API PLIM_NODISCARD plim_status plim_region_allocate(plim_region *region, ui
                                                          const void *initial, uint32_t owner,
                                                          plim_ref parent, plim_ref *out_ref);
 
+/** Who is to see an object; the region keeps it, the program gives it its meaning. */
+typedef enum plim_visibility {
+    PLIM_VISIBILITY_PRIVATE = 0, /**< its owner alone */
+    PLIM_VISIBILITY_PUBLIC,
+    PLIM_VISIBILITY_INHERITED /**< its owner and what stands on it */
+} plim_visibility;
+
+/** An object to make, with all that can be said of it. */
+typedef struct plim_object_request {
+    uint32_t struct_bytes; /**< sizeof(plim_object_request) */
+    uint16_t type;         /**< of plim_region_type() */
+    uint16_t tag;          /**< any number; see plim_region_name() */
+    plim_visibility visibility;
+    uint32_t owner;      /**< any number; 0: nobody. A child has its parent's */
+    plim_ref parent;     /**< with which it goes; none: it stands alone */
+    uint32_t site;       /**< of plim_region_intern(), as "function file:line"; 0: not known */
+    const void *initial; /**< the value, size_bytes of the type; NULL: all zero */
+} plim_object_request;
+
+/**
+ * @brief         Makes an object, as plim_region_allocate(), with tag, visibility and site.
+ * @param[in]     region   not NULL.
+ * @param[in]     request  not NULL.
+ * @param[out]    out_ref  set only on PLIM_OK.
+ * @retval PLIM_ERR_LIMIT  no free slot, or no room for the value. Nothing changed.
+ * @retval PLIM_ERR_STALE  the parent or the type is none of this region.
+ * @retval PLIM_ERR_USAGE  another struct_bytes, no such visibility, or a site that is no text.
+ * @note          Threads: the writer's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_allocate_as(plim_region *region,
+                                                            const plim_object_request *request,
+                                                            plim_ref *out_ref);
+
+/**
+ * @brief         Keeps a text in the region for good, once however often it is given: sites, and
+ *                whatever objects want to name by number.
+ * @param[in]     region      not NULL.
+ * @param[in]     text        1 to 255 bytes.
+ * @param[out]    out_offset  its number, above 0; set only on PLIM_OK; the same in later runs.
+ * @retval PLIM_ERR_LIMIT     no room for it.
+ * @retval PLIM_ERR_USAGE     empty or too long.
+ * @retval PLIM_ERR_NO_MEMORY the writer's own index cannot grow.
+ * @note          Threads: the writer's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_intern(plim_region *region, const char *text,
+                                                       uint32_t *out_offset);
+
+/**
+ * @brief     A text by its number.
+ * @param[in] region  not NULL.
+ * @param[in] offset  any.
+ * @return    borrowed until the region is closed; NULL if there is none.
+ * @note      Threads: the writer's.
+ */
+PLIM_API const char *plim_region_text(const plim_region *region, uint32_t offset);
+
+/** What plim_region_name() names. */
+typedef enum plim_name_kind { PLIM_NAME_OWNER = 0, PLIM_NAME_TAG } plim_name_kind;
+
+/**
+ * @brief         Gives a number a name for those who look on, or another, or takes it away.
+ * @param[in]     region  not NULL.
+ * @param[in]     kind    of number.
+ * @param[in]     number  any.
+ * @param[in]     name    1 to 255 bytes; NULL: it has none from now on.
+ * @retval PLIM_ERR_LIMIT no room for one more name.
+ * @retval PLIM_ERR_USAGE, PLIM_ERR_NO_MEMORY as plim_region_intern().
+ * @note          Threads: the writer's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_name(plim_region *region, plim_name_kind kind,
+                                                     uint32_t number, const char *name);
+
+/**
+ * @brief     The name of a number.
+ * @param[in] region  not NULL.
+ * @param[in] kind    of number.
+ * @param[in] number  any.
+ * @return    borrowed until the region is closed; NULL if it has none.
+ * @note      Threads: the writer's.
+ */
+PLIM_API const char *plim_region_name_of(const plim_region *region, plim_name_kind kind,
+                                         uint32_t number);
+
 /**
  * @brief         Ends an object and all below it, children before parents, last made first.
  * @param[in]     region  not NULL.
@@ -223,9 +308,10 @@ typedef struct plim_region_info {
     uint64_t value_bytes; /**< of live objects, as the types say */
     uint64_t held_bytes;  /**< of data_bytes, what live objects occupy */
     uint64_t data_bytes;
-    uint64_t epoch;     /**< how often it was opened for writing */
-    int64_t writer_pid; /**< 0: nobody has it open, as far as it says */
-    bool recovered;     /**< the last open had something to finish or undo */
+    uint32_t types_hash; /**< of all types with their fields, in their order */
+    uint64_t epoch;      /**< how often it was opened for writing */
+    int64_t writer_pid;  /**< 0: nobody has it open, as far as it says */
+    bool recovered;      /**< the last open had something to finish or undo */
 } plim_region_info;
 
 /**
@@ -244,7 +330,22 @@ typedef struct plim_region_object {
     uint16_t type;
     uint32_t size_bytes;
     uint64_t birth; /**< 1, 2, 3 … in the order they were made, over all runs */
+    uint32_t site;  /**< its text's number; 0: not known */
+    uint16_t tag;
+    uint8_t visibility; /**< a plim_visibility; a view gives what stands there */
+    uint32_t version;   /**< another one after each change; begins anew after 2^31 */
 } plim_region_object;
+
+/**
+ * @brief      What there is to say of one object.
+ * @param[in]  region      not NULL.
+ * @param[in]  ref         any.
+ * @param[out] out_object  set only on PLIM_OK.
+ * @retval PLIM_ERR_STALE  not a live object.
+ * @note       Threads: the writer's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_describe(const plim_region *region, plim_ref ref,
+                                                         plim_region_object *out_object);
 
 /**
  * @brief         The next live object, in the order of indexes.
@@ -344,6 +445,26 @@ PLIM_API bool plim_region_view_type(const plim_region_view *view, uint16_t type,
  */
 PLIM_API bool plim_region_view_field(const plim_region_view *view, uint16_t type, uint32_t field,
                                      plim_field *out_field);
+
+/**
+ * @brief     A text by its number: the site of an object.
+ * @param[in] view    not NULL.
+ * @param[in] offset  any.
+ * @return    borrowed from the view; NULL if there is none.
+ * @note      Threads: the view's.
+ */
+PLIM_API const char *plim_region_view_text(const plim_region_view *view, uint32_t offset);
+
+/**
+ * @brief     The name of an owner or a tag.
+ * @param[in] view    not NULL.
+ * @param[in] kind    of number.
+ * @param[in] number  any.
+ * @return    borrowed from the view; NULL if it has none.
+ * @note      Threads: the view's. A pass over all names: keep what you ask often.
+ */
+PLIM_API const char *plim_region_view_name(const plim_region_view *view, plim_name_kind kind,
+                                           uint32_t number);
 
 /**
  * @brief         Totals, as the head says them and a walk finds them.

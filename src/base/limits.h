@@ -44,7 +44,8 @@ enum {
    offset of a region far from overflow. */
 #define PLIM_REGION_OBJECTS_MAX (1u << 28)
 #define PLIM_REGION_FIELDS_MAX  (1u << 20)
-#define PLIM_REGION_TEXT_MAX    (1u << 28)
+#define PLIM_REGION_NAMES_MAX   (1u << 20)
+#define PLIM_REGION_TEXT_MAX    (1u << 28) /* 28 bits of a row of names */
 #define PLIM_REGION_VALUE_MAX   (1u << 24)
 #define PLIM_REGION_DATA_MAX    (UINT64_C(1) << 42)
 

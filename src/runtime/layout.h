@@ -3,14 +3,16 @@
  * @file layout.h
  * @brief What lies in a region, byte by byte: offsets and indexes, no pointer, nothing derived.
  *
- *   head | objects (64 bytes each) | types | fields | text | log (one value) | data
+ *   head | objects (64 bytes each) | types | fields | names | text | log (one value) | data
  *
  * Truth is in few places, each committed by one store, so that a kill between any two stores
  * leaves something that the next open can finish or undo:
  *   an object lives      its word says so (allocate commits by it, release ends by it)
  *   a value changes      the log holds the old one while log_valid is 1
  *   a cascade runs       intent says of what, until it is done
- *   a type exists        type_count covers it
+ *   a type exists        types covers it (count and hash are one word)
+ *   a text is interned   text_used covers it
+ *   a number has a name  the word of its row says so
  * Lists (children, owners, free slots, free room) are the writer's own, rebuilt on open.
  */
 #ifndef PLIM_RUNTIME_LAYOUT_H
@@ -19,14 +21,15 @@
 #include <stdint.h>
 
 #define PLIM__REGION_FILE_MAGIC UINT64_C(0x31474552494d4c50) /* "PLMIREG1" in memory */
-#define PLIM__REGION_VERSION    1u
+#define PLIM__REGION_VERSION    2u
 #define PLIM__REGION_ORDER      0x01020304u
 
 enum {
     PLIM__REGION_ALIGN = 64, /* of every table: a cache line */
     PLIM__REGION_GRAIN = 16, /* of every value */
     PLIM__OBJECT_LIVE = 1,   /* flag in an object's word */
-    PLIM__REGION_NAME_MAX = 255
+    PLIM__REGION_NAME_MAX = 255,
+    PLIM__NAME_TEXT_BITS = 28 /* of a row of names: kind, text, number */
 };
 
 typedef struct plim__region_head {
@@ -35,29 +38,43 @@ typedef struct plim__region_head {
     uint32_t order;       /* a machine of another byte order reads it differently */
     uint64_t layout_hash; /* of the sizes of these structs */
     uint64_t total_bytes;
-    uint32_t object_max, type_max, field_max, text_bytes, value_max;
+    uint32_t object_max, type_max, field_max, name_max, text_bytes, value_max;
     _Atomic uint32_t is_ready; /* 1 once all of this stands */
+    uint32_t spare;
     uint64_t data_bytes;
-    uint64_t objects_at, types_at, fields_at, text_at, log_at, data_at;
+    uint64_t objects_at, types_at, fields_at, names_at, text_at, log_at, data_at;
 
     _Alignas(64) _Atomic uint64_t epoch;
     _Atomic uint64_t writer_pid;
-    _Atomic uint32_t type_count, field_count, text_used;
+    _Atomic uint64_t types; /* hash of all their rows << 32 | how many: see types.c */
+    _Atomic uint32_t field_count, text_used;
+    _Atomic uint32_t name_top;   /* no row of names from here on was ever used */
     _Atomic uint32_t object_top; /* no slot from here on was ever used */
     _Atomic uint64_t intent;     /* see plim__intent_of() */
     _Atomic uint32_t log_valid;
     uint32_t log_index; /* whose old value lies in the log */
+
+    /* A cut: readers write the first word, the writer the others. */
+    _Alignas(64) _Atomic uint64_t cut_asked;
+    _Atomic uint64_t cut_done;
+    _Atomic uint64_t cut_descriptor;
+    _Atomic uint64_t safe_points;
+    uint64_t reserved[12]; /* zero */
 } plim__region_head;
 
 typedef struct plim__object {
     _Atomic uint64_t word; /* generation << 32 | type << 16 | flags */
-    _Atomic uint32_t seq;  /* odd while it changes: a reader looks again */
+    _Atomic uint32_t seq;  /* odd while it changes: a reader looks again; half of it: version */
     uint32_t parent;       /* index + 1; 0: none */
     uint32_t owner;
     uint32_t size_bytes;
     uint64_t data; /* offset in the data, a multiple of the grain */
     uint64_t birth;
-    uint64_t spare[3];
+    uint32_t site; /* offset of its text; 0: not known */
+    uint16_t tag;
+    uint8_t visibility;
+    uint8_t spare_byte;
+    uint64_t spare[2];
 } plim__object;
 _Static_assert(sizeof(plim__object) == 64, "one cache line");
 
@@ -76,6 +93,39 @@ typedef struct plim__field_row {
     uint32_t count;
     uint32_t spare;
 } plim__field_row;
+
+/** Name rows: number << 32 | text << 4 | kind + 1; 0: no name. */
+typedef _Atomic uint64_t plim__name_row;
+
+static inline uint64_t plim__name_word(uint32_t kind, uint32_t number, uint32_t text)
+{
+    return (uint64_t)number << 32 | (uint64_t)text << 4 | (kind + 1);
+}
+
+static inline uint32_t plim__name_kind(uint64_t word)
+{
+    return (uint32_t)(word & 15) - 1;
+}
+
+static inline uint32_t plim__name_number(uint64_t word)
+{
+    return (uint32_t)(word >> 32);
+}
+
+static inline uint32_t plim__name_text(uint64_t word)
+{
+    return (uint32_t)word >> 4;
+}
+
+static inline uint32_t plim__types_count(uint64_t types)
+{
+    return (uint32_t)types;
+}
+
+static inline uint32_t plim__types_hash(uint64_t types)
+{
+    return (uint32_t)(types >> 32);
+}
 
 /** What a cascade is about; 0: none runs. */
 enum { PLIM__INTENT_NONE, PLIM__INTENT_OBJECT, PLIM__INTENT_OWNER };

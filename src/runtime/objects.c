@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "runtime/region.h"
+#include "runtime/store.h"
 
 static uint64_t object_word(const plim__object *object)
 {
@@ -34,14 +35,94 @@ static plim__object *object_of(const plim_region *region, plim_ref ref)
 static void object_begin_change(plim__object *object)
 {
     uint32_t seq = atomic_load_explicit(&object->seq, memory_order_relaxed);
-    atomic_store_explicit(&object->seq, seq + 1, memory_order_relaxed);
+    plim__put_word(&object->seq, seq + 1);
     atomic_thread_fence(memory_order_release); /* the odd number before what it announces */
 }
 
 static void object_end_change(plim__object *object)
 {
     uint32_t seq = atomic_load_explicit(&object->seq, memory_order_relaxed);
-    atomic_store_explicit(&object->seq, seq + 1, memory_order_release);
+    plim__commit(&object->seq, seq + 1);
+}
+
+static plim_region_object object_describe(const plim_region *region, uint32_t index)
+{
+    const plim__object *object = &region->objects[index];
+    uint64_t word = object_word(object);
+    plim_region_object seen = {.ref = {index, plim__word_generation(word)},
+                               .owner = object->owner,
+                               .type = plim__word_type(word),
+                               .size_bytes = object->size_bytes,
+                               .birth = object->birth,
+                               .site = object->site,
+                               .tag = object->tag,
+                               .visibility = object->visibility,
+                               .version =
+                                   atomic_load_explicit(&object->seq, memory_order_relaxed) / 2};
+    if (object->parent != 0) {
+        uint64_t above = object_word(&region->objects[object->parent - 1]);
+        seen.parent = (plim_ref){object->parent - 1, plim__word_generation(above)};
+    }
+    return seen;
+}
+
+/* --- telling ------------------------------------------------------------------------------- */
+
+static void object_tell_made(plim_region *region, uint32_t index)
+{
+    const plim__region_observer *observer = region->observer;
+    plim_region_object object = object_describe(region, index);
+    if (observer->allocated != NULL)
+        observer->allocated(observer->context, region, &object);
+}
+
+static void object_tell_changed(plim_region *region, uint32_t index)
+{
+    const plim__region_observer *observer = region->observer;
+    plim_region_object object = object_describe(region, index);
+    if (observer->changed != NULL)
+        observer->changed(observer->context, region, &object);
+}
+
+/* Room and slot of an object that is over: others may have them. */
+static void object_give_back(plim_region *region, uint32_t index)
+{
+    const plim__object *object = &region->objects[index];
+    plim__extent_give(region, object->data, object->size_bytes);
+    /* Else retired: a generation never comes again. */
+    if (plim__word_generation(object_word(object)) < UINT32_MAX)
+        region->free_slots[region->free_slot_count++] = index;
+}
+
+/* An object that is over keeps room and slot until the observer has been told of it. */
+static void object_tell_later(plim_region *region, uint32_t index)
+{
+    region->next_owned[index] = PLIM__INDEX_NONE;
+    if (region->told_first == PLIM__INDEX_NONE)
+        region->told_first = index;
+    else
+        region->next_owned[region->told_last] = index;
+    region->told_last = index;
+}
+
+/* Outside the lists, so that the observer may call back; what that ends comes behind. */
+static void object_tell_released(plim_region *region)
+{
+    if (region->told_first == PLIM__INDEX_NONE || region->is_telling)
+        return;
+    region->is_telling = true;
+    while (region->told_first != PLIM__INDEX_NONE) {
+        uint32_t index = region->told_first;
+        const plim__region_observer *observer = region->observer;
+        if (observer != NULL && observer->released != NULL) {
+            plim_region_object object = object_describe(region, index);
+            observer->released(observer->context, region, &object,
+                               region->data + region->objects[index].data);
+        }
+        region->told_first = region->next_owned[index];
+        object_give_back(region, index);
+    }
+    region->is_telling = false;
 }
 
 /* --- lists --------------------------------------------------------------------------------- */
@@ -96,9 +177,63 @@ static bool slot_take(plim_region *region, uint32_t *out_index)
     if (top == head->object_max)
         return false;
     /* Covers the slot before it is live: recovery looks at all slots below. */
-    atomic_store_explicit(&head->object_top, top + 1, memory_order_release);
+    plim__commit(&head->object_top, top + 1);
     *out_index = top;
     return true;
+}
+
+/* Fills a slot that is taken, and commits it. */
+static void object_fill(plim_region *region, uint32_t index, uint32_t generation,
+                        const plim__object *facts, const plim_object_request *request)
+{
+    plim__object *object = &region->objects[index];
+    object_begin_change(object);
+    plim__put(&object->parent, facts->parent);
+    plim__put(&object->owner, facts->owner);
+    plim__put(&object->size_bytes, facts->size_bytes);
+    plim__put(&object->data, facts->data);
+    plim__put(&object->birth, region->next_birth);
+    plim__put(&object->site, request->site);
+    plim__put(&object->tag, request->tag);
+    plim__put(&object->visibility, (uint8_t)request->visibility);
+    plim__put_bytes(region->data + facts->data, request->initial, facts->size_bytes);
+    /* The commit. */
+    plim__commit(&object->word, plim__word_of(generation, request->type, PLIM__OBJECT_LIVE));
+    object_end_change(object);
+    region->next_birth++;
+    region->object_count++;
+    region->value_bytes += facts->size_bytes;
+    plim__object_link(region, index);
+}
+
+static plim_status object_make(plim_region *region, const plim_object_request *request,
+                               plim_ref *out_ref)
+{
+    const plim__object *above = NULL;
+    uint32_t index;
+    plim__object facts = {.owner = request->owner};
+    if (request->type == 0 || request->type > plim__types_count(region->head->types))
+        return PLIM_ERR_STALE;
+    if (request->parent.generation != 0) {
+        above = object_of(region, request->parent);
+        if (above == NULL)
+            return PLIM_ERR_STALE;
+        facts.owner = above->owner;
+        facts.parent = request->parent.index + 1;
+    }
+    facts.size_bytes = region->types[request->type - 1].size_bytes;
+    if (!slot_take(region, &index))
+        return PLIM_ERR_LIMIT;
+    if (!plim__extent_take(region, facts.size_bytes, &facts.data)) {
+        region->free_slots[region->free_slot_count++] = index;
+        return PLIM_ERR_LIMIT;
+    }
+    uint32_t generation = plim__word_generation(object_word(&region->objects[index])) + 1;
+    object_fill(region, index, generation, &facts, request);
+    *out_ref = (plim_ref){index, generation};
+    if (region->observer != NULL)
+        object_tell_made(region, index);
+    return PLIM_OK;
 }
 
 plim_status plim_region_allocate(plim_region *region, uint16_t type, const void *initial,
@@ -106,46 +241,21 @@ plim_status plim_region_allocate(plim_region *region, uint16_t type, const void 
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     PLIM_CHECK(out_ref != NULL);
-    const plim__object *above = NULL;
-    uint32_t index;
-    uint64_t offset;
-    if (type == 0 || type > region->head->type_count)
-        return PLIM_ERR_STALE;
-    if (parent.generation != 0) {
-        above = object_of(region, parent);
-        if (above == NULL)
-            return PLIM_ERR_STALE;
-        owner = above->owner;
-    }
-    uint32_t size_bytes = region->types[type - 1].size_bytes;
-    if (!slot_take(region, &index))
-        return PLIM_ERR_LIMIT;
-    if (!plim__extent_take(region, size_bytes, &offset)) {
-        region->free_slots[region->free_slot_count++] = index;
-        return PLIM_ERR_LIMIT;
-    }
-    plim__object *object = &region->objects[index];
-    uint32_t generation = plim__word_generation(object_word(object)) + 1;
-    object_begin_change(object);
-    object->parent = above != NULL ? parent.index + 1 : 0;
-    object->owner = owner;
-    object->size_bytes = size_bytes;
-    object->data = offset;
-    object->birth = region->next_birth;
-    if (initial != NULL)
-        memcpy(region->data + offset, initial, size_bytes);
-    else
-        memset(region->data + offset, 0, size_bytes);
-    /* The commit. */
-    atomic_store_explicit(&object->word, plim__word_of(generation, type, PLIM__OBJECT_LIVE),
-                          memory_order_release);
-    object_end_change(object);
-    region->next_birth++;
-    region->object_count++;
-    region->value_bytes += size_bytes;
-    plim__object_link(region, index);
-    *out_ref = (plim_ref){index, generation};
-    return PLIM_OK;
+    const plim_object_request request = {
+        .type = type, .initial = initial, .owner = owner, .parent = parent};
+    return object_make(region, &request, out_ref);
+}
+
+plim_status plim_region_allocate_as(plim_region *region, const plim_object_request *request,
+                                    plim_ref *out_ref)
+{
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    PLIM_CHECK(request != NULL && out_ref != NULL);
+    if (request->struct_bytes != sizeof *request ||
+        (uint32_t)request->visibility > PLIM_VISIBILITY_INHERITED ||
+        request->site >= region->head->text_used)
+        return PLIM_ERR_USAGE;
+    return object_make(region, request, out_ref);
 }
 
 /* --- end ----------------------------------------------------------------------------------- */
@@ -155,19 +265,21 @@ static void object_end(plim_region *region, uint32_t index)
 {
     plim__object *object = &region->objects[index];
     uint32_t generation = plim__word_generation(object_word(object));
+    uint16_t type = plim__word_type(object_word(object)); /* stays, for whoever is told */
     object_unlink(object->parent != 0 ? &region->first_child[object->parent - 1] : NULL,
                   region->next_sibling, region->previous_sibling, index);
     object_unlink(owner_head(region, object->owner), region->next_owned, region->previous_owned,
                   index);
     object_begin_change(object);
     /* The commit of this one; of the whole cascade it is the intent. */
-    atomic_store_explicit(&object->word, plim__word_of(generation, 0, 0), memory_order_release);
+    plim__commit(&object->word, plim__word_of(generation, type, 0));
     object_end_change(object);
-    plim__extent_give(region, object->data, object->size_bytes);
     region->object_count--;
     region->value_bytes -= object->size_bytes;
-    if (generation < UINT32_MAX) /* else retired: a generation never comes again */
-        region->free_slots[region->free_slot_count++] = index;
+    if (region->observer == NULL)
+        object_give_back(region, index);
+    else
+        object_tell_later(region, index);
 }
 
 void plim__object_cascade(plim_region *region, uint32_t root)
@@ -211,22 +323,21 @@ plim_status plim_region_release(plim_region *region, plim_ref ref)
     /* One object alone needs no intent: its own word is the commit. */
     bool is_alone = region->first_child[ref.index] == PLIM__INDEX_NONE;
     if (!is_alone)
-        atomic_store_explicit(&region->head->intent,
-                              plim__intent_of(PLIM__INTENT_OBJECT, ref.index),
-                              memory_order_release);
+        plim__commit(&region->head->intent, plim__intent_of(PLIM__INTENT_OBJECT, ref.index));
     plim__object_cascade(region, ref.index);
     if (!is_alone)
-        atomic_store_explicit(&region->head->intent, 0, memory_order_release);
+        plim__commit(&region->head->intent, 0);
+    object_tell_released(region);
     return PLIM_OK;
 }
 
 plim_status plim_region_release_owner(plim_region *region, uint32_t owner, uint32_t *out_count)
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
-    atomic_store_explicit(&region->head->intent, plim__intent_of(PLIM__INTENT_OWNER, owner),
-                          memory_order_release);
+    plim__commit(&region->head->intent, plim__intent_of(PLIM__INTENT_OWNER, owner));
     uint32_t ended = plim__owner_cascade(region, owner);
-    atomic_store_explicit(&region->head->intent, 0, memory_order_release);
+    plim__commit(&region->head->intent, 0);
+    object_tell_released(region);
     if (out_count != NULL)
         *out_count = ended;
     return PLIM_OK;
@@ -270,18 +381,31 @@ plim_status plim_region_set(plim_region *region, plim_ref ref, const void *value
         /* One store: values are aligned to the grain and have at least that much room. */
         uint64_t word = 0;
         memcpy(&word, value, size_bytes);
-        atomic_store_explicit((_Atomic uint64_t *)(void *)place, word, memory_order_release);
-        return PLIM_OK;
+        object_begin_change(object);
+        plim__commit((_Atomic uint64_t *)(void *)place, word);
+        object_end_change(object);
+    } else {
+        plim__region_head *head = region->head;
+        plim__put_bytes(region->log, place, size_bytes);
+        plim__put(&head->log_index, ref.index);
+        plim__commit(&head->log_valid, 1);
+        atomic_signal_fence(memory_order_seq_cst); /* the log stands before a byte changes */
+        object_begin_change(object);
+        plim__put_bytes(place, value, size_bytes);
+        object_end_change(object);
+        plim__commit(&head->log_valid, 0); /* the commit */
     }
-    plim__region_head *head = region->head;
-    memcpy(region->log, place, size_bytes);
-    head->log_index = ref.index;
-    atomic_store_explicit(&head->log_valid, 1, memory_order_release);
-    atomic_signal_fence(memory_order_seq_cst); /* the log stands before the first byte changes */
-    object_begin_change(object);
-    memcpy(place, value, size_bytes);
-    object_end_change(object);
-    atomic_store_explicit(&head->log_valid, 0, memory_order_release); /* the commit */
+    if (region->observer != NULL)
+        object_tell_changed(region, ref.index);
+    return PLIM_OK;
+}
+
+plim_status plim_region_describe(const plim_region *region, plim_ref ref,
+                                 plim_region_object *out_object)
+{
+    if (object_of(region, ref) == NULL)
+        return PLIM_ERR_STALE;
+    *out_object = object_describe(region, ref.index);
     return PLIM_OK;
 }
 
@@ -289,22 +413,11 @@ bool plim_region_next(const plim_region *region, uint32_t *index, plim_region_ob
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     uint32_t top = atomic_load_explicit(&region->head->object_top, memory_order_relaxed);
-    for (; *index < top; (*index)++) {
-        const plim__object *object = &region->objects[*index];
-        uint64_t word = object_word(object);
-        if (!plim__word_is_live(word))
+    while (*index < top) {
+        uint32_t at = (*index)++;
+        if (!plim__word_is_live(object_word(&region->objects[at])))
             continue;
-        plim_region_object seen = {.ref = {*index, plim__word_generation(word)},
-                                   .owner = object->owner,
-                                   .type = plim__word_type(word),
-                                   .size_bytes = object->size_bytes,
-                                   .birth = object->birth};
-        if (object->parent != 0) {
-            uint64_t above = object_word(&region->objects[object->parent - 1]);
-            seen.parent = (plim_ref){object->parent - 1, plim__word_generation(above)};
-        }
-        (*index)++;
-        *out_object = seen;
+        *out_object = object_describe(region, at);
         return true;
     }
     return false;

@@ -12,6 +12,7 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "runtime/region.h"
+#include "runtime/store.h"
 
 static uint64_t recover_word_of(const plim_region *region, uint32_t index)
 {
@@ -76,7 +77,7 @@ static plim_status recover_check(const plim_region *region, uint32_t index, plim
     const plim__object *object = &region->objects[index];
     const plim__region_head *head = region->head;
     uint16_t type = plim__word_type(recover_word_of(region, index));
-    if (type == 0 || type > head->type_count)
+    if (type == 0 || type > plim__types_count(head->types))
         return recover_damaged(err, index, "has a type that is not there");
     if (object->size_bytes != region->types[type - 1].size_bytes)
         return recover_damaged(err, index, "has not the size of its type");
@@ -160,8 +161,8 @@ static plim_status recover_value(plim_region *region, plim_error *err)
     if (status != PLIM_OK)
         return status;
     const plim__object *object = &region->objects[index];
-    memcpy(region->data + object->data, region->log, object->size_bytes);
-    atomic_store_explicit(&head->log_valid, 0, memory_order_release);
+    plim__put_bytes(region->data + object->data, region->log, object->size_bytes);
+    plim__commit(&head->log_valid, 0);
     region->recovered = true;
     return PLIM_OK;
 }
@@ -175,7 +176,7 @@ static plim_status recover_slots(plim_region *region, plim_error *err)
         uint64_t word = recover_word_of(region, i);
         uint32_t seq = atomic_load_explicit(&object->seq, memory_order_relaxed);
         if (seq % 2 != 0) {
-            atomic_store_explicit(&object->seq, seq + 1, memory_order_release);
+            plim__commit(&object->seq, seq + 1);
             region->recovered = true;
         }
         if (!plim__word_is_live(word)) {
@@ -222,7 +223,7 @@ static plim_status recover_intent(plim_region *region, plim_error *err)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "the intent is none that we know");
     else if (plim__word_is_live(recover_word_of(region, number)))
         plim__object_cascade(region, number);
-    atomic_store_explicit(&region->head->intent, 0, memory_order_release);
+    plim__commit(&region->head->intent, 0);
     region->recovered = true;
     return PLIM_OK;
 }

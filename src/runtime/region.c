@@ -13,11 +13,13 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "runtime/store.h"
 
 enum {
     REGION_OBJECTS_DEFAULT = 65536,
     REGION_TYPES_DEFAULT = 256,
     REGION_FIELDS_DEFAULT = 4096,
+    REGION_NAMES_DEFAULT = 1024,
     REGION_TEXT_DEFAULT = 64 << 10,
     REGION_VALUE_DEFAULT = 64 << 10
 };
@@ -28,8 +30,8 @@ static const uint64_t REGION_DATA_DEFAULT = (uint64_t)16 << 20;
 static uint64_t region_layout_hash(void)
 {
     static const uint32_t SIZES[] = {sizeof(plim__region_head), sizeof(plim__object),
-                                     sizeof(plim__type_row), sizeof(plim__field_row),
-                                     PLIM__REGION_GRAIN};
+                                     sizeof(plim__type_row),    sizeof(plim__field_row),
+                                     sizeof(plim__name_row),    PLIM__REGION_GRAIN};
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++)
         hash = (hash ^ SIZES[i]) * UINT64_C(0x100000001b3);
@@ -51,6 +53,8 @@ static uint64_t region_place_tables(plim__region_head *head)
     at += region_up((uint64_t)head->type_max * sizeof(plim__type_row));
     head->fields_at = at;
     at += region_up((uint64_t)head->field_max * sizeof(plim__field_row));
+    head->names_at = at;
+    at += region_up((uint64_t)head->name_max * sizeof(plim__name_row));
     head->text_at = at;
     at += region_up(head->text_bytes);
     head->log_at = at;
@@ -63,7 +67,8 @@ static bool region_capacities_are_good(const plim__region_head *head)
 {
     return head->object_max >= 1 && head->object_max <= PLIM_REGION_OBJECTS_MAX &&
            head->type_max >= 1 && head->type_max <= UINT16_MAX && head->field_max >= 1 &&
-           head->field_max <= PLIM_REGION_FIELDS_MAX && head->text_bytes >= 2 &&
+           head->field_max <= PLIM_REGION_FIELDS_MAX && head->name_max >= 1 &&
+           head->name_max <= PLIM_REGION_NAMES_MAX && head->text_bytes >= 2 &&
            head->text_bytes <= PLIM_REGION_TEXT_MAX && head->value_max >= PLIM__REGION_GRAIN &&
            head->value_max <= PLIM_REGION_VALUE_MAX && head->data_bytes >= PLIM__REGION_GRAIN &&
            head->data_bytes <= PLIM_REGION_DATA_MAX && head->data_bytes % PLIM__REGION_GRAIN == 0;
@@ -87,6 +92,8 @@ static plim_status region_plan(const plim_region_options *options, plim__region_
     head->object_max = region_or(options->object_max, REGION_OBJECTS_DEFAULT);
     head->type_max = region_or(options->type_max, REGION_TYPES_DEFAULT);
     head->field_max = region_or(options->field_max, REGION_FIELDS_DEFAULT);
+    head->name_max = region_or(options->name_max, REGION_NAMES_DEFAULT);
+    head->text_used = 1; /* the empty text */
     head->text_bytes = region_or(options->text_bytes, REGION_TEXT_DEFAULT);
     head->value_max = region_or(options->value_max, REGION_VALUE_DEFAULT);
     head->data_bytes = options->data_bytes != 0 ? options->data_bytes : REGION_DATA_DEFAULT;
@@ -150,39 +157,33 @@ plim_status plim__region_check_head(const plim__region_head *head, size_t bytes,
     if (head->order != PLIM__REGION_ORDER)
         return plim_error_set(err, PLIM_ERR_UNSUPPORTED,
                               "it was made on a machine of another byte order");
-    if (head->version != PLIM__REGION_VERSION || head->layout_hash != region_layout_hash())
+    if (head->version != PLIM__REGION_VERSION) {
+        plim_status status = plim_error_set(err, PLIM_ERR_UNSUPPORTED,
+                                            "it has version %u of the layout, this program %u",
+                                            head->version, PLIM__REGION_VERSION);
+        plim_error_hint(err, "open it with the release that made it, or start with a new region");
+        return status;
+    }
+    if (head->layout_hash != region_layout_hash())
         return plim_error_set(err, PLIM_ERR_UNSUPPORTED,
-                              "it has version %u, and this program's is %u, or another layout",
-                              head->version, PLIM__REGION_VERSION);
+                              "its tables have rows of other sizes than this program's");
     plim__region_head again = {.object_max = head->object_max,
                                .type_max = head->type_max,
                                .field_max = head->field_max,
+                               .name_max = head->name_max,
                                .text_bytes = head->text_bytes,
                                .value_max = head->value_max,
                                .data_bytes = head->data_bytes};
     if (!region_capacities_are_good(&again) || region_place_tables(&again) != head->total_bytes ||
         head->total_bytes > bytes || again.objects_at != head->objects_at ||
         again.types_at != head->types_at || again.fields_at != head->fields_at ||
-        again.text_at != head->text_at || again.log_at != head->log_at ||
-        again.data_at != head->data_at)
+        again.names_at != head->names_at || again.text_at != head->text_at ||
+        again.log_at != head->log_at || again.data_at != head->data_at)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "its tables lie outside it");
-    if (head->type_count > head->type_max || head->field_count > head->field_max ||
-        head->text_used > head->text_bytes || head->object_top > head->object_max)
+    if (plim__types_count(head->types) > head->type_max || head->field_count > head->field_max ||
+        head->text_used > head->text_bytes || head->object_top > head->object_max ||
+        head->name_top > head->name_max)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "its tables hold more than there is room for");
-    return PLIM_OK;
-}
-
-static plim_status region_check_types(const plim_region *region, plim_error *err)
-{
-    const plim__region_head *head = region->head;
-    for (uint32_t i = 0; i < head->type_count; i++) {
-        const plim__type_row *type = &region->types[i];
-        if (type->size_bytes > head->value_max || type->name >= head->text_used ||
-            memchr(region->text + type->name, '\0', head->text_used - type->name) == NULL ||
-            type->first_field > head->field_count ||
-            type->field_count > head->field_count - type->first_field)
-            return plim_error_set(err, PLIM_ERR_DAMAGED, "type %u does not fit its tables", i + 1);
-    }
     return PLIM_OK;
 }
 
@@ -201,7 +202,7 @@ static bool region_is_unfinished(const plim__shared *shared)
     if (shared->bytes < sizeof *head)
         return false;
     return head->is_ready == 0 && (head->magic == 0 || head->magic == PLIM__REGION_FILE_MAGIC) &&
-           head->object_top == 0 && head->type_count == 0;
+           head->object_top == 0 && head->types == 0;
 }
 
 static plim_status region_map(plim_region *region, const plim_region_options *options,
@@ -239,6 +240,7 @@ static void region_point(plim_region *region)
     region->objects = (plim__object *)(void *)(base + region->head->objects_at);
     region->types = (plim__type_row *)(void *)(base + region->head->types_at);
     region->fields = (plim__field_row *)(void *)(base + region->head->fields_at);
+    region->names = (plim__name_row *)(void *)(base + region->head->names_at);
     region->text = (char *)base + region->head->text_at;
     region->log = base + region->head->log_at;
     region->data = base + region->head->data_at;
@@ -276,11 +278,14 @@ plim_status plim_region_open(const plim_region_options *options, plim_region **o
     region->magic = PLIM__REGION_MAGIC;
     region->allocator = allocator;
     region->shared.descriptor = -1;
+    region->told_first = region->told_last = PLIM__INDEX_NONE;
     status = region_map(region, options, err);
     if (status == PLIM_OK) {
         region_point(region);
-        status = region_check_types(region, err);
+        status = plim__names_init(region, err);
     }
+    if (status == PLIM_OK)
+        status = plim__types_check(region, err);
     if (status == PLIM_OK)
         status = plim__region_recover(region, err);
     if (status == PLIM_OK) {
@@ -292,6 +297,7 @@ plim_status plim_region_open(const plim_region_options *options, plim_region **o
     }
     if (options->name != NULL)
         plim_error_where(err, "%s", options->name);
+    plim__names_fini(region);
     plim__region_lists_fini(region);
     plim__shared_close(&region->shared);
     plim__array_free(allocator, region, 1, sizeof *region);
@@ -304,12 +310,19 @@ void plim_region_close(plim_region **region_ptr)
         return;
     plim_region *region = *region_ptr;
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    plim__names_fini(region);
     plim__region_lists_fini(region);
     atomic_store_explicit(&region->head->writer_pid, 0, memory_order_release);
     plim__shared_close(&region->shared);
     region->magic = 0;
     plim__array_free(region->allocator, region, 1, sizeof *region);
     *region_ptr = NULL;
+}
+
+void plim__region_observe(plim_region *region, const plim__region_observer *observer)
+{
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    region->observer = observer;
 }
 
 plim_status plim_region_sync(plim_region *region, plim_error *err)
@@ -324,7 +337,8 @@ void plim_region_read_info(const plim_region *region, plim_region_info *out_info
     const plim__region_head *head = region->head;
     *out_info = (plim_region_info){.object_max = head->object_max,
                                    .object_count = region->object_count,
-                                   .type_count = head->type_count,
+                                   .type_count = plim__types_count(head->types),
+                                   .types_hash = plim__types_hash(head->types),
                                    .value_bytes = region->value_bytes,
                                    .held_bytes = region->held_bytes,
                                    .data_bytes = head->data_bytes,

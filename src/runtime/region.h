@@ -28,6 +28,20 @@ typedef struct plim__gap {
     uint64_t start, end;
 } plim__gap;
 
+/**
+ * Who is told what happened to objects: after the change, outside locks, from the thread that
+ * writes; a call that ends many tells when all are ended, children before parents, last made first.
+ * May call the region back, and what that changes is told too. Any function may be NULL.
+ */
+typedef struct plim__region_observer {
+    void *context;
+    void (*allocated)(void *context, plim_region *region, const plim_region_object *object);
+    void (*changed)(void *context, plim_region *region, const plim_region_object *object);
+    /** Its reference and its parent's are stale by now; its last value is borrowed for the call. */
+    void (*released)(void *context, plim_region *region, const plim_region_object *object,
+                     const void *last_value);
+} plim__region_observer;
+
 struct plim_region {
     uint32_t magic;
     const plim_allocator *allocator;
@@ -36,6 +50,7 @@ struct plim_region {
     plim__object *objects;
     plim__type_row *types;
     plim__field_row *fields;
+    plim__name_row *names;
     char *text;
     unsigned char *log;
     unsigned char *data;
@@ -55,6 +70,16 @@ struct plim_region {
     uint64_t free_extents[PLIM__EXTENT_CLASSES]; /* offset + 1; 0: none */
     plim__gap *gaps;
     uint32_t gap_count, gap_capacity;
+
+    /* Texts by hash (0: free); names by hash of kind and number, rows linked. */
+    uint32_t *intern_offsets;
+    uint32_t intern_mask, intern_count;
+    uint32_t *name_heads, *name_next;
+    uint32_t name_mask, name_free;
+
+    const plim__region_observer *observer; /* NULL: nobody */
+    uint32_t told_first, told_last;        /* ended and not yet told, linked by next_owned */
+    bool is_telling;
     bool recovered;
 };
 
@@ -63,6 +88,22 @@ struct plim_region {
 /** R5: whether a head is one of ours, of this layout, and all its tables lie within the bytes. */
 PLIM_NODISCARD plim_status plim__region_check_head(const plim__region_head *head, size_t bytes,
                                                    plim_error *err);
+
+/** The one observer, borrowed until another is set or the region is closed; NULL: none. */
+void plim__region_observe(plim_region *region, const plim__region_observer *observer);
+
+/* --- names.c ------------------------------------------------------------------------------- */
+
+/** Checks texts and names, and makes what finds them. */
+PLIM_NODISCARD plim_status plim__names_init(plim_region *region, plim_error *err);
+
+/** Frees that. */
+void plim__names_fini(plim_region *region);
+
+/* --- types.c ------------------------------------------------------------------------------- */
+
+/** Whether types, their fields and the hash in the head agree. */
+PLIM_NODISCARD plim_status plim__types_check(const plim_region *region, plim_error *err);
 
 /* --- recover.c ----------------------------------------------------------------------------- */
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Types by name. Rows, fields and text are only ever added, and exist from the moment the count
- * covers them: text first, then fields, then the row, then the count of each.
+ * Types by name. Rows and fields are only ever added: text first, then fields, then the row, then
+ * one word that holds their count and the hash of them all. A kill before it leaves fields that the
+ * next type lies beside. The hash is one of names and layouts in their order: two programs whose
+ * hashes are the same understand each other's values.
  */
 #include <plimsoll/region.h>
 
@@ -10,6 +12,12 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "runtime/region.h"
+#include "runtime/store.h"
+
+static uint32_t type_count(const plim_region *region)
+{
+    return plim__types_count(region->head->types);
+}
 
 static bool type_size_is_good(const plim_field *field)
 {
@@ -23,6 +31,7 @@ static bool type_size_is_good(const plim_field *field)
     case PLIM_FIELD_BOOL:
         return size == 1;
     case PLIM_FIELD_REF:
+    case PLIM_FIELD_WEAK:
         return size == sizeof(plim_ref);
     case PLIM_FIELD_BYTES:
     case PLIM_FIELD_TEXT:
@@ -77,15 +86,50 @@ static bool type_is_same(const plim_region *region, const plim__type_row *row, u
     return true;
 }
 
-static uint32_t type_add_text(plim_region *region, const char *text)
+static uint32_t type_hash_bytes(uint32_t hash, const void *bytes, size_t count)
 {
-    plim__region_head *head = region->head;
-    uint32_t at = head->text_used;
-    uint32_t bytes = (uint32_t)plim__text_length(text, PLIM__REGION_NAME_MAX) + 1;
-    memcpy(region->text + at, text, bytes - 1);
-    region->text[at + bytes - 1] = '\0';
-    atomic_store_explicit(&head->text_used, at + bytes, memory_order_release);
-    return at;
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ ((const unsigned char *)bytes)[i]) * 16777619u;
+    return hash;
+}
+
+static uint32_t type_hash_text(const plim_region *region, uint32_t hash, uint32_t text)
+{
+    return type_hash_bytes(hash, region->text + text, strlen(region->text + text) + 1);
+}
+
+/* The hash of types so far, and one more; numbers as they lie here (the head has their order). */
+static uint32_t type_hash(const plim_region *region, uint32_t hash, const plim__type_row *row)
+{
+    hash = type_hash_text(region, hash ^ 2166136261u, row->name);
+    hash = type_hash_bytes(hash, &row->size_bytes, sizeof row->size_bytes);
+    for (uint32_t i = 0; i < row->field_count; i++) {
+        const plim__field_row *field = &region->fields[row->first_field + i];
+        hash = type_hash_text(region, hash, field->name);
+        hash = type_hash_bytes(hash, &field->kind, 4 * sizeof field->kind);
+    }
+    return hash;
+}
+
+plim_status plim__types_check(const plim_region *region, plim_error *err)
+{
+    const plim__region_head *head = region->head;
+    uint32_t hash = 0;
+    for (uint32_t i = 0; i < type_count(region); i++) {
+        const plim__type_row *type = &region->types[i];
+        bool fits = type->size_bytes <= head->value_max && type->name != 0 &&
+                    type->name < head->text_used && type->first_field <= head->field_count &&
+                    type->field_count <= head->field_count - type->first_field;
+        for (uint32_t k = 0; fits && k < type->field_count; k++)
+            fits = region->fields[type->first_field + k].name < head->text_used;
+        if (!fits)
+            return plim_error_set(err, PLIM_ERR_DAMAGED, "type %u does not fit its tables", i + 1);
+        hash = type_hash(region, hash, type);
+    }
+    if (hash != plim__types_hash(head->types))
+        return plim_error_set(err, PLIM_ERR_DAMAGED,
+                              "its types are not those that its head was written for");
+    return PLIM_OK;
 }
 
 static uint64_t type_text_bytes(const char *name, const plim_field *fields, uint32_t field_count)
@@ -96,24 +140,30 @@ static uint64_t type_text_bytes(const char *name, const plim_field *fields, uint
     return bytes;
 }
 
-static void type_add(plim_region *region, const char *name, uint32_t size_bytes,
-                     const plim_field *fields, uint32_t field_count)
+/* Texts first: if there is no room for one of them nothing of the type exists. */
+static plim_status type_add(plim_region *region, const char *name, uint32_t size_bytes,
+                            const plim_field *fields, uint32_t field_count)
 {
     plim__region_head *head = region->head;
-    plim__type_row row = {.size_bytes = size_bytes,
-                          .first_field = head->field_count,
-                          .field_count = field_count,
-                          .name = type_add_text(region, name)};
-    for (uint32_t i = 0; i < field_count; i++)
-        region->fields[row.first_field + i] =
-            (plim__field_row){.name = type_add_text(region, fields[i].name),
-                              .kind = (uint32_t)fields[i].kind,
-                              .offset_bytes = fields[i].offset_bytes,
-                              .size_bytes = fields[i].size_bytes,
-                              .count = type_count_of(&fields[i])};
-    atomic_store_explicit(&head->field_count, row.first_field + field_count, memory_order_release);
-    region->types[head->type_count] = row;
-    atomic_store_explicit(&head->type_count, head->type_count + 1, memory_order_release);
+    uint32_t count = type_count(region);
+    plim__type_row row = {
+        .size_bytes = size_bytes, .first_field = head->field_count, .field_count = field_count};
+    plim_status status = plim_region_intern(region, name, &row.name);
+    for (uint32_t i = 0; i < field_count && status == PLIM_OK; i++) {
+        plim__field_row field = {.kind = (uint32_t)fields[i].kind,
+                                 .offset_bytes = fields[i].offset_bytes,
+                                 .size_bytes = fields[i].size_bytes,
+                                 .count = type_count_of(&fields[i])};
+        status = plim_region_intern(region, fields[i].name, &field.name);
+        plim__put_bytes(&region->fields[row.first_field + i], &field, sizeof field);
+    }
+    if (status != PLIM_OK)
+        return status;
+    plim__put_bytes(&region->types[count], &row, sizeof row);
+    plim__commit(&head->field_count, row.first_field + field_count);
+    uint32_t hash = type_hash(region, plim__types_hash(head->types), &row);
+    plim__commit(&head->types, (uint64_t)hash << 32 | (count + 1));
+    return PLIM_OK;
 }
 
 plim_status plim_region_type(plim_region *region, const char *name, uint32_t size_bytes,
@@ -126,7 +176,7 @@ plim_status plim_region_type(plim_region *region, const char *name, uint32_t siz
     plim_status status = type_check(region, name, size_bytes, fields, field_count, err);
     if (status != PLIM_OK)
         return status;
-    for (uint32_t i = 0; i < head->type_count; i++) {
+    for (uint32_t i = 0; i < type_count(region); i++) {
         if (!plim__text_equal(region->text + region->types[i].name, name))
             continue;
         if (!type_is_same(region, &region->types[i], size_bytes, fields, field_count)) {
@@ -140,13 +190,15 @@ plim_status plim_region_type(plim_region *region, const char *name, uint32_t siz
         *out_type = (uint16_t)(i + 1);
         return PLIM_OK;
     }
-    if (head->type_count == head->type_max || field_count > head->field_max - head->field_count ||
+    if (type_count(region) == head->type_max || field_count > head->field_max - head->field_count ||
         type_text_bytes(name, fields, field_count) > head->text_bytes - head->text_used)
         return plim_error_set(err, PLIM_ERR_LIMIT,
                               "no room for type %s: %u types, %u fields, %u bytes of names are in "
                               "use",
-                              name, head->type_count, head->field_count, head->text_used);
-    type_add(region, name, size_bytes, fields, field_count);
-    *out_type = (uint16_t)head->type_count;
+                              name, type_count(region), head->field_count, head->text_used);
+    status = type_add(region, name, size_bytes, fields, field_count);
+    if (status != PLIM_OK)
+        return plim_error_set(err, status, "no room for the names of type %s", name);
+    *out_type = (uint16_t)type_count(region);
     return PLIM_OK;
 }

@@ -108,10 +108,31 @@ static const char *view_text(const plim_region_view *view, uint32_t at)
     return at < used && memchr(text + at, '\0', used - at) != NULL ? text + at : NULL;
 }
 
+const char *plim_region_view_text(const plim_region_view *view, uint32_t offset)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    return offset != 0 ? view_text(view, offset) : NULL;
+}
+
+const char *plim_region_view_name(const plim_region_view *view, plim_name_kind kind,
+                                  uint32_t number)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    uint32_t top = view_count(&view_head(view)->name_top, view->head.name_max);
+    const plim__name_row *names = (const void *)(view->base + view->head.names_at);
+    for (uint32_t i = 0; i < top; i++) {
+        uint64_t word = atomic_load_explicit(&names[i], memory_order_acquire);
+        if (word != 0 && plim__name_kind(word) == (uint32_t)kind &&
+            plim__name_number(word) == number)
+            return plim_region_view_text(view, plim__name_text(word));
+    }
+    return NULL;
+}
+
 static bool view_type_row(const plim_region_view *view, uint16_t type, plim__type_row *out_row)
 {
-    uint32_t count = view_count(&view_head(view)->type_count, view->head.type_max);
-    if (type == 0 || type > count)
+    uint32_t count = plim__types_count(view_head(view)->types);
+    if (type == 0 || type > count || type > view->head.type_max)
         return false;
     memcpy(out_row, view->base + view->head.types_at + (size_t)(type - 1) * sizeof *out_row,
            sizeof *out_row);
@@ -146,9 +167,9 @@ bool plim_region_view_field(const plim_region_view *view, uint16_t type, uint32_
            view->base + view->head.fields_at + (size_t)(row.first_field + field) * sizeof known,
            sizeof known);
     const char *name = view_text(view, known.name);
-    if (name == NULL || known.kind > PLIM_FIELD_REF || known.offset_bytes > row.size_bytes ||
+    if (name == NULL || known.kind > PLIM_FIELD_WEAK || known.offset_bytes > row.size_bytes ||
         (uint64_t)known.size_bytes * known.count > row.size_bytes - known.offset_bytes ||
-        (known.kind == PLIM_FIELD_REF && known.size_bytes != sizeof(plim_ref)))
+        (known.kind >= PLIM_FIELD_REF && known.size_bytes != sizeof(plim_ref)))
         return false;
     *out_field = (plim_field){name, (plim_field_kind)known.kind, known.offset_bytes,
                               known.size_bytes, known.count};
@@ -175,7 +196,10 @@ static bool view_copy(const plim_region_view *view, uint32_t index, plim_region_
                                .owner = slot->owner,
                                .type = type,
                                .size_bytes = slot->size_bytes,
-                               .birth = slot->birth};
+                               .birth = slot->birth,
+                               .site = slot->site,
+                               .tag = slot->tag,
+                               .visibility = slot->visibility};
     uint32_t parent = slot->parent;
     if (!plim__word_is_live(word) || !view_type_row(view, type, &row) ||
         row.size_bytes != seen.size_bytes || data > view->head.data_bytes ||
@@ -203,8 +227,11 @@ static bool view_read(const plim_region_view *view, uint32_t index, plim_region_
             continue;
         bool is_one = view_copy(view, index, out_object, value);
         atomic_thread_fence(memory_order_acquire);
-        if (atomic_load_explicit(&slot->seq, memory_order_relaxed) == before)
+        if (atomic_load_explicit(&slot->seq, memory_order_relaxed) == before) {
+            if (is_one)
+                out_object->version = before / 2;
             return is_one;
+        }
     }
     return false;
 }
@@ -227,8 +254,12 @@ void plim_region_view_info(const plim_region_view *view, plim_region_info *out_i
 {
     PLIM_CHECK_OBJ(view, VIEW_MAGIC);
     const plim__region_head *head = view_head(view);
+    uint64_t types = head->types;
+    uint32_t type_count = plim__types_count(types);
     plim_region_info info = {.object_max = view->head.object_max,
-                             .type_count = view_count(&head->type_count, view->head.type_max),
+                             .type_count = type_count < view->head.type_max ? type_count
+                                                                            : view->head.type_max,
+                             .types_hash = plim__types_hash(types),
                              .data_bytes = view->head.data_bytes,
                              .epoch = head->epoch,
                              .writer_pid = (int64_t)head->writer_pid};

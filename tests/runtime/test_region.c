@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "fault_allocator.h"
-#include "runtime/layout.h"
+#include "runtime/region.h"
 
 enum { STORAGE_BYTES = 1 << 20 };
 
@@ -42,6 +42,7 @@ static plim_region_options small_options(void)
                                  .object_max = 512,
                                  .type_max = 8,
                                  .field_max = 32,
+                                 .name_max = 32,
                                  .text_bytes = 512,
                                  .value_max = 4096};
 }
@@ -268,6 +269,154 @@ static void types_are_found_by_name_and_another_layout_is_refused(void **state)
     plim_region_close(&region);
 }
 
+static void tags_sites_and_names_are_there_after_the_region_is_opened_again(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 8);
+    uint32_t site = 0, again = 0;
+    assert_int_equal(plim_region_intern(region, "main app.c:12", &site), PLIM_OK);
+    assert_int_equal(plim_region_intern(region, "main app.c:12", &again), PLIM_OK);
+    assert_int_equal(again, site);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_TAG, 9, "round"), PLIM_OK);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_OWNER, 9, "timer"), PLIM_OK);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_OWNER, 10, "gone"), PLIM_OK);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_OWNER, 9, "clock"), PLIM_OK);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_OWNER, 10, NULL), PLIM_OK);
+    plim_object_request request = {.struct_bytes = sizeof request,
+                                   .type = type,
+                                   .tag = 9,
+                                   .visibility = PLIM_VISIBILITY_INHERITED,
+                                   .owner = 9,
+                                   .site = site,
+                                   .initial = "8 bytes"};
+    plim_ref ref;
+    assert_int_equal(plim_region_allocate_as(region, &request, &ref), PLIM_OK);
+    plim_region_close(&region);
+    region = region_again();
+    plim_region_object seen;
+    assert_int_equal(plim_region_describe(region, ref, &seen), PLIM_OK);
+    assert_true(seen.tag == 9 && seen.visibility == PLIM_VISIBILITY_INHERITED && seen.owner == 9);
+    assert_string_equal(plim_region_text(region, seen.site), "main app.c:12");
+    assert_string_equal(plim_region_name_of(region, PLIM_NAME_TAG, 9), "round");
+    assert_string_equal(plim_region_name_of(region, PLIM_NAME_OWNER, 9), "clock");
+    assert_null(plim_region_name_of(region, PLIM_NAME_OWNER, 10));
+    assert_int_equal(plim_region_intern(region, "main app.c:12", &again), PLIM_OK);
+    assert_int_equal(again, site);
+    uint32_t version = seen.version;
+    assert_int_equal(plim_region_set(region, ref, "changed", 8), PLIM_OK);
+    assert_int_equal(plim_region_describe(region, ref, &seen), PLIM_OK);
+    assert_int_not_equal(seen.version, version);
+    request.site = 511;
+    assert_int_equal(plim_region_allocate_as(region, &request, &ref), PLIM_ERR_USAGE);
+    request.site = 0, request.visibility = (plim_visibility)3;
+    assert_int_equal(plim_region_allocate_as(region, &request, &ref), PLIM_ERR_USAGE);
+    request.visibility = PLIM_VISIBILITY_PUBLIC, request.struct_bytes--;
+    assert_int_equal(plim_region_allocate_as(region, &request, &ref), PLIM_ERR_USAGE);
+    plim_region_close(&region);
+}
+
+static void texts_and_names_end_where_their_room_does(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    char text[8];
+    uint32_t offset = 0, count = 0;
+    plim_status status = PLIM_OK;
+    for (; status == PLIM_OK; count++) {
+        (void)snprintf(text, sizeof text, "%u", count);
+        status = plim_region_intern(region, text, &offset);
+    }
+    assert_int_equal(status, PLIM_ERR_LIMIT);
+    assert_in_range(count, 100, 250);
+    assert_int_equal(plim_region_intern(region, "17", &offset), PLIM_OK); /* is there */
+    assert_int_equal(plim_region_intern(region, "", &offset), PLIM_ERR_USAGE);
+    for (count = 0; (status = plim_region_name(region, PLIM_NAME_TAG, count, "17")) == PLIM_OK;)
+        count++;
+    assert_int_equal(status, PLIM_ERR_LIMIT);
+    assert_int_equal(count, 32);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_TAG, 5, NULL), PLIM_OK);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_OWNER, 5, "17"), PLIM_OK);
+    plim_region_close(&region);
+    region = region_again();
+    assert_null(plim_region_name_of(region, PLIM_NAME_TAG, 5));
+    assert_string_equal(plim_region_name_of(region, PLIM_NAME_OWNER, 5), "17");
+    assert_string_equal(plim_region_name_of(region, PLIM_NAME_TAG, 31), "17");
+    plim_region_close(&region);
+}
+
+typedef struct witness {
+    char said[512];
+    plim_ref partner; /* ended from inside the first release told */
+} witness;
+
+static void witness_say(witness *at, char what, const plim_region_object *object)
+{
+    size_t used = strlen(at->said);
+    (void)snprintf(at->said + used, sizeof at->said - used, "%c%u ", what, (unsigned)object->birth);
+}
+
+static void witness_made(void *context, plim_region *region, const plim_region_object *object)
+{
+    assert_true(plim_region_is_valid(region, object->ref));
+    witness_say(context, '+', object);
+}
+
+static void witness_changed(void *context, plim_region *region, const plim_region_object *object)
+{
+    assert_memory_equal(plim_region_peek(region, object->ref), "changed", 8);
+    witness_say(context, '=', object);
+}
+
+static void witness_released(void *context, plim_region *region, const plim_region_object *object,
+                             const void *last_value)
+{
+    witness *at = context;
+    plim_ref ref;
+    assert_false(plim_region_is_valid(region, object->ref));
+    assert_memory_equal(last_value, "value ", 6); /* as it was, whoever else is told */
+    assert_int_equal(((const char *)last_value)[6], (char)('0' + object->birth));
+    witness_say(at, '-', object);
+    if (at->partner.generation != 0) {
+        assert_int_equal(plim_region_release(region, at->partner), PLIM_OK);
+        at->partner.generation = 0;
+        assert_int_equal(plim_region_allocate(region, object->type, "newborn", 8, NONE, &ref),
+                         PLIM_OK); /* takes no slot of what is still to be told */
+    }
+    assert_int_equal(plim_region_verify(region, NULL), PLIM_OK);
+}
+
+static void an_observer_is_told_after_each_change_and_may_call_back(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 8);
+    witness at = {.partner = NONE};
+    const plim__region_observer observer = {&at, witness_made, witness_changed, witness_released};
+    plim__region_observe(region, &observer);
+    plim_ref refs[5];
+    const int parents[5] = {-1, 0, 0, 1, -1};
+    for (int i = 0; i < 5; i++) {
+        char value[8];
+        (void)snprintf(value, sizeof value, "value %d", i + 1);
+        refs[i] = object_of(region, type, value, 3, parents[i] < 0 ? NONE : refs[parents[i]]);
+    }
+    plim_ref sixth = object_of(region, type, "sixth 6", 0, NONE);
+    assert_int_equal(plim_region_set(region, sixth, "changed", 8), PLIM_OK);
+    at.partner = refs[4];
+    assert_int_equal(plim_region_release(region, refs[0]), PLIM_OK);
+    assert_string_equal(at.said, "+1 +2 +3 +4 +5 +6 =6 -3 +7 -4 -2 -1 -5 ");
+    plim__region_observe(region, NULL);
+    assert_int_equal(plim_region_release(region, sixth), PLIM_OK);
+    plim_region_info info;
+    plim_region_read_info(region, &info);
+    assert_int_equal(info.object_count, 1);
+    for (int i = 0; i < 511; i++) /* nothing was lost of what was held back */
+        (void)object_of(region, type, NULL, 0, NONE);
+    assert_int_equal(plim_region_allocate(region, type, NULL, 0, NONE, &sixth), PLIM_ERR_LIMIT);
+    plim_region_close(&region);
+}
+
 /* A value caught between its log and its commit: what memory looks like after a kill there. */
 static void a_value_half_replaced_is_the_old_one_again(void **state)
 {
@@ -330,10 +479,12 @@ static void damage_is_refused_with_words(void **state)
     plim_ref root = object_of(region, type, NULL, 1, NONE);
     for (int i = 0; i < 5; i++)
         (void)object_of(region, type, NULL, 0, root);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_TAG, 7, "t"), PLIM_OK);
     plim_region_close(&region);
     memcpy(sound, storage, sizeof sound);
     const plim__region_head *head = (const plim__region_head *)(void *)sound;
     size_t first = (size_t)head->objects_at, row = (size_t)head->types_at;
+    size_t text = (size_t)head->text_at, names = (size_t)head->names_at;
     const struct {
         size_t at;
         uint64_t value;
@@ -341,14 +492,22 @@ static void damage_is_refused_with_words(void **state)
     } faults[] = {
         {offsetof(plim__region_head, order), 0x04030201, 4},
         {offsetof(plim__region_head, version), 9, 4},
+        {offsetof(plim__region_head, version), 1, 4}, /* the one before */
         {offsetof(plim__region_head, layout_hash), 1, 8},
         {offsetof(plim__region_head, total_bytes), UINT64_MAX, 8},
         {offsetof(plim__region_head, object_max), UINT32_MAX, 4},
         {offsetof(plim__region_head, object_max), 0, 4},
         {offsetof(plim__region_head, data_at), 1, 8},
         {offsetof(plim__region_head, data_bytes), UINT64_MAX - 15, 8},
-        {offsetof(plim__region_head, type_count), 9, 4},
+        {offsetof(plim__region_head, types), 9, 4},
+        {offsetof(plim__region_head, types), UINT64_C(1) << 32 | 1, 8}, /* another hash */
+        {offsetof(plim__region_head, name_top), 33, 4},
         {offsetof(plim__region_head, text_used), UINT32_MAX, 4},
+        {offsetof(plim__region_head, text_used), 0, 4},
+        {offsetof(plim__region_head, text_used), 2, 4},
+        {text, 1, 1},
+        {names, 3, 8},
+        {names, UINT64_C(0x700001ff1), 8},
         {offsetof(plim__region_head, object_top), 513, 4},
         {offsetof(plim__region_head, intent), 7, 8},
         {offsetof(plim__region_head, intent), UINT64_C(0xffffffff00000001), 8},
@@ -449,6 +608,9 @@ int main(void)
         cmocka_unit_test(an_owner_goes_with_all_that_is_its_own),
         cmocka_unit_test(a_full_region_refuses_and_what_was_freed_serves_other_sizes),
         cmocka_unit_test(types_are_found_by_name_and_another_layout_is_refused),
+        cmocka_unit_test(tags_sites_and_names_are_there_after_the_region_is_opened_again),
+        cmocka_unit_test(texts_and_names_end_where_their_room_does),
+        cmocka_unit_test(an_observer_is_told_after_each_change_and_may_call_back),
         cmocka_unit_test(a_value_half_replaced_is_the_old_one_again),
         cmocka_unit_test(a_cascade_cut_short_is_finished),
         cmocka_unit_test(damage_is_refused_with_words),

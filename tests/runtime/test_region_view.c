@@ -132,6 +132,47 @@ static void a_view_sees_types_fields_values_and_families(void **state)
     plim_region_close(&region);
 }
 
+static void a_view_gives_names_sites_and_versions(void **state)
+{
+    (void)state;
+    plim_region *region = region_open();
+    uint16_t type = 0;
+    plim_ref ref;
+    uint32_t site = 0;
+    assert_int_equal(plim_region_intern(region, "main app.c:7", &site), PLIM_OK);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_OWNER, 4, "the clock"), PLIM_OK);
+    assert_int_equal(plim_region_name(region, PLIM_NAME_TAG, 3, "guest"), PLIM_OK);
+    assert_int_equal(plim_region_type(region, "t", 16, NULL, 0, &type, NULL), PLIM_OK);
+    const plim_object_request request = {.struct_bytes = sizeof request,
+                                         .type = type,
+                                         .tag = 3,
+                                         .visibility = PLIM_VISIBILITY_PUBLIC,
+                                         .owner = 4,
+                                         .site = site};
+    assert_int_equal(plim_region_allocate_as(region, &request, &ref), PLIM_OK);
+    plim_region_view *view = view_open();
+    plim_region_object object;
+    const void *value = NULL;
+    assert_true(plim_region_view_next(view, &(uint32_t){0}, &object, &value));
+    assert_int_equal(object.visibility, PLIM_VISIBILITY_PUBLIC);
+    assert_string_equal(plim_region_view_text(view, object.site), "main app.c:7");
+    assert_string_equal(plim_region_view_name(view, PLIM_NAME_TAG, object.tag), "guest");
+    assert_string_equal(plim_region_view_name(view, PLIM_NAME_OWNER, object.owner), "the clock");
+    assert_null(plim_region_view_name(view, PLIM_NAME_OWNER, 3));
+    assert_null(plim_region_view_text(view, 0));
+    assert_null(plim_region_view_text(view, 256));
+    for (int i = 0; i < 2; i++) {
+        uint32_t version = object.version;
+        assert_true(plim_region_view_next(view, &(uint32_t){0}, &object, &value));
+        assert_int_equal(object.version, version);
+        assert_int_equal(plim_region_set(region, ref, "sixteen bytes, 1", 16), PLIM_OK);
+        assert_true(plim_region_view_next(view, &(uint32_t){0}, &object, &value));
+        assert_int_not_equal(object.version, version);
+    }
+    plim_region_view_close(&view);
+    plim_region_close(&region);
+}
+
 static void a_store_through_a_view_is_a_fault(void **state)
 {
     (void)state;
@@ -309,6 +350,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, file_setup, file_teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_view_sees_types_fields_values_and_families),
+        CASE(a_view_gives_names_sites_and_versions),
         CASE(a_store_through_a_view_is_a_fault),
         CASE(every_value_seen_beside_a_busy_writer_is_whole),
         CASE(any_bytes_are_refused_or_read_within_bounds),
