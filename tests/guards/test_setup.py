@@ -96,6 +96,17 @@ class Machine(unittest.TestCase):
         self.assertEqual(self.setup_tool("demo")[0], 0)
         self.assertEqual([p.name for p in (self.tree / ".runtimes").iterdir()], ["node-22"])
 
+    def test_another_driver_of_chromium_replaces_the_one_there_is(self):
+        package = self.tree / "tests/devtools/package.json"
+        package.parent.mkdir(parents=True)
+        for text in ('{"dependencies": {"playwright-core": "1.0.0"}}', '{}'):
+            package.write_text(text, encoding="utf-8")
+            code, said, _ = self.setup_tool("test")
+            self.assertEqual(code, 0)
+            self.assertIn("playwright", said)
+            self.assertEqual((self.tree / ".runtimes/playwright/package.json").read_text(), text)
+            self.assertEqual(self.setup_tool("test"), (0, "", ""))
+
     def test_no_install_script_is_run(self):
         self.setup_tool("test")
         for call in self.calls():
