@@ -5,6 +5,7 @@
  */
 #include "cli/heapfile.h"
 
+#include <plimsoll/bridge.h>
 #include <plimsoll/codec.h>
 #include <plimsoll/file.h>
 
@@ -54,8 +55,32 @@ static const char *heap_short_name(const char *path)
     return strcmp(path, "-") == 0 ? "standard input" : slash != NULL ? slash + 1 : path;
 }
 
+/* A region as its program has it now, or left it. */
+static plim_status heap_read_region(plim__cli *cli, const char *path, plim__heap *heap,
+                                    plim_error *err)
+{
+    plim_region_view *view = NULL;
+    plim_region_graph_options options = {
+        .struct_bytes = sizeof options,
+        .allocator = cli->allocator,
+        .progress = {cli, heap_analysis_step},
+    };
+    plim__say_begin(&cli->say, "reading the region %s", heap_short_name(path));
+    plim_status status = plim_region_view_open(path, cli->allocator, &view, err);
+    if (status == PLIM_OK) {
+        status = plim_graph_from_region(view, &options, &heap->graph, err);
+        if (status != PLIM_OK)
+            plim_error_where(err, "%s", path);
+    }
+    plim__say_end(&cli->say);
+    plim_region_view_close(&view);
+    return status;
+}
+
 plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, plim_error *err)
 {
+    if (strcmp(path, "-") != 0 && plim_region_is_file(path))
+        return heap_read_region(cli, path, heap, err);
     plim_file_source *file = NULL;
     plim_decoder *decoder = NULL;
     plim_status status = plim_file_source_open(path, cli->allocator, &file, err);

@@ -2,6 +2,7 @@
 /* A program of somebody else, against the installed tree: C17 and C++17 alike. */
 #include <plimsoll/allocator.h>
 #include <plimsoll/analysis.h>
+#include <plimsoll/bridge.h>
 #include <plimsoll/codec.h>
 #include <plimsoll/diff.h>
 #include <plimsoll/error.h>
@@ -30,6 +31,10 @@ int main(void)
 #ifdef WITH_HEAP
     plim_graph *graph = NULL;
     plim_graph_destroy(&graph);
+#endif
+#ifdef WITH_RUN
+    if (plim_region_node_birth(plim_region_node_id(17)) != 17)
+        return 1;
 #endif
     return status == PLIM_ERR_NOT_FOUND && file == NULL && cap == NULL ? 0 : 1;
 }

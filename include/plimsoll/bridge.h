@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file bridge.h
+ * @brief Where a C program's state meets the tools: a region as a heap graph, a process with a
+ *        region as a target.
+ *
+ * In the graph of a region an object is a node of type `object`, called as its type is; what it
+ * takes of the region is its size (its slot, and its room in the data). The root leads to
+ * "(GC roots)", that to one node for each owner, an owner to its objects that have no parent, a
+ * parent to its children, by elements numbered as births are; an object to those that its fields
+ * of kind PLIM_FIELD_REF name, by properties called as the fields are (`peers[3]` in an array; a
+ * stale reference is none). A text in a field is a node of type `string`, without a size.
+ * Thread-safety: a graph is immutable; a view is its owner's.
+ * @see docs/internals/bridge.md
+ */
+#ifndef PLIM_BRIDGE_H
+#define PLIM_BRIDGE_H
+#include <plimsoll/graph.h>
+#include <plimsoll/region.h>
+#include <plimsoll/target.h>
+PLIM_DECLS_BEGIN
+
+/** Ids of nodes that are no objects lie from here to 2^32 - 1: root, owners, texts. */
+#define PLIM_REGION_ID_SYNTHETIC 0xF0000000u
+
+/** All zero is the default. */
+typedef struct plim_region_graph_options {
+    uint32_t struct_bytes;           /**< sizeof(plim_region_graph_options) */
+    bool without_texts;              /**< no nodes for texts in fields */
+    const plim_allocator *allocator; /**< NULL: the system's; borrowed by the graph */
+    plim_progress progress;          /**< step NULL: none; phase "objects" */
+} plim_region_graph_options;
+
+/**
+ * @brief         Makes a graph of what a region holds now. Its writer is not held up: each object
+ *                is as it was at one moment, but two objects may be of different ones (a reference
+ *                to what has ended meanwhile is no edge).
+ * @param[in]     view       not NULL.
+ * @param[in]     options    NULL: defaults.
+ * @param[out]    out_graph  set only on PLIM_OK; ended by plim_graph_destroy(). An object's id is
+ *                           plim_region_node_id() of its birth: the same in every graph of the
+ *                           region, whenever it is made.
+ * @param[in,out] err        may be NULL.
+ * @retval PLIM_ERR_DAMAGED     values overlap, or types share fields: no region does so.
+ * @retval PLIM_ERR_NO_MEMORY   the allocator refused.
+ * @retval PLIM_ERR_INTERRUPTED progress asked to stop.
+ * @note          Threads: the view's. Cost: a pass over the slots, then as plimsoll/build.h.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_graph_from_region(plim_region_view *view,
+                                                           const plim_region_graph_options *options,
+                                                           plim_graph **out_graph, plim_error *err);
+
+/**
+ * @brief     The id that an object has in graphs: its birth, as long as that is below
+ *            PLIM_REGION_ID_SYNTHETIC; later ones are moved above 2^32 (DevTools keeps 32 bits of
+ *            an id: it may then take two objects for one in comparisons; plim does not).
+ * @param[in] birth  1 and up.
+ * @return    the id.
+ * @note      Threads: any.
+ */
+PLIM_API uint64_t plim_region_node_id(uint64_t birth);
+
+/**
+ * @brief     The way back.
+ * @param[in] id  of a node.
+ * @return    the birth of the object; 0: the node is no object.
+ * @note      Threads: any.
+ */
+PLIM_API uint64_t plim_region_node_birth(uint64_t id);
+
+PLIM_DECLS_END
+#endif

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""The reading verbs on the region of a C program that runs, that ended, that was killed."""
+
+import json
+import os
+import shutil
+import tempfile
+import unittest
+
+from subject import Subject, run
+
+
+class Reading(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.file = os.path.join(self.folder, "state.region")
+        self.subject = Subject("file", self.file)
+        self.addCleanup(self.subject.kill)
+
+    def json(self, *arguments, code=0):
+        done = run(*arguments, "--json")
+        self.assertEqual(done.code, code, done.err)
+        return json.loads(done.out)
+
+    def count(self, of_class):
+        classes = self.json("summary", self.file)["classes"]
+        return sum(row["count"] for row in classes if row["name"] == of_class)
+
+    def test_a_region_that_is_written_is_read_as_a_snapshot_is(self):
+        self.subject.tell("work 100")
+        self.assertEqual(self.count("session"), 64)
+        self.assertEqual(self.count("cache"), 1)
+        self.subject.tell("leak 500")
+        self.assertEqual(self.count("session"), 564)
+
+    def test_retainers_lead_down_to_the_owner(self):
+        self.subject.tell("leak 3")
+        rows = self.json("classes", self.file, "--filter", "list")["classes"]
+        self.assertEqual([row["name"] for row in rows], ["list"])
+        value = self.json("retainers", self.file, "@5")
+        names = [step["name"] for step in value["path"]]
+        self.assertEqual(names[1:], ["(GC roots)", "owner 1", "list", "session"])
+        self.assertIn("first", [row["edge"] for row in value["retainers"]])
+
+    def test_diff_compares_a_region_with_a_copy_of_itself_in_time(self):
+        self.subject.tell("work 200")
+        early = os.path.join(self.folder, "early.region")
+        shutil.copy(self.file, early)
+        self.subject.tell("leak 40")
+        self.subject.tell("work 200")
+        rows = {row["name"]: row for row in self.json("diff", early, self.file)["classes"]}
+        self.assertEqual(rows["session"]["delta"], 40)
+        self.assertEqual(rows["session"]["added"], 104)
+        self.assertEqual(set(rows), {"session"})
+
+    def test_leaks_of_three_copies_has_the_way_to_the_owner(self):
+        copies = []
+        for i in range(3):
+            self.subject.tell("work 300")
+            self.subject.tell("leak 200")
+            copies.append(os.path.join(self.folder, f"{i}.region"))
+            shutil.copy(self.file, copies[-1])
+        done = run("leaks", "--match", "id", *copies)
+        self.assertEqual(done.code, 1, done.out + done.err)
+        self.assertIn("session", done.out)
+        self.assertIn("owner 1", done.out)
+
+    def test_leaks_of_a_healthy_program_is_silent(self):
+        copies = []
+        for i in range(3):
+            self.subject.tell("work 300")
+            copies.append(os.path.join(self.folder, f"{i}.region"))
+            shutil.copy(self.file, copies[-1])
+        done = run("leaks", "--match", "id", *copies)
+        self.assertEqual(done.code, 0, done.out + done.err)
+
+    def test_a_killed_program_left_what_it_had(self):
+        self.subject.tell("leak 77")
+        self.subject.kill()
+        self.assertEqual(self.count("session"), 77)
+
+    def test_a_cut_region_is_damaged(self):
+        self.subject.tell("end")
+        self.subject.process.wait()
+        os.truncate(self.file, 5000)
+        done = run("summary", self.file)
+        self.assertEqual((done.code, done.out), (4, ""))
+        self.assertIn("state.region", done.err)
+
+    def test_it_is_read_beside_a_writer_that_never_rests(self):
+        self.subject.tell("churn")
+        for _ in range(20):
+            self.assertGreater(self.count("cache"), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
