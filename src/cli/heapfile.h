@@ -15,7 +15,7 @@ typedef struct plim__heap {
     plim_analysis *analysis;
 } plim__heap;
 
-/** Reads a file into a graph: a region, or a snapshot (plain, gzip or zstd; - is standard input). */
+/** Reads a file into a graph: a region or a snapshot (plain, gzip, zstd; - is standard input). */
 plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, plim_error *err);
 
 /** Analyses it; want is PLIM_WANT_…; classes_of as in plim_analysis_options. */
