@@ -9,7 +9,8 @@
  * "(GC roots)", that to one node for each owner, an owner to its objects that have no parent, a
  * parent to its children, by elements numbered as births are; an object to those that its fields
  * of kind PLIM_FIELD_REF name, by properties called as the fields are (`peers[3]` in an array; a
- * stale reference is none). A text in a field is a node of type `string`, without a size.
+ * stale reference is none), and by weak edges to those of PLIM_FIELD_WEAK. A text in a field is a
+ * node of type `string`, without a size.
  * Thread-safety: a graph is immutable; a view is its owner's.
  * @see docs/internals/bridge.md
  */

@@ -316,7 +316,8 @@ static void graph_add_reference(graph_work *work, const graph_link *link)
         int length = snprintf(name + field->name_bytes, 16, "[%u]", link->element);
         text = (plim_text){name, field->name_bytes + (size_t)length};
     }
-    (void)plim_graph_builder_edge(work->builder, link->from, PLIM_EDGE_PROPERTY, text, to->node);
+    plim_edge_type type = field->kind == PLIM_FIELD_WEAK ? PLIM_EDGE_WEAK : PLIM_EDGE_PROPERTY;
+    (void)plim_graph_builder_edge(work->builder, link->from, type, text, to->node);
 }
 
 static plim_status graph_make(graph_work *work, plim_error *err)

@@ -14,7 +14,7 @@ static bool shapes_shows(const plim__shapes *shapes, const plim_field *field)
 {
     if (field->kind == PLIM_FIELD_TEXT)
         return !shapes->without_texts && field->size_bytes > 0;
-    return field->kind == PLIM_FIELD_REF;
+    return field->kind == PLIM_FIELD_REF || field->kind == PLIM_FIELD_WEAK;
 }
 
 static uint32_t shapes_name(char out[PLIM__SHAPE_NAME_BYTES], const char *name)

@@ -24,6 +24,7 @@ typedef struct member {
     int32_t age;
     plim_ref mentor;
     plim_ref peers[3];
+    plim_ref admired;
 } member;
 
 static const plim_field MEMBER_FIELDS[] = {
@@ -31,6 +32,7 @@ static const plim_field MEMBER_FIELDS[] = {
     {"age", PLIM_FIELD_INT, offsetof(member, age), 4, 1},
     {"mentor", PLIM_FIELD_REF, offsetof(member, mentor), sizeof(plim_ref), 1},
     {"peers", PLIM_FIELD_REF, offsetof(member, peers), sizeof(plim_ref), 3},
+    {"admired", PLIM_FIELD_WEAK, offsetof(member, admired), sizeof(plim_ref), 1},
 };
 
 static char file_name[1024];
@@ -53,7 +55,7 @@ static int world_setup(void **state)
                                    .data_bytes = 256 << 10,
                                    .value_max = 1024};
     return plim_region_open(&options, &region, NULL) == PLIM_OK &&
-                   plim_region_type(region, "member", sizeof(member), MEMBER_FIELDS, 4,
+                   plim_region_type(region, "member", sizeof(member), MEMBER_FIELDS, 5,
                                     &member_type, NULL) == PLIM_OK
                ? 0
                : 1;
@@ -138,7 +140,7 @@ static void objects_hang_on_owners_parents_and_references(void **state)
     plim_graph_node(graph, ada_node, &node);
     assert_true(is_text(node.name, "member"));
     assert_int_equal(node.type, PLIM_NODE_OBJECT);
-    assert_int_equal(node.self_bytes, 64 + 64); /* a slot, and 52 bytes by the grain of 16 */
+    assert_int_equal(node.self_bytes, 64 + 64); /* a slot, and 60 bytes by the grain of 16 */
     assert_int_equal(follow(graph, ada_node, NULL, 2), by_id(graph, 2));
     assert_int_equal(follow(graph, owner, NULL, 2), PLIM_NONE);
     assert_int_equal(follow(graph, by_id(graph, 2), "mentor", 0), ada_node);
@@ -151,6 +153,26 @@ static void objects_hang_on_owners_parents_and_references(void **state)
     assert_true(is_text(node.name, "Cyd"));
     plim_graph_node(graph, follow(graph, top, NULL, 0), &node);
     assert_true(is_text(node.name, "(no owner)"));
+    plim_graph_destroy(&graph);
+}
+
+static void a_weak_reference_is_a_weak_edge(void **state)
+{
+    (void)state;
+    plim_ref ada = make("Ada", 7, nobody, nobody);
+    member value = {.mentor = ada, .admired = ada};
+    plim_ref bob;
+    assert_int_equal(plim_region_allocate(region, member_type, &value, 7, nobody, &bob), PLIM_OK);
+    plim_graph *graph = graph_of(NULL);
+    plim_node node;
+    plim_edge edge;
+    plim_graph_node(graph, by_id(graph, 2), &node);
+    assert_int_equal(node.edge_count, 2);
+    plim_graph_edge(graph, node.first_edge, &edge);
+    assert_int_equal(edge.type, PLIM_EDGE_PROPERTY);
+    plim_graph_edge(graph, node.first_edge + 1, &edge);
+    assert_int_equal(edge.type, PLIM_EDGE_WEAK);
+    assert_true(is_text(edge.name, "admired"));
     plim_graph_destroy(&graph);
 }
 
@@ -355,6 +377,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(objects_hang_on_owners_parents_and_references),
+        CASE(a_weak_reference_is_a_weak_edge),
         CASE(a_stale_reference_is_no_edge_though_its_slot_lives_again),
         CASE(an_object_keeps_its_id_and_new_ones_get_higher_ones),
         CASE(ids_go_on_above_the_synthetic_ones),
