@@ -76,7 +76,8 @@ typedef struct plim_config_preload {
     bool modules;       /**< one domain per shared object that calls */
     const char *report; /**< a file name, with %p for the process id; "" none; "-" stderr */
     plim_report_form form;
-    const char *signal; /**< "USR2"; "" none */
+    const char *signal;  /**< "USR2"; "" none */
+    uint32_t site_depth; /**< frames that are noted of each block's request, 0 to 16; 0: none */
 } plim_config_preload;
 
 /**

@@ -215,5 +215,6 @@ void plim_config_preload_read(const plim_config *config, plim_config_preload *ou
         .report = config->report.value,
         .form = (plim_report_form)config->form.index,
         .signal = config->signal.value,
+        .site_depth = config->sites.index,
     };
 }

@@ -41,6 +41,12 @@ size_t plim__boot_usable(const void *block)
     return *(const size_t *)(const void *)((const unsigned char *)block - BOOT_HEADER_BYTES);
 }
 
+void plim__boot_describe(uint64_t *out_at, uint64_t *out_bytes)
+{
+    *out_at = (uintptr_t)boot_storage;
+    *out_bytes = BOOT_BYTES;
+}
+
 size_t plim__boot_used(void)
 {
     return plim__load_relaxed(&boot_end);

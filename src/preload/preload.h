@@ -16,6 +16,13 @@
 #include "memory/engine/alloc.h"
 #include "platform/local.h"
 
+/** Where a request came from: the address it returns to, and the frame of the replaced function,
+ *  which holds the caller's frame pointer and that address: from there a walk can go on. */
+typedef struct plim__caller {
+    const void *code;
+    const void *frame;
+} plim__caller;
+
 /** What the whole process shares; written by start.c before is_ready is set. */
 typedef struct plim__preload {
     _Atomic bool is_ready;
@@ -28,6 +35,7 @@ typedef struct plim__preload {
     plim_domain program; /* who is charged for what no module is */
     plim_domain beyond;  /* mode report: who is charged for what passed a budget */
     plim_report_form form;
+    uint32_t site_depth;         /* frames that are noted of a request; 0: nothing is noted */
     plim__count foreign_frees;   /* of memory that nobody here gave out */
     plim__count foreign_resizes; /* refused: their size is not known */
     plim__count lost_frees;      /* from handlers that interrupted the engine */
@@ -48,6 +56,9 @@ void *plim__boot_take(size_t bytes, size_t align);
 bool plim__boot_has(const void *block);
 size_t plim__boot_usable(const void *block);
 
+/** Where the array is, for who looks from outside. */
+void plim__boot_describe(uint64_t *out_at, uint64_t *out_bytes);
+
 /** Bytes taken of it so far. */
 size_t plim__boot_used(void);
 
@@ -67,8 +78,8 @@ const char *plim__preload_site(const void *code);
 void plim__preload_report(const char *when);
 
 /** The requests, for symbols.c and operators.c; errno is set where NULL is returned. */
-void *plim__preload_take(size_t bytes, size_t align, bool zeroed, const void *caller);
-void *plim__preload_resize(void *block, size_t bytes, const void *caller);
+void *plim__preload_take(size_t bytes, size_t align, bool zeroed, const plim__caller *caller);
+void *plim__preload_resize(void *block, size_t bytes, const plim__caller *caller);
 void plim__preload_give(void *block);
 size_t plim__preload_usable(const void *block);
 

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "preload/preload.h"
+#include "preload/notes.h"
 
 plim__preload plim__preload_shared;
 PLIM__THREAD_LOCAL bool plim__preload_inside;
@@ -77,19 +77,21 @@ static void *requests_beyond(size_t bytes, size_t align, bool zeroed, const char
     return block;
 }
 
-void *plim__preload_take(size_t bytes, size_t align, bool zeroed, const void *caller)
+void *plim__preload_take(size_t bytes, size_t align, bool zeroed, const plim__caller *caller)
 {
     void *block;
     bytes = bytes != 0 ? bytes : 1; /* malloc(0) is a block of its own here */
     if (requests_enter()) {
-        const char *site = plim__site_of_code(caller);
-        plim_domain domain = plim__preload_shared.by_module ? plim__preload_domain(caller)
+        const char *site = plim__site_of_code(caller->code);
+        plim_domain domain = plim__preload_shared.by_module ? plim__preload_domain(caller->code)
                                                             : plim__preload_shared.program;
         block = requests_ask(domain, bytes, align, zeroed, site);
         if (__builtin_expect(block == NULL, 0)) {
             requests_refused();
             block = requests_beyond(bytes, align, zeroed, site);
         }
+        if (plim__notes_are_on && block != NULL)
+            plim__notes_born(block, caller);
         requests_leave();
     } else {
         block = plim__boot_take(bytes, align);
@@ -105,6 +107,8 @@ void plim__preload_give(void *block)
         return;
     if (requests_is_ours(block)) {
         if (requests_enter()) {
+            if (plim__notes_are_on)
+                (void)plim__notes_take(block);
             plim_free(block);
             requests_leave();
         } else {
@@ -125,7 +129,7 @@ size_t plim__preload_usable(const void *block)
 }
 
 /* By hand: between boot and engine, or from a domain that is full to "beyond". */
-static void *requests_move(void *block, size_t old_bytes, size_t bytes, const void *caller)
+static void *requests_move(void *block, size_t old_bytes, size_t bytes, const plim__caller *caller)
 {
     void *moved = plim__preload_take(bytes, 0, false, caller);
     if (moved != NULL) {
@@ -135,7 +139,22 @@ static void *requests_move(void *block, size_t old_bytes, size_t bytes, const vo
     return moved;
 }
 
-void *plim__preload_resize(void *block, size_t bytes, const void *caller)
+/* The engine's part. The note comes off first: where the block moves, another thread may be given
+   its old place before this one is back. It stays the same block, born when it was and where. */
+static void *requests_resize(void *block, size_t bytes, const plim__caller *caller)
+{
+    if (!plim__notes_are_on)
+        return plim__resize(block, bytes, plim__site_of_code(caller->code));
+    uint64_t note = plim__notes_take(block);
+    void *resized = plim__resize(block, bytes, plim__site_of_code(caller->code));
+    if (note != 0)
+        plim__notes_put(resized != NULL ? resized : block, note);
+    else if (resized != NULL)
+        plim__notes_born(resized, caller);
+    return resized;
+}
+
+void *plim__preload_resize(void *block, size_t bytes, const plim__caller *caller)
 {
     if (block == NULL)
         return plim__preload_take(bytes, 0, false, caller);
@@ -152,7 +171,7 @@ void *plim__preload_resize(void *block, size_t bytes, const void *caller)
     }
     if (!requests_enter()) /* from a handler: the engine must not be entered, the block stays */
         return requests_move(block, plim__usable(block), bytes, caller);
-    void *resized = plim__resize(block, bytes, plim__site_of_code(caller));
+    void *resized = requests_resize(block, bytes, caller);
     bool is_over = resized == NULL && plim__preload_shared.mode == PLIM_CONFIG_MODE_REPORT &&
                    plim_refusal_last().reason == PLIM_REFUSAL_BUDGET;
     if (resized == NULL)

@@ -16,7 +16,12 @@
     extern __typeof__(plim__preload_##name##_symbol) name                                          \
         __attribute__((alias("plim__preload_" #name "_symbol"), visibility("default"), used))
 
-#define CALLER __builtin_return_address(0)
+/* On the stack, and so its frame is there for as long as the request takes. */
+#define CALLER                                                                                     \
+    &(plim__caller)                                                                                \
+    {                                                                                              \
+        __builtin_return_address(0), __builtin_frame_address(0)                                    \
+    }
 
 static bool symbols_is_power(size_t align)
 {

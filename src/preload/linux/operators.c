@@ -9,14 +9,15 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
-#include "preload/preload.h"
+#include "preload/notes.h"
 
 /* `name` (mangled) as an exported function of that body. */
 #define OPERATOR(name, parameters, arguments, align)                                               \
     __attribute__((visibility("default"))) void *name parameters;                                  \
     void *name parameters                                                                          \
     {                                                                                              \
-        void *block = plim__preload_take(bytes, align, false, __builtin_return_address(0));        \
+        plim__caller caller = {__builtin_return_address(0), __builtin_frame_address(0)};           \
+        void *block = plim__preload_take(bytes, align, false, &caller);                            \
         return block != NULL ? block : ((void *(*)parameters)operators_next(#name))arguments;      \
     }
 
@@ -45,6 +46,7 @@ static int operators_dlclose(void *handle)
 {
     int result = ((int (*)(void *))operators_next("dlclose"))(handle);
     plim__preload_forget_modules();
+    plim__unwind_forget();
     return result;
 }
 extern __typeof__(operators_dlclose) dlclose

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "preload/preload.h"
+#include "preload/notes.h"
 
 enum {
     OUT_PATH_BYTES = 4096,
@@ -108,9 +108,10 @@ static void out_head_json(plim__text *text, const char *when)
     out_json_name(text, out_program());
     plim__text_format(text,
                       "\",\"pid\":%d,\"mode\":\"%s\",\"space_start\":\"0x%zx\","
-                      "\"space_bytes\":%zu,\"boot_bytes\":%zu,",
+                      "\"space_bytes\":%zu,\"boot_bytes\":%zu,\"notes_bytes\":%llu,",
                       (int)getpid(), shared->mode == PLIM_CONFIG_MODE_REPORT ? "report" : "refuse",
-                      (size_t)shared->start, shared->bytes, plim__boot_used());
+                      (size_t)shared->start, shared->bytes, plim__boot_used(),
+                      (unsigned long long)plim__notes_bytes());
     plim__text_format(
         text,
         "\"foreign_frees\":%zu,\"foreign_resizes\":%zu,\"lost_frees\":%zu,"

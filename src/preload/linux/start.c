@@ -15,7 +15,7 @@
 #include "platform/backing.h"
 #include "platform/pages.h"
 #include "preload/linux/out.h"
-#include "preload/preload.h"
+#include "preload/notes.h"
 
 enum { START_MESSAGE_BYTES = 1280, START_OWN_DOMAINS = 2 /* "program", "beyond" */ };
 
@@ -113,6 +113,7 @@ static plim_status start_everything(const char *const *environment, plim_error *
     shared->mode = preload.mode;
     shared->all_modules = preload.modules;
     shared->form = preload.form;
+    shared->site_depth = preload.site_depth;
     status = start_manager(shared, config, err);
     if (status == PLIM_OK)
         status = start_modules(shared, config, err);
@@ -122,6 +123,11 @@ static plim_status start_everything(const char *const *environment, plim_error *
         status = plim__preload_out_start(preload.report, preload.signal, err);
     }
     plim_config_destroy(&config);
+    /* Looking on is no reason to end a program: without notes it runs all the same. */
+    if (status == PLIM_OK && shared->site_depth > 0)
+        (void)plim__notes_start(&shared->manager->space, shared->site_depth);
+    if (status == PLIM_OK)
+        plim__map_publish();
     return status;
 }
 
@@ -129,11 +135,11 @@ static plim_status start_everything(const char *const *environment, plim_error *
 __attribute__((constructor(101))) static void start_up(int argc, char **argv, char **environment)
 {
     (void)argc;
-    (void)argv;
     static const char *const none[] = {NULL};
     plim_error err = {0};
     plim__site_namer = plim__preload_site;
     plim__preload_inside = true;
+    plim__unwind_start(argv); /* the first thing on the main thread's stack */
     plim_status status =
         start_everything(environment != NULL ? (const char *const *)environment : none, &err);
     if (status != PLIM_OK)
