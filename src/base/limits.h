@@ -49,6 +49,13 @@ enum {
 #define PLIM_REGION_VALUE_MAX   (1u << 24)
 #define PLIM_REGION_DATA_MAX    (UINT64_C(1) << 42)
 
+/* Journals. A row has 32 bits for its grain; the rest keeps sums of offsets far from overflow. */
+#define PLIM_JOURNAL_GRAIN_MAX   65536u
+#define PLIM_JOURNAL_MOMENTS_MAX 65536u
+#define PLIM_JOURNAL_MARKS_MAX   64u /* levels of calls that may each want to go back */
+#define PLIM_JOURNAL_LOG_MAX     (UINT64_C(1) << 42)
+#define PLIM_JOURNAL_LOOKS_MAX   8u /* tries at a moment while the writer takes back others */
+
 /* Server. */
 #define PLIM_SERVER_CONNECTIONS_MAX   16u        /* DevTools opens one per window, and polls */
 #define PLIM_SERVER_HEADER_BYTES_MAX  8192u      /* of an HTTP request; browsers send under 1 KiB */
