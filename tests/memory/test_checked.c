@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "memory/checks/checked.h"
+#include "memory/checks/marks.h"
 #include "memory/checks/verify.h"
 #include "memory/engine/engine.h"
 
@@ -26,7 +27,8 @@ static plim__slot *slot;
 static unsigned panic_count;
 static char panic_name[8];
 static const void *panic_address;
-static _Alignas(64) unsigned char storage[256 << 10];
+static _Alignas(64) unsigned char storage[4 << 20];
+static size_t storage_bytes; /* with little there are no caches, and all goes the checked way */
 
 static void on_panic(void *ctx, const plim_panic *panic)
 {
@@ -43,7 +45,7 @@ static void begin(plim_verify verify)
                                     .backing = PLIM_BACKING_FIXED,
                                     .verify = verify,
                                     .storage = storage,
-                                    .storage_bytes = sizeof storage,
+                                    .storage_bytes = storage_bytes,
                                     .panic = on_panic,
                                     .panic_ctx = &manager};
     plim_error err = {0};
@@ -227,37 +229,35 @@ static void a_write_after_the_release_is_seen_and_mended(void **state)
     end();
 }
 
-static plim__record *record_of(const void *block)
-{
-    plim__space *space = &manager->space;
-    uint32_t page = space->runs[plim__space_page(space, block)].start;
-    plim__record *table = space->records[page];
-    assert_non_null(table);
-    size_t bytes = plim__class_bytes[space->info[page] & (PLIM__CLASS_CODES - 1)];
-    return &table[(size_t)((const char *)block - (char *)plim__space_address(space, page)) / bytes];
-}
-
-static void a_spoiled_record_is_seen(void **state)
+static void a_spoiled_mark_is_seen(void **state)
 {
     (void)state;
     begin(PLIM_VERIFY_FULL);
-    void *block = plim_alloc_in(domain, 100);
-    plim__record *record = record_of(block);
-    plim__record was = *record;
-    for (size_t bit = 0; bit < sizeof was * 8; bit += 3) {
-        plim_domain_stats before = figures();
-        ((unsigned char *)record)[bit / 8] ^= (unsigned char)(1u << bit % 8);
-        plim_free(block);
-        assert_int_equal(panic_count, 1);
-        /* A record that says "never" has no sum to be compared. */
-        if (record->state == PLIM__RECORD_NEVER)
-            expect_told("P5", &before);
-        else
+    static const size_t SIZES[] = {1, 100, 1000, 20000, 40000};
+    for (unsigned i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        void *block = plim_alloc_in(domain, SIZES[i]);
+        uint64_t *mark = plim__mark_of(&manager->space, block);
+        bool is_large = SIZES[i] > 32767;
+        for (size_t bit = 0; bit < (is_large ? 192 : 64); bit++) {
+            uint64_t *word = &mark[bit / 64];
+            uint64_t was = *word;
+            plim_domain_stats before = figures();
+            *word ^= UINT64_C(1) << bit % 64;
+            plim_free(block);
             expect_told("V2", &before);
-        *record = was;
+            *word = was;
+        }
+        uint64_t was = *mark;
+        for (uint64_t gone = PLIM__MARK_NONE; gone <= PLIM__MARK_GONE; gone++) {
+            plim_domain_stats before = figures();
+            *mark = gone;
+            plim_free(block);
+            expect_told("P5", &before);
+        }
+        *mark = was;
+        plim_free(block);
+        assert_int_equal(panic_count, 0);
     }
-    plim_free(block);
-    assert_int_equal(panic_count, 0);
     end();
 }
 
@@ -468,10 +468,17 @@ int main(void)
         cmocka_unit_test(what_was_asked_is_kept_exactly),
         cmocka_unit_test(a_byte_behind_a_block_is_seen),
         cmocka_unit_test(a_write_after_the_release_is_seen_and_mended),
-        cmocka_unit_test(a_spoiled_record_is_seen),
+        cmocka_unit_test(a_spoiled_mark_is_seen),
         cmocka_unit_test(a_spoiled_word_of_the_state_is_named_before_anything_changes),
         cmocka_unit_test(at_full_samples_find_it_in_time),
         cmocka_unit_test(random_work_is_sound_at_every_level),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const size_t STORAGES[] = {256 << 10, sizeof storage};
+    int failed = 0;
+    for (unsigned i = 0; i < sizeof STORAGES / sizeof *STORAGES; i++) {
+        storage_bytes = STORAGES[i];
+        print_message("storage of %zu KiB\n", storage_bytes >> 10);
+        failed |= cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The checked path. Records stand in tables of their own, one per slab (of as many records as it
- * has blocks) or large block, made when the first block is taken and ended with the run of pages;
- * so an overrun never reaches the record that tells of it.
+ * The checked way. Marks stand in a table of the space's, so an overrun never reaches the one that
+ * tells of it.
  *
- * V1  What lies behind a live block, up to its end, is as it was filled (overrun).
- * V2  A record's sum is that of its fields (a stray write to the tables).
+ * V1  What lies behind a live block is as it was filled (overrun).
+ * V2  A mark says the same as its copy (a stray write to the tables).
  * V3  A released block holds poison until it is taken again (use after release).
  * V4  Ghost, sums and budget of a slot say the same, and the ghost's two copies do.
  * P5  Only the beginning of a live block can be given back, and once.
@@ -15,21 +14,21 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "memory/checks/marks.h"
 #include "memory/checks/panic.h"
 #include "memory/checks/verify.h"
 #include "memory/engine/large.h"
 #include "memory/engine/slab.h"
 #include "memory/engine/threads.h"
 
-enum { CHECKED_GUARD = 0xfb };
-
 /* A block, found. */
 typedef struct checked_block {
     plim__slot *slot;
-    plim__record *record;
+    uint64_t *mark;
     char *begin;
     size_t held_bytes; /* occupied and charged */
-    uint32_t page;     /* the first of its run */
+    size_t bytes;      /* as asked for */
+    uint32_t page;     /* the one it begins on */
     unsigned code;
 } checked_block;
 
@@ -39,162 +38,221 @@ static plim__fault checked_fault(const char *invariant, const char *what, const 
     return (plim__fault){invariant, what, slot, address};
 }
 
-/* --- records ------------------------------------------------------------------------------ */
+/* --- marks -------------------------------------------------------------------------------- */
 
-static size_t checked_table_bytes(const plim__space *space, uint32_t page)
+static bool checked_is_large(const checked_block *block)
 {
-    unsigned code = space->info[page] & (PLIM__CLASS_CODES - 1);
-    size_t count = code == PLIM__CLASS_LARGE ? 1 : space->runs[page].block_count;
-    return count * sizeof(plim__record);
+    return block->code == PLIM__CLASS_LARGE;
 }
 
-/* The run's records, made at need; NULL if there is no room for them. */
-static plim__record *checked_table(plim_manager *manager, uint32_t page)
+/* The third word of a large block's row. */
+static uint64_t checked_large_sum(const checked_block *block)
 {
-    plim__space *space = &manager->space;
-    if (space->records[page] == NULL)
-        space->records[page] = plim__tables_take_locked(manager, checked_table_bytes(space, page));
-    return space->records[page];
+    uint64_t words = plim__mark_load(&block->mark[0]) ^ plim__mark_load(&block->mark[1]) << 1;
+    return plim__mark_copy(words, block->begin);
 }
 
-void plim__checked_closed(plim_manager *manager, uint32_t page)
+static void checked_write_large(const checked_block *block, size_t bytes, const char *site)
 {
-    plim__space *space = &manager->space;
-    void *table = space->records[page];
-    if (table == NULL)
-        return;
-    space->records[page] = NULL;
-    plim__tables_give_locked(manager, table, checked_table_bytes(space, page));
-}
-
-static uint32_t checked_sum(const plim__record *record, const void *block)
-{
-    uint32_t sum = 0x9e3779b9u;
-    const uintptr_t words[] = {(uintptr_t)block, record->requested_bytes, (uintptr_t)record->site,
-                               record->state};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        uint64_t word = words[i];
-        sum = (sum ^ (uint32_t)word) * 0x01000193u;
-        sum = (sum ^ (uint32_t)(word >> 32)) * 0x01000193u;
-        sum ^= sum >> 15;
-    }
-    return sum;
-}
-
-static void checked_write(plim__record *record, const void *block, plim__record_state state,
-                          size_t bytes, const char *site)
-{
-    record->state = state;
-    record->requested_bytes = bytes;
-    if (site != NULL || state == PLIM__RECORD_LIVE)
-        record->site = site;
-    record->sum = checked_sum(record, block);
+    plim__mark_store(&block->mark[0], plim__mark_make(1, site));
+    plim__mark_store(&block->mark[1], bytes);
+    plim__mark_store(&block->mark[2], checked_large_sum(block));
 }
 
 /* --- guard and poison --------------------------------------------------------------------- */
 
-static size_t checked_guard_length(const checked_block *block, size_t bytes)
+/* Where the whole slack is watched: of a large block always, of others at level redundant. */
+static size_t checked_slack(const checked_block *block, size_t bytes)
 {
-    size_t behind = block->held_bytes - bytes;
+    size_t end = block->held_bytes - (checked_is_large(block) ? 0 : sizeof(uint64_t));
+    size_t behind = end - bytes;
     return behind < PLIM__GUARD_MAX ? behind : PLIM__GUARD_MAX;
 }
 
-static void checked_guard(const checked_block *block, size_t bytes)
+static bool checked_slack_holds(const checked_block *block, size_t bytes)
 {
-    memset(block->begin + bytes, CHECKED_GUARD, checked_guard_length(block, bytes));
-}
-
-static bool checked_guard_holds(const checked_block *block)
-{
-    size_t bytes = block->record->requested_bytes;
-    if (bytes > block->held_bytes)
-        return false;
     const unsigned char *at = (const unsigned char *)block->begin + bytes;
-    size_t length = checked_guard_length(block, bytes);
+    size_t length = checked_slack(block, bytes);
     for (size_t i = 0; i < length; i++)
-        if (at[i] != CHECKED_GUARD)
+        if (at[i] != PLIM__GUARD)
             return false;
     return true;
 }
 
-/* 0xDEADBEEF, byte by byte, whatever the byte order. Blocks are aligned to 16 bytes and a multiple
-   of 16 long, so it goes by words. */
-static uint64_t checked_poison_word(void)
+/* Says that the block is live: guard, mark, copy. */
+static void checked_enter(const plim_manager *manager, const checked_block *block, size_t bytes,
+                          const char *site)
 {
-    static const unsigned char BYTES[8] = {0xde, 0xad, 0xbe, 0xef, 0xde, 0xad, 0xbe, 0xef};
-    uint64_t word;
-    memcpy(&word, BYTES, sizeof word);
-    return word;
+    if (plim__is_full(manager) &&
+        (checked_is_large(block) || manager->verify == PLIM_VERIFY_REDUNDANT))
+        memset(block->begin + bytes, PLIM__GUARD, checked_slack(block, bytes));
+    if (checked_is_large(block)) {
+        checked_write_large(block, bytes, site);
+        return;
+    }
+    uint64_t mark = plim__mark_make(bytes, site);
+    plim__mark_store(block->mark, mark);
+    if (plim__is_full(manager))
+        plim__guard_put(block->begin, bytes, block->held_bytes, mark);
 }
 
-static size_t checked_poison_words(const checked_block *block)
+static size_t checked_poison_bytes(const checked_block *block)
 {
-    size_t bytes = block->held_bytes < PLIM__POISON_MAX ? block->held_bytes : PLIM__POISON_MAX;
-    return bytes / sizeof(uint64_t);
+    return block->held_bytes < PLIM__POISON_MAX ? block->held_bytes : PLIM__POISON_MAX;
 }
 
-static void checked_poison(const checked_block *block)
+/* Says that it was given back. */
+static void checked_strike(const plim_manager *manager, const checked_block *block)
 {
-    uint64_t poison = checked_poison_word();
-    uint64_t *words = (uint64_t *)(void *)block->begin;
-    size_t count = checked_poison_words(block);
-    for (size_t i = 0; i < count; i++)
-        words[i] = poison;
+    if (plim__is_full(manager))
+        plim__poison_put(block->begin, checked_poison_bytes(block));
+    /* A large block's pages may become anything; that it is gone, they say themselves. */
+    plim__mark_store(block->mark, checked_is_large(block) ? PLIM__MARK_NONE : PLIM__MARK_GONE);
 }
 
-/* But for the first word: a slab links its free blocks through it. */
-static bool checked_poison_holds(const checked_block *block)
+/* Of a live small block at full: whether what is behind it and its mark hold. Where mark and copy
+   differ, the copy is believed if it makes sense. */
+static plim__fault checked_small_fault(const plim_manager *manager, const checked_block *block)
 {
-    uint64_t poison = checked_poison_word();
-    const uint64_t *words = (const uint64_t *)(const void *)block->begin;
-    size_t count = checked_poison_words(block);
-    uint64_t differs = 0;
-    for (size_t i = 1; i < count; i++)
-        differs |= words[i] ^ poison;
-    return differs == 0;
+    uint64_t mark = plim__mark_load(block->mark);
+    size_t most = block->held_bytes - PLIM__GUARD_MIN;
+    bool is_sane = block->bytes <= most;
+    if (is_sane && plim__guard_holds(block->begin, block->bytes, block->held_bytes, mark) &&
+        (manager->verify < PLIM_VERIFY_REDUNDANT || checked_slack_holds(block, block->bytes)))
+        return (plim__fault){0};
+    uint64_t copy = plim__word_at(block->begin + block->held_bytes - sizeof copy);
+    uint64_t told = plim__mark_of_copy(copy, block->begin);
+    size_t bytes = plim__mark_bytes(told);
+    if (told != mark && bytes <= most &&
+        plim__guard_holds(block->begin, bytes, block->held_bytes, told))
+        return checked_fault("V2", "a block's mark was written to", block->slot, block->begin);
+    return checked_fault("V1", "a block was written to behind its end", block->slot, block->begin);
+}
+
+static plim__fault checked_large_fault(const checked_block *block)
+{
+    if (plim__mark_load(&block->mark[2]) != checked_large_sum(block) ||
+        block->bytes > block->held_bytes)
+        return checked_fault("V2", "a block's mark was written to", block->slot, block->begin);
+    if (!checked_slack_holds(block, block->bytes))
+        return checked_fault("V1", "a block was written to behind its end", block->slot,
+                             block->begin);
+    return (plim__fault){0};
 }
 
 /* --- ghost -------------------------------------------------------------------------------- */
 
-/* What should be true of a slot after an operation. */
-static void checked_ghost(plim__slot *slot, size_t old_bytes, size_t bytes, size_t old_charge,
-                          size_t charge)
+static void ghost_asked(plim__ghost *ghost, ptrdiff_t bytes, ptrdiff_t most)
 {
-    plim__ghost *ghost = &slot->ghost;
-    ghost->requested_bytes = ghost->requested_bytes - old_bytes + bytes;
-    if (ghost->requested_bytes > ghost->requested_mark)
-        ghost->requested_mark = ghost->requested_bytes;
-    ghost->charged_bytes = ghost->charged_bytes - old_charge + charge;
+    ptrdiff_t top = ghost->requested_bytes + most;
+    if (top > 0 && (size_t)top > ghost->requested_mark)
+        ghost->requested_mark = (size_t)top;
+    ghost->requested_bytes += bytes;
+}
+
+static void ghost_charged(plim__ghost *ghost, ptrdiff_t count, ptrdiff_t bytes)
+{
+    ghost->charged_bytes += (size_t)bytes;
     ghost->charged_inverse = ~ghost->charged_bytes;
-    ghost->block_count = ghost->block_count + (bytes != 0) - (old_bytes != 0);
+    ghost->block_count += (size_t)count;
+}
+
+static void checked_asked(plim__slot *slot, size_t old_bytes, size_t bytes)
+{
+    ptrdiff_t change = (ptrdiff_t)(bytes - old_bytes);
+    ghost_asked(&slot->ghost, change, change);
+}
+
+/* What a cache was asked since it last told. */
+static void checked_fold(plim__cache *cache)
+{
+    plim__ghost *ghost = &plim__slots[cache->slot].ghost;
+    ghost_asked(ghost, plim__own_load(&cache->asked), plim__own_load(&cache->asked_most));
+    plim__own_store(&cache->asked, 0);
+    plim__own_store(&cache->asked_most, 0);
+}
+
+/* So that this thread's operations are told in their order. */
+static void checked_fold_own(const plim__slot *slot)
+{
+    plim__cache *cache = plim__thread_self->own[slot - plim__slots];
+    if (cache != NULL)
+        checked_fold(cache);
+}
+
+void plim__checked_moved(plim__cache *cache, ptrdiff_t count, ptrdiff_t bytes)
+{
+    checked_fold(cache);
+    ghost_charged(&plim__slots[cache->slot].ghost, count, bytes);
 }
 
 void plim__checked_book(plim__slot *slot, size_t old_bytes, size_t bytes)
 {
-    checked_ghost(slot, old_bytes, bytes, old_bytes, bytes);
+    checked_asked(slot, old_bytes, bytes);
+    ghost_charged(&slot->ghost, (ptrdiff_t)(bytes != 0) - (ptrdiff_t)(old_bytes != 0),
+                  (ptrdiff_t)(bytes - old_bytes));
 }
 
 void plim__checked_mark_reset(plim__slot *slot)
 {
     plim__lock_take(&slot->manager->lock);
-    slot->ghost.requested_mark = slot->ghost.requested_bytes;
+    slot->ghost.requested_mark =
+        slot->ghost.requested_bytes > 0 ? (size_t)slot->ghost.requested_bytes : 0;
     plim__lock_give(&slot->manager->lock);
+}
+
+static int32_t checked_every(const plim_manager *manager)
+{
+    size_t every = PLIM__SAMPLE_EVERY + (size_t)manager->space.touched * PLIM__SAMPLE_PER_PAGE;
+    return every < INT32_MAX ? (int32_t)every : INT32_MAX;
+}
+
+void plim__checked_cache(plim__cache *cache)
+{
+    const plim_manager *manager = cache->manager;
+    cache->checked_id = cache->id;
+    cache->id = 0; /* the fast way is not for this one */
+    cache->is_full = plim__is_full(manager);
+    cache->look_in = checked_every(manager);
+    cache->marks = (uintptr_t)manager->space.marks - manager->space.base / 2;
+    /* A request of the last class's size does not fit a mark. */
+    cache->bins[PLIM__CLASS_COUNT].end = cache->bins[PLIM__CLASS_COUNT].array;
+}
+
+/* A thread's way to blocks without the slabs; NULL: this operation has none. */
+static plim__cache *checked_cache(plim_manager *manager, const plim__slot *slot, unsigned code)
+{
+    if (code == 0 || code == PLIM__CLASS_LARGE)
+        return NULL;
+    plim__cache *cache = plim__thread_cache(manager, plim__slot_domain(slot));
+    return cache != NULL && plim__cache_keeps(cache, code) ? cache : NULL;
 }
 
 /* --- invariants around an operation -------------------------------------------------------- */
 
+/* Whether it is time for a look at the whole state. */
+static bool checked_is_due(plim_manager *manager, plim__cache *cache)
+{
+    if (manager->verify >= PLIM_VERIFY_REDUNDANT)
+        return true;
+    if (cache != NULL ? --cache->look_in > 0
+                      : (int32_t)++manager->checked_count < checked_every(manager))
+        return false;
+    if (cache != NULL)
+        cache->look_in = checked_every(manager);
+    else
+        manager->checked_count = 0;
+    return true;
+}
+
 /* The slot's sums; and the whole state, where the level or the count asks for it. */
-static plim__fault checked_around(plim_manager *manager, plim__slot *slot)
+static plim__fault checked_around(plim_manager *manager, const plim__slot *slot, plim__cache *cache)
 {
     if (!plim__is_full(manager))
         return (plim__fault){0};
     plim__fault fault = plim__verify_slot_sums(slot);
-    if (fault.invariant != NULL)
+    if (fault.invariant != NULL || !checked_is_due(manager, cache))
         return fault;
-    size_t every = PLIM__SAMPLE_EVERY + (size_t)manager->space.touched * PLIM__SAMPLE_PER_PAGE;
-    if (++manager->checked_count < every && manager->verify < PLIM_VERIFY_REDUNDANT)
-        return fault;
-    manager->checked_count = 0;
     return plim__verify_state(manager, true);
 }
 
@@ -206,127 +264,156 @@ static void checked_tell(plim_manager *manager, const plim__fault *fault, const 
 
 /* --- take --------------------------------------------------------------------------------- */
 
-static bool checked_carve(plim_manager *manager, const plim__wish *wish, checked_block *out)
+/* From the slabs or the pages, charged; NULL and why. */
+static void *checked_carve_charged(plim_manager *manager, const plim__wish *wish,
+                                   plim_refusal_reason *out_reason)
 {
-    plim__space *space = &manager->space;
+    plim__budget *budget = &plim__slot_domain(wish->slot)->budget;
+    plim__central *central = wish->slot->central;
     uint32_t number = (uint32_t)(wish->slot - plim__slots);
     void *begin = NULL;
+    *out_reason = PLIM_REFUSAL_BUDGET;
+    if (!plim__budget_take(budget, wish->charge))
+        return NULL;
+    *out_reason = PLIM_REFUSAL_PAGES;
     if (wish->code == 0)
-        begin = plim__large_take(manager, wish->slot->central, number, wish->charge, wish->align);
+        begin = plim__large_take(manager, central, number, wish->charge, wish->align);
+    else if (wish->is_lasting)
+        begin = plim__slab_take_lasting(manager, central, number, wish->code);
     else
-        (void)plim__slab_take(manager, wish->slot->central, number, wish->code, 1, &begin);
+        (void)plim__slab_take(manager, central, number, wish->code, 1, &begin);
+    if (begin == NULL) {
+        (void)plim__budget_give(budget, wish->charge);
+        return NULL;
+    }
+    ghost_charged(&wish->slot->ghost, 1, (ptrdiff_t)wish->charge);
+    (void)plim__add_relaxed(&wish->slot->allocated, 1);
+    return begin;
+}
+
+static bool checked_carve(plim_manager *manager, const plim__wish *wish, plim__cache *cache,
+                          checked_block *out, plim_refusal_reason *out_reason)
+{
+    void *begin = cache != NULL ? plim__cache_refill(cache, wish->code, out_reason)
+                                : checked_carve_charged(manager, wish, out_reason);
     if (begin == NULL)
         return false;
-    uint32_t page = plim__space_page(space, begin);
     *out = (checked_block){
         .slot = wish->slot,
+        .mark = plim__mark_of(&manager->space, begin),
         .begin = begin,
         .held_bytes = wish->charge,
-        .page = wish->code == 0 ? page : space->runs[page].start,
+        .bytes = wish->bytes,
+        .page = plim__space_page(&manager->space, begin),
         .code = wish->code == 0 ? PLIM__CLASS_LARGE : wish->code,
     };
+    if (wish->code == 0)
+        plim__space_marked(&manager->space, out->page, 1);
     return true;
 }
 
-/* The memory back to where it came from, with no record of it. */
-static void checked_uncarve(plim_manager *manager, const checked_block *block)
+/* The memory back to where it came from, or to the thread's cache, and what it was charged. */
+static void checked_uncarve(plim_manager *manager, const checked_block *block, plim__cache *cache)
 {
     plim__central *central = block->slot->central;
-    if (block->code == PLIM__CLASS_LARGE) {
-        plim__checked_closed(manager, block->page);
+    if (cache != NULL) {
+        plim__cache_flush(cache, block->code, block->begin);
+        return;
+    }
+    if (checked_is_large(block))
         (void)plim__large_give(manager, central, block->page);
-    } else {
-        uint32_t page = plim__space_page(&manager->space, block->begin);
-        plim__slab_give(manager, central, block->code, page, block->begin);
-    }
+    else
+        plim__slab_give(manager, central, block->code, block->page, block->begin);
+    ghost_charged(&block->slot->ghost, -1, -(ptrdiff_t)block->held_bytes);
+    (void)plim__budget_give(&plim__slot_domain(block->slot)->budget, block->held_bytes);
 }
 
-/* Finds the record; if there is no room for records, the memory goes back. */
-static bool checked_enrol(plim_manager *manager, checked_block *block)
-{
-    plim__record *table = checked_table(manager, block->page);
-    if (table == NULL) {
-        checked_uncarve(manager, block);
-        return false;
-    }
-    uint32_t index = 0;
-    void *begin = block->begin;
-    if (block->code != PLIM__CLASS_LARGE)
-        index = plim__slab_index(&manager->space, block->code, block->page, begin, &begin);
-    block->record = &table[index];
-    return true;
-}
-
+/* What was given back before must be as it was left. Pages that were a large block's are not looked
+   at: they may have been anything meanwhile. */
 static plim__fault checked_reuse_fault(plim_manager *manager, const checked_block *block)
 {
-    if (!plim__is_full(manager) || block->record->state == PLIM__RECORD_NEVER)
+    uint64_t mark = plim__mark_load(block->mark);
+    if (!plim__is_full(manager) || mark == PLIM__MARK_NONE || checked_is_large(block))
         return (plim__fault){0};
-    if (block->record->sum != checked_sum(block->record, block->begin))
-        return checked_fault("V2", "the record of a released block was written to", block->slot,
+    if (mark != PLIM__MARK_GONE) {
+        uint64_t copy = plim__word_at(block->begin + block->held_bytes - sizeof copy);
+        if (plim__mark_of_copy(copy, block->begin) == mark)
+            return checked_fault("P4", "a slab gave out a block that is live", block->slot,
+                                 block->begin);
+        plim__mark_store(block->mark, PLIM__MARK_GONE);
+        return checked_fault("V2", "the mark of a released block was written to", block->slot,
                              block->begin);
-    if (block->record->state != PLIM__RECORD_RELEASED)
-        return checked_fault("P4", "a slab gave out a block that is live", block->slot,
-                             block->begin);
-    if (checked_poison_holds(block))
+    }
+    if (plim__poison_holds(block->begin, checked_poison_bytes(block)))
         return (plim__fault){0};
     /* So that the next request finds it in order. */
-    checked_poison(block);
+    plim__poison_put(block->begin, checked_poison_bytes(block));
     return checked_fault("V3", "a block was written to after its release", block->slot,
                          block->begin);
 }
 
-/* With the lock, and the charge made. NULL: the reason in *out_reason, or a fault. */
-static void *checked_take_locked(plim_manager *manager, const plim__wish *wish,
+/* With the lock. NULL: the reason in *out_reason, or a fault. */
+static void *checked_take_locked(plim_manager *manager, const plim__wish *wish, plim__cache *cache,
                                  plim_refusal_reason *out_reason, plim__fault *out_fault)
 {
     checked_block block = {0};
-    bool is_there = checked_carve(manager, wish, &block) && checked_enrol(manager, &block);
-    if (!is_there) {
-        /* Slabs that are kept though empty may be all that is in the way. */
-        plim__manager_sweep(manager);
-        is_there = checked_carve(manager, wish, &block) && checked_enrol(manager, &block);
-    }
-    if (!is_there) {
-        *out_reason = manager->is_sealed ? PLIM_REFUSAL_SEALED : PLIM_REFUSAL_PAGES;
+    *out_fault = checked_around(manager, wish->slot, cache);
+    if (out_fault->invariant != NULL || !checked_carve(manager, wish, cache, &block, out_reason))
         return NULL;
-    }
     *out_fault = checked_reuse_fault(manager, &block);
     if (out_fault->invariant != NULL) {
-        checked_uncarve(manager, &block);
+        checked_uncarve(manager, &block, cache);
         return NULL;
     }
-    if (plim__is_full(manager))
-        checked_guard(&block, wish->bytes);
-    checked_write(block.record, block.begin, PLIM__RECORD_LIVE, wish->bytes, wish->site);
-    checked_ghost(wish->slot, 0, wish->bytes, 0, wish->charge);
-    (void)plim__add_relaxed(&wish->slot->allocated, 1);
+    checked_enter(manager, &block, wish->bytes, wish->site);
+    checked_fold_own(wish->slot);
+    checked_asked(wish->slot, 0, wish->bytes);
+    if (plim__is_full(manager)) /* it can only be told: the block is there */
+        *out_fault = plim__verify_slot_sums(wish->slot);
     return block.begin;
+}
+
+static void *checked_take_once(plim_manager *manager, const plim__wish *wish,
+                               plim_refusal_reason *out_reason, plim__fault *out_fault)
+{
+    plim__cache *cache = wish->is_lasting ? NULL : checked_cache(manager, wish->slot, wish->code);
+    plim__lock_take(&manager->lock);
+    void *block = checked_take_locked(manager, wish, cache, out_reason, out_fault);
+    plim__lock_give(&manager->lock);
+    return block;
+}
+
+/* What is at hand of what was wanting; false if nothing was. */
+static bool checked_relieve(plim_manager *manager, const plim__wish *wish,
+                            plim_refusal_reason reason)
+{
+    if (reason == PLIM_REFUSAL_BUDGET)
+        return plim__slots_relieve(wish->slot);
+    (void)plim__threads_drain(manager, 0);
+    plim__lock_take(&manager->lock);
+    plim__manager_sweep(manager);
+    plim__lock_give(&manager->lock);
+    return true;
 }
 
 void *plim__checked_take(const plim__wish *wish)
 {
     plim__slot *slot = wish->slot;
     plim_manager *manager = slot->manager;
-    plim__budget *budget = &plim__slot_domain(slot)->budget;
     plim_refusal_reason reason = PLIM_REFUSAL_BUDGET;
-    void *block = NULL;
+    plim__fault fault = {0};
     if (!plim__thread_begin())
         return plim__refuse(slot, PLIM_REFUSAL_REENTERED, wish->bytes, wish->charge, wish->site);
-    plim__lock_take(&manager->lock);
-    plim__fault fault = checked_around(manager, slot);
-    if (fault.invariant == NULL && plim__budget_take(budget, wish->charge)) {
-        block = checked_take_locked(manager, wish, &reason, &fault);
-        if (block == NULL)
-            (void)plim__budget_give(budget, wish->charge);
-        else if (plim__is_full(manager))
-            fault = plim__verify_slot_sums(slot);
-    }
-    plim__lock_give(&manager->lock);
+    void *block = checked_take_once(manager, wish, &reason, &fault);
+    if (block == NULL && fault.invariant == NULL && checked_relieve(manager, wish, reason))
+        block = checked_take_once(manager, wish, &reason, &fault);
     plim__thread_end();
     if (fault.invariant != NULL) {
         checked_tell(manager, &fault, wish->site);
         return NULL;
     }
+    if (block == NULL && reason == PLIM_REFUSAL_PAGES && manager->is_sealed)
+        reason = PLIM_REFUSAL_SEALED;
     if (block == NULL)
         return plim__refuse(slot, reason, wish->bytes, wish->charge, wish->site);
     return block;
@@ -348,62 +435,66 @@ static plim__fault checked_find(plim_manager *manager, const void *address, chec
         return checked_fault("P5", "the middle of a block", slot, address);
     if (slot->central == &manager->tables)
         return checked_fault("P5", "the manager's own records", NULL, address);
-    uint32_t start = code == PLIM__CLASS_LARGE ? page : space->runs[page].start;
-    void *begin = plim__space_address(space, page);
-    uint32_t index = 0;
-    if (code != PLIM__CLASS_LARGE)
-        index = plim__slab_index(space, code, page, address, &begin);
-    plim__record *table = space->records[start];
-    if (begin != address)
+    bool is_large = code == PLIM__CLASS_LARGE;
+    uint64_t *mark = plim__mark_of(space, address);
+    uint64_t word = plim__mark_load(mark);
+    bool is_begin = ((uintptr_t)address & (PLIM__ALIGN - 1)) == 0 &&
+                    (!is_large || address == plim__space_address(space, page));
+    if (!is_begin)
         return checked_fault("P5", "not the beginning of a block", slot, address);
-    if (table == NULL || (code != PLIM__CLASS_LARGE && index >= space->runs[start].block_count))
-        return checked_fault("P5", "no block is there", slot, address);
+    if (word == PLIM__MARK_GONE)
+        return checked_fault("P5", "already given back", slot, address);
+    if (word == PLIM__MARK_NONE)
+        return checked_fault("P5", "no block begins there", slot, address);
     *out = (checked_block){
         .slot = slot,
-        .record = &table[index],
-        .begin = begin,
-        .page = start,
+        .mark = mark,
+        .begin = (char *)space->base + ((uintptr_t)address - space->base),
+        .held_bytes = is_large ? plim__large_bytes(manager, page) : plim__class_bytes[code],
+        .bytes = is_large ? (size_t)plim__mark_load(&mark[1]) : plim__mark_bytes(word),
+        .page = page,
         .code = code,
-        .held_bytes =
-            code == PLIM__CLASS_LARGE ? plim__large_bytes(manager, page) : plim__class_bytes[code],
     };
-    if (plim__is_full(manager) && out->record->state != PLIM__RECORD_NEVER &&
-        out->record->sum != checked_sum(out->record, begin))
-        return checked_fault("V2", "a block's record was written to", slot, address);
-    if (out->record->state == PLIM__RECORD_RELEASED)
-        return checked_fault("P5", "already given back", slot, address);
-    if (out->record->state != PLIM__RECORD_LIVE)
-        return checked_fault("P5", "no block is there", slot, address);
-    if (plim__is_full(manager) && !checked_guard_holds(out))
-        return checked_fault("V1", "a block was written to behind its end", slot, address);
-    return (plim__fault){0};
+    if (!plim__is_full(manager))
+        return (plim__fault){0};
+    return is_large ? checked_large_fault(out) : checked_small_fault(manager, out);
 }
 
-static plim__fault checked_give_locked(plim_manager *manager, void *address, const char *site)
+static plim__fault checked_give_locked(plim_manager *manager, void *address, plim__cache *cache)
 {
     checked_block block;
     plim__fault fault = checked_find(manager, address, &block);
     if (fault.invariant == NULL)
-        fault = checked_around(manager, block.slot);
+        fault = checked_around(manager, block.slot, cache);
     if (fault.invariant != NULL)
         return fault;
-    size_t bytes = block.record->requested_bytes;
-    if (plim__is_full(manager))
-        checked_poison(&block);
-    checked_write(block.record, block.begin, PLIM__RECORD_RELEASED, bytes, site);
-    checked_ghost(block.slot, bytes, 0, block.held_bytes, 0);
-    checked_uncarve(manager, &block);
-    (void)plim__budget_give(&plim__slot_domain(block.slot)->budget, block.held_bytes);
+    checked_strike(manager, &block);
+    checked_fold_own(block.slot);
+    checked_asked(block.slot, block.bytes, 0);
+    checked_uncarve(manager, &block, cache);
     if (plim__is_full(manager))
         fault = plim__verify_slot_sums(block.slot);
     return fault;
 }
 
+/* Inside, and so a fault is the caller's to tell. */
+static plim__fault checked_give(plim_manager *manager, void *block)
+{
+    uint32_t info = manager->space.info[plim__space_page(&manager->space, block)];
+    const plim__slot *slot = &plim__slots[info >> PLIM__CLASS_BITS];
+    plim__cache *cache = NULL;
+    if (info != 0 && slot->central != &manager->tables)
+        cache = checked_cache(manager, slot, info & (PLIM__CLASS_CODES - 1));
+    plim__lock_take(&manager->lock);
+    plim__fault fault = checked_give_locked(manager, block, cache);
+    plim__lock_give(&manager->lock);
+    return fault;
+}
+
 void plim__checked_give(plim_manager *manager, void *block, const char *site)
 {
-    plim__lock_take(&manager->lock);
-    plim__fault fault = checked_give_locked(manager, block, site);
-    plim__lock_give(&manager->lock);
+    plim__thread_home(manager);
+    plim__fault fault = checked_give(manager, block);
     plim__thread_end();
     if (fault.invariant != NULL)
         checked_tell(manager, &fault, site);
@@ -411,9 +502,7 @@ void plim__checked_give(plim_manager *manager, void *block, const char *site)
 
 void plim__checked_give_inside(plim_manager *manager, void *block)
 {
-    plim__lock_take(&manager->lock);
-    plim__fault fault = checked_give_locked(manager, block, NULL);
-    plim__lock_give(&manager->lock);
+    plim__fault fault = checked_give(manager, block);
     if (fault.invariant != NULL)
         checked_tell(manager, &fault, NULL);
 }
@@ -425,8 +514,8 @@ bool plim__checked_look(plim_manager *manager, const void *block, size_t *out_by
     plim__lock_take(&manager->lock);
     bool is_live = checked_find(manager, block, &found).invariant == NULL;
     if (is_live) {
-        *out_bytes = found.record->requested_bytes;
-        *out_site = found.record->site;
+        *out_bytes = found.bytes;
+        *out_site = plim__mark_site(plim__mark_load(found.mark));
     }
     plim__lock_give(&manager->lock);
     return is_live;
@@ -444,54 +533,61 @@ static bool checked_stretch(plim_manager *manager, checked_block *block, size_t 
         (void)plim__budget_give(budget, charge - old_charge);
     if (charge < old_charge && is_done)
         (void)plim__budget_give(budget, old_charge - charge);
+    if (is_done) {
+        ghost_charged(&block->slot->ghost, 0, (ptrdiff_t)(charge - old_charge));
+        block->held_bytes = charge;
+    }
     return is_done;
 }
 
+/* Whether the block can serve the size where it stands; large ones are made to. */
+static bool checked_fits(plim_manager *manager, checked_block *block, size_t bytes)
+{
+    size_t held = bytes + plim__guard_bytes(manager);
+    bool is_small = held <= PLIM__MARK_BYTES_MAX;
+    if (!checked_is_large(block))
+        return is_small && plim__class_of(held) == block->code;
+    size_t charge = plim__large_charge(held);
+    return !is_small && (charge == block->held_bytes || checked_stretch(manager, block, charge));
+}
+
 static plim__resized checked_resize_locked(plim_manager *manager, const void *address, size_t bytes,
-                                           const char *site, size_t *out_bytes,
+                                           const char *site, checked_block *block,
                                            plim__fault *out_fault)
 {
-    checked_block block;
-    *out_fault = checked_find(manager, address, &block);
+    *out_fault = checked_find(manager, address, block);
     if (out_fault->invariant == NULL)
-        *out_fault = checked_around(manager, block.slot);
+        *out_fault = checked_around(manager, block->slot, NULL);
     if (out_fault->invariant != NULL)
         return PLIM__RESIZED_FAULTY;
-    size_t old_bytes = block.record->requested_bytes;
-    size_t old_charge = block.held_bytes;
-    size_t held = bytes + plim__guard_bytes(manager);
-    *out_bytes = old_bytes < bytes ? old_bytes : bytes;
-    if (block.code != PLIM__CLASS_LARGE) {
-        if (held > PLIM__SMALL_MAX || plim__class_of(held) != block.code)
-            return PLIM__RESIZED_MOVE;
-    } else {
-        size_t charge = plim__large_charge(held);
-        if (held <= PLIM__SMALL_MAX ||
-            (charge != old_charge && !checked_stretch(manager, &block, charge)))
-            return PLIM__RESIZED_MOVE;
-        block.held_bytes = charge;
-    }
-    if (plim__is_full(manager))
-        checked_guard(&block, bytes);
-    checked_write(block.record, block.begin, PLIM__RECORD_LIVE, bytes,
-                  site != NULL ? site : block.record->site);
-    checked_ghost(block.slot, old_bytes, bytes, old_charge, block.held_bytes);
+    size_t old_bytes = block->bytes;
+    if (site == NULL)
+        site = plim__mark_site(plim__mark_load(block->mark));
+    if (!checked_fits(manager, block, bytes))
+        return PLIM__RESIZED_MOVE;
+    checked_enter(manager, block, bytes, site);
+    checked_fold_own(block->slot);
+    checked_asked(block->slot, old_bytes, bytes);
     return PLIM__RESIZED_DONE;
 }
 
 plim__resized plim__checked_resize(plim_manager *manager, void *block, size_t bytes,
-                                   const char *site, size_t *out_bytes)
+                                   const char **site, size_t *out_bytes)
 {
     plim__fault fault = {0};
+    checked_block found = {0};
     if (!plim__thread_begin()) {
-        (void)plim__refuse(NULL, PLIM_REFUSAL_REENTERED, bytes, 0, site);
+        (void)plim__refuse(NULL, PLIM_REFUSAL_REENTERED, bytes, 0, *site);
         return PLIM__RESIZED_FAULTY;
     }
     plim__lock_take(&manager->lock);
-    plim__resized resized = checked_resize_locked(manager, block, bytes, site, out_bytes, &fault);
+    plim__resized resized = checked_resize_locked(manager, block, bytes, *site, &found, &fault);
+    if (resized == PLIM__RESIZED_MOVE && *site == NULL)
+        *site = plim__mark_site(plim__mark_load(found.mark));
+    *out_bytes = plim__is_full(manager) ? found.bytes : found.held_bytes;
     plim__lock_give(&manager->lock);
     plim__thread_end();
     if (resized == PLIM__RESIZED_FAULTY)
-        checked_tell(manager, &fault, site);
+        checked_tell(manager, &fault, *site);
     return resized;
 }

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file checked.h
- * @brief The checked path: every operation of a manager at level standard and above.
+ * @brief What operations of a manager at level standard and above do besides.
  *
- * Each block has a record, kept apart from it: what was asked, by whom, whether it is live. An
- * operation runs under the manager's lock from its first check to its last, so what it sees is one
- * instant; the panic hook is called after the lock is given back, with nothing changed.
+ * Each block has a mark, kept apart from it (marks.h): what was asked, by whom, whether it is live.
+ * Two ways lead to it. The swift one (swift.c) is a thread's cache with a look at the mark on the
+ * way, without a lock; whatever it does not understand goes the checked way (checked.c), under the
+ * manager's lock from its first check to its last, so that what it sees is one instant; the panic
+ * hook is called after the lock is given back, with nothing changed.
  *   standard   alignment, double release, foreign and inner pointers; requested bytes, exactly
- *   full       + guard bytes behind each block, a sum over its record, poison in released blocks,
- *              the sums of the slot around each operation, and the whole state in samples, after
- *              a number of operations that follows from PLIM__SAMPLE_EVERY
- *   redundant  + the whole state at each
+ *   full       + guard bytes behind each block, a copy of its mark, poison in released blocks; the
+ *              sums of the slot around each operation that has the lock, and the whole state in
+ *              samples, after a number of operations that follows from PLIM__SAMPLE_EVERY
+ *   redundant  + no caches: all of it under the lock, with the whole state at each operation
  */
 #ifndef PLIM_MEMORY_CHECKED_H
 #define PLIM_MEMORY_CHECKED_H
-#include "memory/engine/engine.h"
+#include "memory/engine/cache.h"
 
 enum {
     PLIM__GUARD_MIN = 16,     /* bytes behind each block at level full */
@@ -26,20 +28,6 @@ enum {
     PLIM__SAMPLE_PER_PAGE = 16
 };
 
-/** One block's record. */
-typedef struct plim__record {
-    size_t requested_bytes;
-    const char *site; /* as in alloc.h; of the request, later of the release */
-    uint32_t sum;     /* of the rest and the block's address; level full */
-    uint32_t state;   /* plim__record_state */
-} plim__record;
-
-typedef enum plim__record_state {
-    PLIM__RECORD_NEVER = 0, /* not given out since its slab was opened */
-    PLIM__RECORD_LIVE,
-    PLIM__RECORD_RELEASED
-} plim__record_state;
-
 /** A request that is understood. */
 typedef struct plim__wish {
     plim__slot *slot;
@@ -48,6 +36,7 @@ typedef struct plim__wish {
     size_t charge;
     size_t align;
     const char *site;
+    bool is_lasting;
 } plim__wish;
 
 /** Whether a manager's operations go this way. */
@@ -66,6 +55,12 @@ static inline bool plim__is_full(const plim_manager *manager)
 static inline size_t plim__guard_bytes(const plim_manager *manager)
 {
     return plim__is_full(manager) ? PLIM__GUARD_MIN : 0;
+}
+
+/** The largest request, guard included, that is served from slabs. */
+static inline size_t plim__small_max(const plim_manager *manager)
+{
+    return plim__is_checked(manager) ? PLIM__SMALL_MAX - 1 : PLIM__SMALL_MAX;
 }
 
 /** Charges and takes a block. NULL: refused, and the refusal recorded. */
@@ -90,18 +85,24 @@ bool plim__checked_look(plim_manager *manager, const void *block, size_t *out_by
 /** What came of plim__checked_resize(). */
 typedef enum plim__resized {
     PLIM__RESIZED_DONE,  /* in place */
-    PLIM__RESIZED_MOVE,  /* it takes another block: *out_bytes of the old one are to be kept */
+    PLIM__RESIZED_MOVE,  /* it takes another block: *out_bytes are what the old one had */
     PLIM__RESIZED_FAULTY /* told to the hook; nothing changed */
 } plim__resized;
 
-/** Makes a block larger or smaller where it stands, if its class or its pages allow it. */
+/** Makes a block larger or smaller where it stands, if its class or its pages allow it. *site NULL:
+ *  it stays what it is, and is told where the block moves. */
 plim__resized plim__checked_resize(plim_manager *manager, void *block, size_t bytes,
-                                   const char *site, size_t *out_bytes);
-
-/** The records of a run of pages that closes, if it has any. Under the manager's lock. */
-void plim__checked_closed(plim_manager *manager, uint32_t page);
+                                   const char **site, size_t *out_bytes);
 
 /** Starts the mark of requested bytes anew. */
 void plim__checked_mark_reset(plim__slot *slot);
+
+/* For caches of a checked manager, under its lock. */
+
+/** Makes the cache one whose operations are checked. */
+void plim__checked_cache(plim__cache *cache);
+
+/** Blocks of that many bytes in all came into a cache, or went; and it tells what it was asked. */
+void plim__checked_moved(plim__cache *cache, ptrdiff_t count, ptrdiff_t bytes);
 
 #endif

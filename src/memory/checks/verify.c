@@ -218,8 +218,8 @@ plim__fault plim__verify_slot_sums(const plim__slot *slot)
     } else if (ghost->charged_bytes != plim__budget_charged(&plim__slot_domain(slot)->budget)) {
         broken = "B2";
         what = "a budget is not charged what its second account says";
-    } else if (ghost->requested_bytes > ghost->charged_bytes ||
-               ghost->requested_mark < ghost->requested_bytes) {
+    } else if (ghost->requested_bytes > (ptrdiff_t)ghost->charged_bytes ||
+               (ptrdiff_t)ghost->requested_mark < ghost->requested_bytes) {
         broken = "B7";
         what = "more is requested than charged, or a mark is below what it marks";
     }

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "memory/checks/checked.h"
 #include "memory/checks/panic.h"
+#include "memory/checks/swift.h"
 #include "memory/engine/large.h"
 #include "memory/engine/libc.h"
 #include "memory/engine/slab.h"
@@ -44,7 +45,8 @@ static bool alloc_understand(alloc_plan *plan, plim_provider provider)
         return false;
     bool wants_pages = provider == PLIM_PROVIDER_MAP;
     size_t held = plan->bytes + plim__guard_bytes(plan->slot->manager);
-    plan->code = wants_pages ? 0 : plim__class_aligned(held, plan->align);
+    bool is_small = held <= plim__small_max(plan->slot->manager) && !wants_pages;
+    plan->code = is_small ? plim__class_aligned(held, plan->align) : 0;
     plan->charge = plan->code != 0 ? plim__class_bytes[plan->code] : plim__large_charge(held);
     if (provider == PLIM_PROVIDER_POOL)
         return plan->code != 0;
@@ -146,7 +148,8 @@ static void *alloc_planned(const alloc_plan *plan)
 
 static void *alloc_checked(const alloc_plan *plan)
 {
-    plim__wish wish = {plan->slot, plan->code, plan->bytes, plan->charge, plan->align, plan->site};
+    plim__wish wish = {plan->slot,  plan->code, plan->bytes,     plan->charge,
+                       plan->align, plan->site, plan->is_lasting};
     return plim__checked_take(&wish);
 }
 
@@ -195,9 +198,10 @@ void *plim__take(plim_domain domain, size_t bytes, size_t align, bool zeroed, co
  * The fast way. Every line is paid for in each allocation:
  * the size's bin, by one of two tables; a thread inside already (a signal handler, or no record
  * yet) goes the slow way; busy, so that nobody empties the cache under us; the thread's cache of
- * the domain, or the empty one; its first block, if the cache is this very domain's.
+ * the domain, or the empty one; its first block, if the cache is this very domain's. Where
+ * operations are checked it never is, and the swift way begins here.
  */
-static inline void *alloc_fast(uint32_t id, size_t bytes)
+static inline void *alloc_fast(uint32_t id, size_t bytes, const char *site)
 {
     plim__thread *thread = plim__thread_self;
     size_t bin_offset;
@@ -214,10 +218,8 @@ static inline void *alloc_fast(uint32_t id, size_t bytes)
     plim__bin *bin = (plim__bin *)(void *)((char *)cache->bins + bin_offset);
     void **top = plim__own_load(&bin->top) - 1;
     void *block = *top;
-    if (PLIM__UNLIKELY(block == NULL || cache->id != id)) {
-        plim__thread_leave(thread, PLIM__IDLE);
-        return NULL;
-    }
+    if (PLIM__UNLIKELY(block == NULL || cache->id != id))
+        return plim__swift_take(thread, cache, bin, id, bytes, site);
     plim__own_store(&bin->top, top);
     plim__own_add(&bin->pops, 1);
     plim__thread_leave(thread, PLIM__IDLE);
@@ -233,7 +235,7 @@ static __attribute__((noinline)) void *alloc_in_slow(plim_domain domain, size_t 
 
 void *plim__alloc_in(plim_domain domain, size_t bytes, const char *site)
 {
-    void *block = alloc_fast(domain.id, bytes);
+    void *block = alloc_fast(domain.id, bytes, site);
     return PLIM__LIKELY(block != NULL) ? block : alloc_in_slow(domain, bytes, site);
 }
 
@@ -251,7 +253,7 @@ static __attribute__((noinline)) void *alloc_here_slow(plim__here *here, size_t 
 
 void *plim__alloc(plim__here *here, size_t bytes, const char *site)
 {
-    void *block = alloc_fast(__atomic_load_n(&here->domain.id, __ATOMIC_RELAXED), bytes);
+    void *block = alloc_fast(__atomic_load_n(&here->domain.id, __ATOMIC_RELAXED), bytes, site);
     return PLIM__LIKELY(block != NULL) ? block : alloc_here_slow(here, bytes, site);
 }
 
@@ -384,6 +386,12 @@ void plim__give(void *block, const char *site)
     plim__thread_end();
 }
 
+static __attribute__((noinline)) void alloc_give_elsewhere(void *block)
+{
+    if (!plim__swift_give(block))
+        plim__give(block, NULL);
+}
+
 /*
  * The fast way back: the address in the space that this thread knows best, its page's info word,
  * which is the cache and the bin; a block more where there is room. No shared word is written.
@@ -394,7 +402,7 @@ void plim_free(void *block)
     uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->home_base);
     if (PLIM__UNLIKELY(offset >= plim__own_load(&thread->home_bytes) ||
                        plim__own_load(&thread->busy) != PLIM__IDLE)) {
-        plim__give(block, NULL);
+        alloc_give_elsewhere(block);
         return;
     }
     plim__thread_enter(thread);
@@ -490,7 +498,7 @@ void *plim__resize(void *block, size_t bytes, const char *site)
     size_t old_charge = plim__usable(block);
     if (plim__is_checked(found.manager)) {
         plim__resized resized =
-            plim__checked_resize(found.manager, block, bytes, site, &old_charge);
+            plim__checked_resize(found.manager, block, bytes, &site, &old_charge);
         if (resized != PLIM__RESIZED_MOVE)
             return resized == PLIM__RESIZED_DONE ? block : NULL;
     } else if (alloc_resize_here(&found, old_charge, bytes)) {
@@ -500,10 +508,7 @@ void *plim__resize(void *block, size_t bytes, const char *site)
     if (moved == NULL)
         return NULL;
     memcpy(moved, block, bytes < old_charge ? bytes : old_charge);
-    if (plim__is_checked(found.manager))
-        plim__give(block, site);
-    else
-        plim_free(block);
+    plim_free(block);
     return moved;
 }
 
@@ -520,7 +525,7 @@ void *plim_resize(void *block, size_t bytes)
         bool is_kept = plim__cache_keeps(cache, code);
         if (is_kept && plim__class_of(bytes) == code)
             return block;
-        void *moved = is_kept ? alloc_fast(cache->id, bytes) : NULL;
+        void *moved = is_kept ? alloc_fast(cache->id, bytes, NULL) : NULL;
         if (moved != NULL) {
             size_t held = plim__class_bytes[code];
             memcpy(moved, block, bytes < held ? bytes : held);
@@ -528,7 +533,8 @@ void *plim_resize(void *block, size_t bytes)
             return moved;
         }
     }
-    return plim__resize(block, bytes, NULL);
+    void *resized = NULL;
+    return plim__swift_resize(block, bytes, &resized) ? resized : plim__resize(block, bytes, NULL);
 }
 
 plim_status plim_origin_of(const void *block, plim_origin *out_origin)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "memory/checks/checked.h"
 #include "memory/engine/slab.h"
 
 enum {
@@ -80,6 +81,8 @@ void plim__cache_init(plim__cache *cache, plim_manager *manager, plim__domain *d
         if (domain->request_max_bytes != 0 && plim__class_bytes[code] > domain->request_max_bytes)
             bin->end = bin->array;
     }
+    if (plim__is_checked(manager))
+        plim__checked_cache(cache);
 }
 
 uint32_t plim__cache_count(const plim__cache *cache, unsigned code)
@@ -93,7 +96,7 @@ bool plim__cache_has_any(const plim__cache *cache)
     for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++)
         if (plim__cache_count(cache, code) != 0)
             return true;
-    return false;
+    return plim__foreign_load(&cache->asked) != 0 || plim__foreign_load(&cache->asked_most) != 0;
 }
 
 void *plim__cache_take(plim__cache *cache, unsigned code)
@@ -141,6 +144,8 @@ void *plim__cache_refill(plim__cache *cache, unsigned code, plim_refusal_reason 
         plim__slab_take(cache->manager, slot->central, cache->slot, code, want, bin->array);
     if (count < want)
         (void)plim__budget_give(budget, (want - count) * bytes);
+    if (plim__is_checked(cache->manager))
+        plim__checked_moved(cache, (ptrdiff_t)count, (ptrdiff_t)(count * bytes));
     if (count == 0) {
         *out_reason = PLIM_REFUSAL_PAGES;
         return NULL;
@@ -164,6 +169,8 @@ static size_t cache_give(plim__cache *cache, unsigned code, size_t count)
     size_t bytes = count * plim__class_bytes[code];
     if (bytes > 0)
         (void)plim__budget_give(&plim__slot_domain(&plim__slots[cache->slot])->budget, bytes);
+    if (plim__is_checked(cache->manager))
+        plim__checked_moved(cache, -(ptrdiff_t)count, -(ptrdiff_t)bytes);
     return bytes;
 }
 

@@ -50,9 +50,17 @@ static size_t manager_round(size_t bytes, size_t unit)
     return (bytes + unit - 1) / unit * unit;
 }
 
-static size_t manager_head(size_t pages)
+static plim_verify manager_verify(const plim_manager_options *options)
 {
-    return manager_round(sizeof(plim_manager), PLIM__ALIGN) + plim__space_tables_bytes(pages);
+    return options->verify != PLIM_VERIFY_DEFAULT ? options->verify : MANAGER_VERIFY_DEFAULT;
+}
+
+static size_t manager_head(const plim_manager_options *options, size_t pages)
+{
+    bool has_marks =
+        PLIM_VERIFY_MAX >= PLIM_VERIFY_STANDARD && manager_verify(options) >= PLIM_VERIFY_STANDARD;
+    return manager_round(sizeof(plim_manager), PLIM__ALIGN) +
+           plim__space_tables_bytes(pages, has_marks);
 }
 
 static plim_status manager_plan_system(const plim_manager_options *options, manager_plan *plan,
@@ -74,7 +82,7 @@ static plim_status manager_plan_system(const plim_manager_options *options, mana
                               plan->total);
     plan->align =
         plan->total >= (size_t)PLIM__ALIGN_MAX * 4 ? (size_t)PLIM__ALIGN_MAX : plim__backing_page();
-    plan->head_bytes = manager_round(manager_head(plan->pages), PLIM__PAGE_BYTES);
+    plan->head_bytes = manager_round(manager_head(options, plan->pages), PLIM__PAGE_BYTES);
     return PLIM_OK;
 }
 
@@ -85,7 +93,7 @@ static plim_status manager_plan_fixed(const plim_manager_options *options, manag
         return plim_error_set(err, PLIM_ERR_USAGE, "backing FIXED without storage");
     uintptr_t start = (uintptr_t)options->storage;
     size_t skew = -start & (PLIM__ALIGN - 1);
-    size_t least = skew + manager_head(1) + 2 * PLIM__PAGE_BYTES;
+    size_t least = skew + manager_head(options, 1) + 2 * PLIM__PAGE_BYTES;
     if (options->storage_bytes < least)
         return plim_error_set(err, PLIM_ERR_NO_MEMORY,
                               "%zu bytes of storage; the least that holds a page is %zu",
@@ -94,7 +102,8 @@ static plim_status manager_plan_fixed(const plim_manager_options *options, manag
     size_t room = options->storage_bytes - skew;
     size_t pages = room >> PLIM__PAGE_SHIFT;
     while (pages > 1) {
-        uintptr_t first = manager_round(start + skew + manager_head(pages), PLIM__PAGE_BYTES);
+        uintptr_t first =
+            manager_round(start + skew + manager_head(options, pages), PLIM__PAGE_BYTES);
         size_t end = first - start + (pages << PLIM__PAGE_SHIFT);
         if (end <= options->storage_bytes)
             break;
@@ -103,7 +112,7 @@ static plim_status manager_plan_fixed(const plim_manager_options *options, manag
     }
     plan->pages = pages;
     plan->total = options->total_bytes != 0 ? options->total_bytes : pages << PLIM__PAGE_SHIFT;
-    plan->head_bytes = manager_head(pages);
+    plan->head_bytes = manager_head(options, pages);
     plan->align = PLIM__PAGE_BYTES;
     if (plan->total > pages << PLIM__PAGE_SHIFT)
         return plim_error_set(
@@ -156,8 +165,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
 {
     const char *name = options->name != NULL ? options->name : "main";
     manager->magic = PLIM__MANAGER_MAGIC;
-    manager->verify =
-        options->verify != PLIM_VERIFY_DEFAULT ? options->verify : MANAGER_VERIFY_DEFAULT;
+    manager->verify = manager_verify(options);
     manager->backing = options->backing;
     memcpy(manager->name, name, plim__text_length(name, PLIM__NAME_BYTES - 1));
     manager->is_tight = plan->pages <= MANAGER_TIGHT_PAGES;
@@ -170,8 +178,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
                                      : manager_round(sizeof *manager, PLIM__ALIGN);
     char *tables = (char *)manager + manager_round(sizeof *manager, PLIM__ALIGN);
     plim__space_init(&manager->space, tables, pages, plan->pages,
-                     options->backing == PLIM_BACKING_MAP);
-    manager->space.has_records = plim__is_checked(manager);
+                     options->backing == PLIM_BACKING_MAP, plim__is_checked(manager));
     plim__central_init(&manager->tables);
 }
 

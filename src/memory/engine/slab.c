@@ -78,6 +78,8 @@ static bool slab_open(plim_manager *manager, plim__central *central, uint32_t sl
     plim__space_mark(space, page, pages, info, info);
     for (uint32_t i = 0; i < pages; i++)
         space->runs[page + i].start = page;
+    if (plim__is_checked(manager) && central != &manager->tables)
+        plim__space_marked(space, page, pages);
     plim__run *run = &space->runs[page];
     run->block_count = (uint16_t)(((size_t)pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
     run->free_count = run->block_count;
@@ -99,8 +101,9 @@ static void slab_close(plim_manager *manager, plim__central *central, unsigned c
     plim__space *space = &manager->space;
     uint32_t pages = space->runs[page].pages;
     PLIM_DCHECK(space->runs[page].free_count == space->runs[page].block_count);
-    if (plim__is_checked(manager))
-        plim__checked_closed(manager, page);
+    if (plim__is_full(manager) &&
+        central != &manager->tables) /* what is released says that there is poison */
+        plim__space_unmark(space, page, pages);
     slab_unlist(space, central, code, page);
     space->flags[page] &= (uint8_t)~PLIM__PAGE_LASTING;
     central->slab_bytes -= (size_t)pages << PLIM__PAGE_SHIFT;

@@ -60,11 +60,12 @@ static void slots_figures(plim__domain *domain, plim_domain_stats *stats)
     plim__lock_take(&manager->lock);
     stats->allocation_count += slot->central->block_count - cached_blocks;
     stats->allocation_total += plim__load_relaxed(&slot->allocated) + pops;
-    if (plim__is_checked(manager)) {
-        stats->requested_bytes = slot->ghost.requested_bytes;
-        stats->requested_high_water_bytes = slot->ghost.requested_mark;
-    }
     plim__lock_give(&manager->lock);
+    if (plim__is_checked(manager)) {
+        size_t most = 0;
+        stats->requested_bytes = plim__threads_asked(domain->slot, &most);
+        stats->requested_high_water_bytes = most;
+    }
 }
 
 static void slots_drain(plim__domain *domain)
@@ -83,6 +84,7 @@ bool plim__slots_relieve(plim__slot *slot)
 
 static void slots_mark_reset(plim__domain *domain)
 {
+    slots_drain(domain);
     plim__checked_mark_reset(&plim__slots[domain->slot]);
 }
 

@@ -26,8 +26,7 @@ _Static_assert(PLIM__PAGE_WORDS >= 1, "a page's blocks fill at least one word of
 enum {
     SPACE_COMMIT_MIN = 256,  /* pages: a system call for each 1 MiB at first … */
     SPACE_COMMIT_MAX = 8192, /* … and 32 MiB later */
-    /* A page's row of records, where some level keeps any. */
-    SPACE_RECORD_BYTES = PLIM_VERIFY_MAX >= 3 ? sizeof(void *) : 0
+    SPACE_MARKS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN /* of a page */
 };
 
 /* The bin of runs of that length. */
@@ -85,25 +84,43 @@ static void space_unlink(plim__space *space, uint32_t page)
         space->runs[page + run->pages - 1].is_free = 0;
 }
 
-size_t plim__space_tables_bytes(size_t page_count)
+size_t plim__space_tables_bytes(size_t page_count, bool has_marks)
 {
     size_t entry = sizeof(uint16_t) + sizeof(uint8_t) + sizeof(plim__run) +
-                   PLIM__PAGE_WORDS * sizeof(uint32_t) + (size_t)SPACE_RECORD_BYTES;
-    return page_count * entry + 5 * PLIM__ALIGN; /* each table begins aligned */
+                   PLIM__PAGE_WORDS * sizeof(uint32_t) +
+                   (has_marks ? SPACE_MARKS * sizeof(uint64_t) : 0);
+    /* Each table begins aligned; the marks, on a page. */
+    return page_count * entry + 5 * PLIM__ALIGN + (has_marks ? PLIM__PAGE_BYTES : 0);
 }
 
 size_t plim__space_tables_touched(const plim__space *space)
 {
-    if (!space->can_commit)
-        return plim__space_tables_bytes(space->page_count); /* cleared at the start */
+    if (!space->can_commit) /* cleared at the start */
+        return plim__space_tables_bytes(space->page_count, space->marks != NULL);
     size_t page = PLIM__PAGE_BYTES;
     size_t entries = space->touched < space->page_count ? space->touched + 1u : space->page_count;
     size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(plim__run),
-                      PLIM__PAGE_WORDS * sizeof(uint32_t), space->has_records ? sizeof(void *) : 0};
-    size_t bytes = 0;
+                      PLIM__PAGE_WORDS * sizeof(uint32_t)};
+    size_t bytes = space->mark_pages * page;
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
         bytes += (entries * sizes[i] + page - 1) / page * page;
     return bytes;
+}
+
+/* Marks of two pages share one of the system's. */
+void plim__space_marked(plim__space *space, uint32_t page, uint32_t pages)
+{
+    for (uint32_t i = page / 2 * 2; i < page + pages; i += 2)
+        if ((space->flags[i] & PLIM__PAGE_MARKED) == 0) {
+            space->flags[i] |= PLIM__PAGE_MARKED;
+            space->mark_pages++;
+        }
+}
+
+void plim__space_unmark(plim__space *space, uint32_t page, uint32_t pages)
+{
+    memset(space->marks + (size_t)page * SPACE_MARKS, 0,
+           (size_t)pages * SPACE_MARKS * sizeof *space->marks);
 }
 
 static void *space_carve(uintptr_t *cursor, size_t bytes)
@@ -114,17 +131,21 @@ static void *space_carve(uintptr_t *cursor, size_t bytes)
 }
 
 void plim__space_init(plim__space *space, void *tables, void *pages, size_t page_count,
-                      bool can_commit)
+                      bool can_commit, bool has_marks)
 {
     PLIM_CHECK(page_count > 0 && page_count < PLIM__PAGE_NONE);
     memset(space, 0, sizeof *space);
     uintptr_t cursor = (uintptr_t)tables;
     space->runs = space_carve(&cursor, page_count * sizeof *space->runs);
     space->bits = space_carve(&cursor, page_count * PLIM__PAGE_WORDS * sizeof *space->bits);
-    space->records = space_carve(&cursor, page_count * (size_t)SPACE_RECORD_BYTES);
     space->info = space_carve(&cursor, page_count * sizeof *space->info);
     space->flags = space_carve(&cursor, page_count * sizeof *space->flags);
-    PLIM_CHECK(cursor - (uintptr_t)tables <= plim__space_tables_bytes(page_count));
+    if (has_marks) {
+        if (can_commit)
+            cursor = (cursor + PLIM__PAGE_BYTES - 1) & ~(uintptr_t)(PLIM__PAGE_BYTES - 1);
+        space->marks = space_carve(&cursor, page_count * SPACE_MARKS * sizeof *space->marks);
+    }
+    PLIM_CHECK(cursor - (uintptr_t)tables <= plim__space_tables_bytes(page_count, has_marks));
     space->base = (uintptr_t)pages;
     space->bytes = page_count << PLIM__PAGE_SHIFT;
     space->page_count = (uint32_t)page_count;

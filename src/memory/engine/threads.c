@@ -16,6 +16,7 @@
 
 #include "base/assert.h"
 #include "memory/budgets/lend.h"
+#include "memory/checks/checked.h"
 #include "memory/engine/alloc.h"
 #include "memory/engine/watch.h"
 #include "memory/user/scope.h"
@@ -207,11 +208,34 @@ void plim__thread_late(void *block)
     } while (!plim__cas(&thread->late, &first, block));
 }
 
+/* While a scope is open the swift way is closed: a scope's first piece begins where its block
+   does, and is none that can be given back. */
+static void threads_home_checked(plim__thread *thread, const plim_manager *manager)
+{
+    bool is_open = !plim__scope_is_any();
+    plim__own_store(&thread->checked_bytes, 0);
+    plim__own_store(&thread->checked_base, manager->space.base);
+    plim__own_store(&thread->checked_info, manager->space.info);
+    plim__own_store(&thread->checked_marks, manager->space.marks);
+    plim__foreign_store(&thread->checked_bytes, is_open ? manager->space.bytes : 0);
+}
+
+void plim__thread_scoped(void)
+{
+    plim__thread *thread = plim__thread_self;
+    if (thread != &threads_none)
+        plim__foreign_store(&thread->checked_bytes, 0);
+}
+
 void plim__thread_home(const plim_manager *manager)
 {
     plim__thread *thread = plim__thread_self;
-    if (thread == &threads_none || manager->verify > PLIM_VERIFY_MINIMAL)
+    if (thread == &threads_none || manager->verify >= PLIM_VERIFY_REDUNDANT)
         return;
+    if (plim__is_checked(manager)) {
+        threads_home_checked(thread, manager);
+        return;
+    }
     plim__own_store(&thread->home_bytes, 0);
     plim__own_store(&thread->home_base, manager->space.base);
     plim__own_store(&thread->home_info, manager->space.info);
@@ -221,7 +245,7 @@ void plim__thread_home(const plim_manager *manager)
 plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain)
 {
     plim__thread *thread = plim__thread_self;
-    if (thread == &threads_none || manager->verify > PLIM_VERIFY_MINIMAL || manager->is_minute)
+    if (thread == &threads_none || manager->verify >= PLIM_VERIFY_REDUNDANT || manager->is_minute)
         return NULL;
     plim__cache *cache = thread->own[domain->slot];
     if (cache != NULL)
@@ -234,7 +258,8 @@ plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain)
     thread->own[domain->slot] = cache;
     plim__foreign_store(&thread->fast[domain->slot], cache);
     plim__lock_give(&manager->lock);
-    if (plim__own_load(&thread->home_bytes) == 0)
+    bool is_checked = plim__is_checked(manager);
+    if (plim__own_load(is_checked ? &thread->checked_bytes : &thread->home_bytes) == 0)
         plim__thread_home(manager);
     return cache;
 }
@@ -350,6 +375,30 @@ size_t plim__threads_cached(uint32_t slot, uint64_t *out_blocks, uint64_t *out_p
     return bytes;
 }
 
+size_t plim__threads_asked(uint32_t slot, size_t *out_most)
+{
+    plim_manager *manager = plim__slots[slot].manager;
+    plim__lock_take(&threads_lock);
+    plim__lock_take(&manager->lock);
+    const plim__ghost *ghost = &plim__slots[slot].ghost;
+    ptrdiff_t sum = ghost->requested_bytes, more = 0;
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next) {
+        const plim__cache *cache = thread->own[slot];
+        if (cache == NULL)
+            continue;
+        ptrdiff_t asked = plim__foreign_load(&cache->asked);
+        ptrdiff_t most = plim__foreign_load(&cache->asked_most) - asked;
+        sum += asked;
+        more = most > more ? most : more;
+    }
+    plim__lock_give(&manager->lock);
+    plim__lock_give(&threads_lock);
+    sum = sum > 0 ? sum : 0;
+    *out_most =
+        (size_t)(sum + more) > ghost->requested_mark ? (size_t)(sum + more) : ghost->requested_mark;
+    return (size_t)sum;
+}
+
 void plim__threads_forget(uint32_t slot)
 {
     plim_manager *manager = plim__slots[slot].manager;
@@ -371,9 +420,12 @@ void plim__threads_forget(uint32_t slot)
 void plim__threads_leave(const plim_manager *manager)
 {
     plim__lock_take(&threads_lock);
-    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next)
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next) {
         if (plim__own_load(&thread->home_base) == manager->space.base)
             plim__foreign_store(&thread->home_bytes, 0);
+        if (plim__own_load(&thread->checked_base) == manager->space.base)
+            plim__foreign_store(&thread->checked_bytes, 0);
+    }
     plim__fence_heavy();
     for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next)
         threads_wait(thread);

@@ -28,6 +28,9 @@ plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain);
 /** The next blocks given back are likely to be that manager's. */
 void plim__thread_home(const plim_manager *manager);
 
+/** This thread has opened a scope: until all are closed, what it gives back is looked at closely. */
+void plim__thread_scoped(void);
+
 /** Keeps a block that a signal handler gave back until the thread can do so. */
 void plim__thread_late(void *block);
 
@@ -36,6 +39,10 @@ size_t plim__threads_drain(plim_manager *manager, uint32_t slot);
 
 /** Bytes that all threads' caches have of a slot, blocks given out by them to *out_pops. */
 size_t plim__threads_cached(uint32_t slot, uint64_t *out_blocks, uint64_t *out_pops);
+
+/** Bytes live in a slot as they were asked for, and the most that were: of several threads, as far
+ *  as each has told. Level standard and above. */
+size_t plim__threads_asked(uint32_t slot, size_t *out_most);
 
 /** Ends all caches of a slot, whatever is in them; they are drained first. */
 void plim__threads_forget(uint32_t slot);

@@ -27,6 +27,7 @@
 #include "base/limits.h"
 #include "memory/checks/panic.h"
 #include "memory/engine/alloc.h"
+#include "memory/engine/threads.h"
 #include "memory/user/refused.h"
 #include "platform/local.h"
 
@@ -133,6 +134,7 @@ static plim_status scope_push(const scope_record *record, plim_scope *out_scope)
     scope_table[scope_depth].serial |= scope_serial;
     out_scope->depth = scope_depth++;
     out_scope->serial = scope_serial;
+    plim__thread_scoped();
     out_scope->allocator = (plim_allocator){out_scope, scope_resize};
     return PLIM_OK;
 }
@@ -223,6 +225,11 @@ bool plim__scope_holds(const void *address, plim_origin *out_origin)
         return true;
     }
     return false;
+}
+
+bool plim__scope_is_any(void)
+{
+    return scope_depth > 0;
 }
 
 void plim__scope_leave(void)

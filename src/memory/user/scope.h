@@ -19,6 +19,9 @@ void *plim__scope_serve(const plim_request *request, const char *site);
  */
 bool plim__scope_holds(const void *address, plim_origin *out_origin);
 
+/** Whether this thread has any open. */
+bool plim__scope_is_any(void);
+
 /** The thread ends: what it left open is given back. */
 void plim__scope_leave(void);
 

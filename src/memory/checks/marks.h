@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file marks.h
+ * @brief What is known of a block from level standard on: one word, out of its reach, found by a
+ *        shift of its address.
+ *
+ * The space has a table of marks, one for each 16 bytes of its pages. The mark of the address at
+ * which a live block begins says what was asked for and where; every other mark is 0 or GONE. So
+ * "is this the beginning of a live block" is one load and one comparison, whatever the address:
+ * inner addresses, free slots and blocks given back already have no live mark. A large block has a
+ * row of three: its mark (its bytes do not fit, and are 1 there), the bytes, and a sum of both.
+ *
+ * Level full adds, in what a block of 16 bytes or more than asked has behind its end: guard bytes,
+ * and in its last 8 bytes a copy of the mark, mixed. So a mark and its copy lie far apart.
+ */
+#ifndef PLIM_MEMORY_MARKS_H
+#define PLIM_MEMORY_MARKS_H
+#include "memory/engine/engine.h"
+
+enum {
+    PLIM__MARK_NONE = 0, /* no block began there since its pages were taken */
+    PLIM__MARK_GONE = 1, /* one did, and was given back */
+    PLIM__MARK_SHIFT = 48,
+    PLIM__MARK_BYTES_MAX = 0x7fff, /* larger requests are whole pages */
+    PLIM__MARK_LARGE_WORDS = 3,
+    PLIM__GUARD = 0xfb
+};
+
+/* A site's bits: 48 of an address, and the one that says "code" (alloc.h). */
+#if UINTPTR_MAX > UINT32_MAX
+#define PLIM__MARK_SITE UINT64_C(0x8000ffffffffffff)
+#else
+#define PLIM__MARK_SITE UINT64_C(0xffffffff)
+#endif
+#define PLIM__GUARD_WORD   UINT64_C(0xfbfbfbfbfbfbfbfb)
+#define PLIM__MARK_FACTOR  UINT64_C(0x9e3779b97f4a7c15)
+#define PLIM__MARK_INVERSE UINT64_C(0xf1de83e19937733d) /* their product is 1 */
+
+/* Another thread's mark is read beside it only where the program itself is at fault; sanitizers
+   are to be told of that by the program's words, not ours. */
+#if defined(PLIM__FENCE_STRONG)
+static inline uint64_t plim__mark_load(const uint64_t *mark)
+{
+    return __atomic_load_n(mark, __ATOMIC_RELAXED);
+}
+
+static inline void plim__mark_store(uint64_t *mark, uint64_t word)
+{
+    __atomic_store_n(mark, word, __ATOMIC_RELAXED);
+}
+#else
+static inline uint64_t plim__mark_load(const uint64_t *mark)
+{
+    return *mark;
+}
+
+static inline void plim__mark_store(uint64_t *mark, uint64_t word)
+{
+    *mark = word;
+}
+#endif
+
+/** The mark of an address of the space that is a multiple of 16. */
+static inline uint64_t *plim__mark_of(const plim__space *space, const void *address)
+{
+    return space->marks + ((uintptr_t)address - space->base) / PLIM__ALIGN;
+}
+
+/** 1 to MARK_BYTES_MAX bytes, and a site; one that does not fit is "unknown". */
+static inline uint64_t plim__mark_make(size_t bytes, const char *site)
+{
+    uint64_t address = (uintptr_t)site;
+#if UINTPTR_MAX > UINT32_MAX
+    if (PLIM__UNLIKELY((address << 1) >> (PLIM__MARK_SHIFT + 1) != 0))
+        address = 0;
+#endif
+    return (uint64_t)bytes << PLIM__MARK_SHIFT | address;
+}
+
+/** Whether a block begins there and was not given back. */
+static inline bool plim__mark_is_live(uint64_t mark)
+{
+    return mark > PLIM__MARK_GONE;
+}
+
+static inline size_t plim__mark_bytes(uint64_t mark)
+{
+    return (size_t)(mark >> PLIM__MARK_SHIFT) & PLIM__MARK_BYTES_MAX;
+}
+
+static inline const char *plim__mark_site(uint64_t mark)
+{
+    return (const char *)(uintptr_t)(mark & PLIM__MARK_SITE);
+}
+
+/** The mark of the same block after a resize. */
+static inline uint64_t plim__mark_resized(uint64_t mark, size_t bytes)
+{
+    return (mark & PLIM__MARK_SITE) | (uint64_t)bytes << PLIM__MARK_SHIFT;
+}
+
+/** What the last 8 bytes of a block repeat at level full: the mark, mixed so that whatever is
+ *  written over the copy says nothing that makes sense. */
+static inline uint64_t plim__mark_copy(uint64_t mark, const void *block)
+{
+    uint64_t word = mark ^ (uintptr_t)block;
+    word = (word ^ word >> 32) * PLIM__MARK_FACTOR;
+    return word ^ word >> 32;
+}
+
+/** The mark that a copy was made of. */
+static inline uint64_t plim__mark_of_copy(uint64_t copy, const void *block)
+{
+    uint64_t word = (copy ^ copy >> 32) * PLIM__MARK_INVERSE;
+    return (word ^ word >> 32) ^ (uintptr_t)block;
+}
+
+/* --- level full: guard and poison of small blocks; held is the block's class ------------------ */
+
+/* Words at any address. */
+static inline uint64_t plim__word_at(const char *at)
+{
+    uint64_t word;
+    __builtin_memcpy(&word, at, sizeof word);
+    return word;
+}
+
+static inline void plim__word_put(char *at, uint64_t word)
+{
+    __builtin_memcpy(at, &word, sizeof word);
+}
+
+/* Where the second guard word lies: right behind the first, or before the copy. */
+static inline size_t plim__guard_second(size_t bytes, size_t held)
+{
+    size_t next = bytes + sizeof(uint64_t), last = held - 2 * sizeof(uint64_t);
+    return next < last ? next : last;
+}
+
+/** Guards a block with 16 bytes or more behind its end: all 16 of them are watched. */
+static inline void plim__guard_put(char *block, size_t bytes, size_t held, uint64_t mark)
+{
+    plim__word_put(block + bytes, PLIM__GUARD_WORD);
+    plim__word_put(block + plim__guard_second(bytes, held), PLIM__GUARD_WORD);
+    plim__word_put(block + held - sizeof(uint64_t), plim__mark_copy(mark, block));
+}
+
+/** Whether nothing of it was written to. `bytes` + 16 is at most `held`. */
+static inline bool plim__guard_holds(const char *block, size_t bytes, size_t held, uint64_t mark)
+{
+    uint64_t differs = plim__word_at(block + bytes) ^ PLIM__GUARD_WORD;
+    differs |= plim__word_at(block + plim__guard_second(bytes, held)) ^ PLIM__GUARD_WORD;
+    differs |= plim__word_at(block + held - sizeof(uint64_t)) ^ plim__mark_copy(mark, block);
+    return differs == 0;
+}
+
+/* 16 bytes at a time: blocks begin at multiples of 16 and are multiples of 16 long. */
+typedef uint32_t plim__line __attribute__((vector_size(16), may_alias));
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define PLIM__POISON UINT32_C(0xdeadbeef)
+#else
+#define PLIM__POISON UINT32_C(0xefbeadde)
+#endif
+
+/** DE AD BE EF, over and over. */
+static inline void plim__poison_put(char *block, size_t bytes)
+{
+    const plim__line poison = {PLIM__POISON, PLIM__POISON, PLIM__POISON, PLIM__POISON};
+    for (size_t at = 0; at < bytes; at += sizeof poison)
+        *(plim__line *)(void *)(block + at) = poison;
+}
+
+static inline bool plim__poison_holds(const char *block, size_t bytes)
+{
+    const plim__line poison = {PLIM__POISON, PLIM__POISON, PLIM__POISON, PLIM__POISON};
+    plim__line differs = {0, 0, 0, 0};
+    for (size_t at = 0; at < bytes; at += sizeof poison)
+        differs |= *(const plim__line *)(const void *)(block + at) ^ poison;
+    return (differs[0] | differs[1] | differs[2] | differs[3]) == 0;
+}
+
+#endif
