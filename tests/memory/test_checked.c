@@ -136,6 +136,47 @@ static void what_is_no_live_block_cannot_be_given_back(void **state)
     }
 }
 
+/* Where a large block was, others may come to be, and nothing of its marks is left. */
+static void a_large_block_leaves_no_mark(void **state)
+{
+    (void)state;
+    for (plim_verify level = PLIM_VERIFY_STANDARD; level <= PLIM_VERIFY_REDUNDANT; level++) {
+        begin(level);
+        char *large = plim_alloc_in(domain, 40000);
+        assert_non_null(large);
+        const uint64_t *marks = plim__mark_of(&manager->space, large);
+        assert_true(plim__mark_is_live(marks[0]));
+        plim_free(large);
+        for (unsigned i = 0; i < 16; i++)
+            assert_int_equal(marks[i], PLIM__MARK_NONE);
+        end();
+    }
+}
+
+/* At standard and full most operations go the swift way; so that this file tests it at all. */
+static void the_swift_way_is_taken_where_there_are_caches(void **state)
+{
+    (void)state;
+    for (plim_verify level = PLIM_VERIFY_STANDARD; level <= PLIM_VERIFY_REDUNDANT; level++) {
+        begin(level);
+        plim_free(plim_alloc_in(domain, 100));
+        const plim__cache *cache = plim__thread_self->own[plim__domain_of(domain)->slot];
+        bool has_caches = storage_bytes > 1 << 20 && level < PLIM_VERIFY_REDUNDANT;
+        assert_int_equal(cache != NULL, has_caches);
+        ptrdiff_t told = slot->ghost.requested_bytes;
+        void *block = plim_alloc_in(domain, 100);
+        assert_non_null(block);
+        block = plim_resize(block, 99);
+        assert_int_equal(slot->ghost.requested_bytes - told, has_caches ? 0 : 99);
+        assert_int_equal(figures().requested_bytes, 99);
+        plim_free(block);
+        assert_int_equal(slot->ghost.requested_bytes, told);
+        assert_int_equal(figures().requested_bytes, 0);
+        assert_int_equal(figures().requested_high_water_bytes, 100);
+        end();
+    }
+}
+
 static void what_was_asked_is_kept_exactly(void **state)
 {
     (void)state;
@@ -465,6 +506,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_live_block_cannot_be_given_back),
+        cmocka_unit_test(a_large_block_leaves_no_mark),
+        cmocka_unit_test(the_swift_way_is_taken_where_there_are_caches),
         cmocka_unit_test(what_was_asked_is_kept_exactly),
         cmocka_unit_test(a_byte_behind_a_block_is_seen),
         cmocka_unit_test(a_write_after_the_release_is_seen_and_mended),

@@ -106,8 +106,10 @@ static void checked_strike(const plim_manager *manager, const checked_block *blo
 {
     if (plim__is_full(manager))
         plim__poison_put(block->begin, checked_poison_bytes(block));
+    plim__mark_store(block->mark, PLIM__MARK_GONE);
     /* A large block's pages may become anything; that it is gone, they say themselves. */
-    plim__mark_store(block->mark, checked_is_large(block) ? PLIM__MARK_NONE : PLIM__MARK_GONE);
+    if (checked_is_large(block))
+        memset(block->mark, 0, PLIM__MARK_LARGE_WORDS * sizeof *block->mark);
 }
 
 /* Of a live small block at full: whether what is behind it and its mark hold. Where mark and copy
@@ -210,8 +212,7 @@ static int32_t checked_every(const plim_manager *manager)
 void plim__checked_cache(plim__cache *cache)
 {
     const plim_manager *manager = cache->manager;
-    cache->checked_id = cache->id;
-    cache->id = 0; /* the fast way is not for this one */
+    cache->id = ~cache->id; /* the fast way is not for this one */
     cache->is_full = plim__is_full(manager);
     cache->look_in = checked_every(manager);
     cache->marks = (uintptr_t)manager->space.marks - manager->space.base / 2;

@@ -82,14 +82,14 @@ static void *swift_take_full(plim__thread *thread, plim__cache *cache, size_t by
 void *plim__swift_take(plim__thread *thread, plim__cache *cache, plim__bin *bin, uint32_t id,
                        size_t bytes, const char *site)
 {
+    if (cache->is_full && cache->id == ~id)
+        return swift_take_full(thread, cache, bytes, site);
     void **top = plim__own_load(&bin->top) - 1;
     void *block = *top;
-    if (PLIM__UNLIKELY(cache->checked_id != id || block == NULL)) {
+    if (PLIM__UNLIKELY(cache->id != ~id || block == NULL)) {
         plim__thread_leave(thread, PLIM__IDLE);
         return NULL;
     }
-    if (cache->is_full)
-        return swift_take_full(thread, cache, bytes, site);
     plim__own_store(&bin->top, top);
     plim__own_add(&bin->pops, 1);
     uint64_t *mark = swift_mark(cache, block);
@@ -167,7 +167,7 @@ static void *swift_move(const swift_block *found, void *block, size_t bytes)
     bool is_full = found->cache->is_full;
     size_t held = is_full ? plim__mark_bytes(found->word) : plim__class_bytes[found->code];
     const char *site = plim__mark_site(found->word);
-    void *moved = plim__alloc_in((plim_domain){found->cache->checked_id}, bytes, site);
+    void *moved = plim__alloc_in((plim_domain){~found->cache->id}, bytes, site);
     if (moved == NULL)
         return NULL;
     memcpy(moved, block, bytes < held ? bytes : held);

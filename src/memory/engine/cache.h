@@ -52,14 +52,12 @@ typedef struct plim__bin {
 
 /** One thread's of one domain. */
 typedef struct plim__cache {
-    uint32_t
-        id; /* the domain's handle, so that a stale one misses; 0 where operations are checked */
+    uint32_t id; /* the domain's handle, so that a stale one misses; if it is checked, ~ of it */
     uint32_t slot;
     plim_manager *manager;
     plim__bin bins[PLIM__CLASS_CODES];
     uint8_t batch[PLIM__CLASS_COUNT + 1]; /* blocks of a refill; begins small, grows with use */
     /* From here on: levels standard and full alone (checks/swift.c). */
-    uint32_t checked_id;               /* the domain's handle; else 0 */
     bool is_full;                      /* level full */
     int32_t look_in;                   /* full: operations until the whole state is looked at */
     uintptr_t marks;                   /* the mark of the address 0, as it were */
@@ -76,14 +74,14 @@ typedef struct plim__thread {
     PLIM__OWNED(size_t) home_bytes; /* of the space looked at first when a block comes back */
     PLIM__OWNED(uintptr_t) home_base;
     PLIM__OWNED(const uint16_t *) home_info;
-    PLIM__OWNED(size_t) checked_bytes; /* the same of one whose operations are checked */
-    PLIM__OWNED(uintptr_t) checked_base;
-    PLIM__OWNED(const uint16_t *) checked_info;
-    PLIM__OWNED(uint64_t *) checked_marks;
     _Atomic(void *) late; /* blocks given back by signal handlers, to be looked after */
     struct plim__thread *next;
     PLIM__OWNED(plim__cache *) fast[PLIM__SLOTS]; /* the owner's, or the empty cache */
     plim__cache *own[PLIM__SLOTS];                /* all there are; under the managers' locks */
+    PLIM__OWNED(size_t) checked_bytes; /* as home_bytes, of a space whose blocks are checked */
+    PLIM__OWNED(uintptr_t) checked_base;
+    PLIM__OWNED(const uint16_t *) checked_info;
+    PLIM__OWNED(uint64_t *) checked_marks;
 } plim__thread;
 
 /** The cache in which nothing is and for which there is no room. */
@@ -137,8 +135,8 @@ static inline bool plim__cache_keeps(const plim__cache *cache, unsigned code)
 /** Blocks of a class in a cache; exact for who has it to himself. */
 uint32_t plim__cache_count(const plim__cache *cache, unsigned code);
 
-/** Whether anything is in it, or to be told of it, for who has it not to himself: never missed if it
- *  is there all the while. */
+/** Whether anything is in it, or yet to be told by it, for who has it not to himself: never missed
+ *  if it is there all the while. */
 bool plim__cache_has_any(const plim__cache *cache);
 
 /** Bytes of a cache with its arrays. */

@@ -31,7 +31,7 @@ typedef struct plim__central {
     size_t static_bytes;  /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
 } plim__central;
 
-/** What should be true of a slot, counted once more where operations are checked. Under the lock. */
+/** What should be true of a slot, counted again where operations are checked. Under the lock. */
 typedef struct plim__ghost {
     ptrdiff_t requested_bytes; /* live, as asked for, but for what caches have still to tell */
     size_t requested_mark;     /* the most of that since the last reset */
@@ -72,7 +72,7 @@ struct plim_manager {
     size_t range_bytes;
     struct plim__libc_block *libc_blocks; /* libc.c's table, in the tables */
     uint32_t libc_rows, libc_used;
-    uint32_t checked_count; /* checked operations without a cache, for samples of the whole state */
+    uint32_t checked_count; /* checked operations without a cache, for looks at the whole state */
 };
 
 /** The domain of a slot, live or not. */

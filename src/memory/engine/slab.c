@@ -235,13 +235,3 @@ void plim__slab_sweep(plim_manager *manager, plim__central *central)
         }
     }
 }
-
-uint32_t plim__slab_index(const plim__space *space, unsigned code, uint32_t page,
-                          const void *address, void **out_block)
-{
-    char *base = plim__space_address(space, space->runs[page].start);
-    size_t block_bytes = plim__class_bytes[code];
-    size_t index = (size_t)((const char *)address - base) / block_bytes;
-    *out_block = base + index * block_bytes;
-    return (uint32_t)index;
-}

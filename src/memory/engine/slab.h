@@ -36,8 +36,4 @@ void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigne
 /** Gives back the pages of slabs that are kept though they are empty. */
 void plim__slab_sweep(plim_manager *manager, plim__central *central);
 
-/** Which block of its slab an address lies in, and where that block begins. */
-uint32_t plim__slab_index(const plim__space *space, unsigned code, uint32_t page,
-                          const void *address, void **out_block);
-
 #endif

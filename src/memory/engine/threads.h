@@ -28,7 +28,7 @@ plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain);
 /** The next blocks given back are likely to be that manager's. */
 void plim__thread_home(const plim_manager *manager);
 
-/** This thread has opened a scope: until all are closed, what it gives back is looked at closely. */
+/** This thread opened a scope: until all are closed, what it gives back goes the checked way. */
 void plim__thread_scoped(void);
 
 /** Keeps a block that a signal handler gave back until the thread can do so. */
