@@ -56,6 +56,14 @@ enum {
 #define PLIM_JOURNAL_LOG_MAX     (UINT64_C(1) << 42)
 #define PLIM_JOURNAL_LOOKS_MAX   8u /* tries at a moment while the writer takes back others */
 
+/* Stacks of blocks. */
+enum {
+    PLIM_STACK_DEPTH_MAX = 65536,  /* looked through at each open; people nest three deep */
+    PLIM_STACK_LISTENERS_MAX = 16, /* a screen, a log: each is told of every push and pop */
+    PLIM_STACK_STEPS_MAX = 1 << 20 /* of one call: ends four times as many blocks as there can be;
+                                      blocks that push each other for ever are stopped */
+};
+
 /* Server. */
 #define PLIM_SERVER_CONNECTIONS_MAX   16u        /* DevTools opens one per window, and polls */
 #define PLIM_SERVER_HEADER_BYTES_MAX  8192u      /* of an HTTP request; browsers send under 1 KiB */

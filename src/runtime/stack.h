@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file stack.h
+ * @brief A stack as its process holds it: the blocks that live in the region, joined to their code.
+ *
+ * Invariants (stack_is_valid): K1 frames are the live blocks of this stack in the order of their
+ * births. K2 each owns itself: its owner is its number. K3 `ending_count` of them end. K4 a turn is
+ * under way if and only if the turn cell is odd.
+ */
+#ifndef PLIM_RUNTIME_STACK_H
+#define PLIM_RUNTIME_STACK_H
+#include <plimsoll/stack.h>
+
+#include "base/limits.h"
+#include "runtime/block_core.h"
+
+enum { PLIM__STACK_MAGIC = 0x4e610002, PLIM__BLOCK_PREFIX_BYTES = 6, PLIM__STACK_NAME_BYTES = 48 };
+
+/** One block. */
+typedef struct plim__frame {
+    plim_ref ref;
+    uint32_t number;
+    uint32_t bytes;              /* of its value */
+    const plim_block_type *type; /* NULL: its code is not here */
+    const char *name;            /* of its type */
+    void *local;
+} plim__frame;
+
+/** Words of the stack in the region, each an object of its own, so that each is one store. */
+typedef struct plim__stack_cells {
+    plim_ref turn;  /* serial of the turn; odd while it runs */
+    plim_ref birth; /* the first birth that belongs to it */
+    plim_ref begun; /* the event under way: plim__stack_begun */
+    plim_ref done;  /* number of the last event that was delivered */
+} plim__stack_cells;
+
+typedef struct plim__stack_begun {
+    uint64_t number, now_ns;
+    uint32_t kind, spare;
+} plim__stack_begun;
+
+typedef struct plim__stack_listener {
+    void (*tell)(void *, const plim_stack_notice *); /* NULL: free */
+    void *context;
+} plim__stack_listener;
+
+struct plim_stack {
+    uint32_t magic;
+    uint32_t number; /* of the stack object: what its blocks name */
+    plim_region *region;
+    const plim_allocator *allocator;
+    const plim_block_type *const *types;
+    uint16_t *type_numbers; /* in the region */
+    uint32_t type_count;
+    uint32_t frame_count, depth_max, ending_count;
+    plim__frame *frames;
+    unsigned char *scratch; /* a block's value while a turn works on it */
+    unsigned char *fresh;   /* a new block's */
+    uint32_t scratch_bytes;
+    plim_ref self;
+    plim__stack_cells cells;
+    uint64_t serial, birth_written, done;
+    plim__stack_begun begun;
+    plim_event event; /* what turns see */
+    bool is_busy;     /* a call is under way: callbacks may not make another */
+    plim__stack_listener listeners[PLIM_STACK_LISTENERS_MAX];
+};
+
+/** The head of a block in place, or NULL if it is gone. */
+const plim_block_head *plim__frame_head(const plim_stack *stack, uint32_t at);
+
+/* --- stack_open.c -------------------------------------------------------------------------- */
+
+/** Its number among the types given; type_count: none. */
+uint32_t plim__stack_type_of(const plim_stack *stack, const char *name);
+
+/* --- stack_turn.c -------------------------------------------------------------------------- */
+
+typedef enum plim__turn_kind {
+    PLIM__TURN_MOUNT,
+    PLIM__TURN_TICK,
+    PLIM__TURN_NEXT,
+    PLIM__TURN_RESET,
+    PLIM__TURN_UNMOUNT,
+    PLIM__TURN_CLEANUP
+} plim__turn_kind;
+
+/** One callback and its commit; nothing has changed if it says no. */
+PLIM_NODISCARD plim_status plim__stack_turn(plim_stack *stack, uint32_t at, plim__turn_kind kind,
+                                            plim_error *err);
+
+/** Ends the life of objects born from `birth` on: a turn that does not count. */
+void plim__stack_roll_back(plim_region *region, uint64_t birth);
+
+/** A block on top; with no turn under way its allocation is the commit. */
+PLIM_NODISCARD plim_status plim__stack_add(plim_stack *stack, const char *type, const void *initial,
+                                           const char *label);
+
+/** Tells all that listen; the stack is busy meanwhile. */
+void plim__stack_tell(plim_stack *stack, plim_stack_notice_kind kind, uint32_t at);
+
+#endif
