@@ -6,11 +6,11 @@
  *
  * In the graph of a region an object is a node of type `object`, called as its type is; what it
  * takes of the region is its size (its slot, and its room in the data). The root leads to
- * "(GC roots)", that to one node for each owner, an owner to its objects that have no parent, a
- * parent to its children, by elements numbered as births are; an object to those that its fields
- * of kind PLIM_FIELD_REF name, by properties called as the fields are (`peers[3]` in an array; a
- * stale reference is none), and by weak edges to those of PLIM_FIELD_WEAK. A text in a field is a
- * node of type `string`, without a size.
+ * "(GC roots)", that to one node for each owner (`owner 7`, with a name `clock (owner 7)`), an
+ * owner to its objects that have no parent, a parent to its children, by elements numbered as
+ * births are; an object to those that its fields of kind PLIM_FIELD_REF name, by properties called
+ * as the fields are (`peers[3]` in an array; a stale reference is none), and by weak edges to those
+ * of PLIM_FIELD_WEAK. A text in a field is a node of type `string`, without a size.
  * Thread-safety: a graph is immutable; a view is its owner's.
  * @see docs/internals/bridge.md
  */
@@ -68,6 +68,38 @@ PLIM_API uint64_t plim_region_node_id(uint64_t birth);
  * @note      Threads: any.
  */
 PLIM_API uint64_t plim_region_node_birth(uint64_t id);
+
+enum { PLIM_REGION_NAME_BYTES = 256 /**< room for the name of a region, with its NUL */ };
+
+/**
+ * @brief         Looks at the region of a program, or at one in a file.
+ * @param[in]     address    `pid:4242` for the one region of a process; `region:PATH`, or PATH.
+ * @param[in]     allocator  NULL: the system's; borrowed until plim_region_view_close().
+ * @param[out]    out_view   set only on PLIM_OK; ended by plim_region_view_close(). It stays what
+ *                           it is when the process ends.
+ * @param[out]    out_name   what the program called the region, or the file's name; has room for
+ *                           PLIM_REGION_NAME_BYTES; set only on PLIM_OK; may be NULL.
+ * @param[in,out] err        may be NULL.
+ * @retval PLIM_ERR_UNSUPPORTED the process has no region.
+ * @retval PLIM_ERR_USAGE       it has several (the hint lists them), or the address is a bare
+ *                              number that is no file.
+ * @retval PLIM_ERR_NOT_FOUND   no such process or file.
+ * @retval PLIM_ERR_ACCESS      another user's.
+ * @retval PLIM_ERR_DAMAGED, PLIM_ERR_IO, PLIM_ERR_NO_MEMORY as plim_region_view_open() says them.
+ * @note          Threads: any.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_region_view_find(const char *address,
+                                                          const plim_allocator *allocator,
+                                                          plim_region_view **out_view,
+                                                          char *out_name, plim_error *err);
+
+/**
+ * @brief  The kinds of target that programs in C are, for plim_target_options: those with a region
+ *         (`pid:4242`, `region:PATH`).
+ * @return in static storage; ends with NULL.
+ * @note   Threads: any.
+ */
+PLIM_API const plim_target_family *const *plim_program_families(void);
 
 PLIM_DECLS_END
 #endif

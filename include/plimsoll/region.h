@@ -332,8 +332,9 @@ typedef struct plim_region_object {
     uint64_t birth; /**< 1, 2, 3 … in the order they were made, over all runs */
     uint32_t site;  /**< its text's number; 0: not known */
     uint16_t tag;
-    uint8_t visibility; /**< a plim_visibility; a view gives what stands there */
-    uint32_t version;   /**< another one after each change; begins anew after 2^31 */
+    uint8_t visibility;  /**< a plim_visibility; a view gives what stands there */
+    uint32_t version;    /**< another one after each change; begins anew after 2^31 */
+    uint32_t held_bytes; /**< what it takes of the region: its slot, and its room in the data */
 } plim_region_object;
 
 /**
@@ -465,6 +466,20 @@ PLIM_API const char *plim_region_view_text(const plim_region_view *view, uint32_
  */
 PLIM_API const char *plim_region_view_name(const plim_region_view *view, plim_name_kind kind,
                                            uint32_t number);
+
+/**
+ * @brief         The next name of a number.
+ * @param[in]     view        not NULL.
+ * @param[in,out] index       0 to start; where to go on next time.
+ * @param[out]    out_kind    set only if true is returned, as are the others.
+ * @param[out]    out_number  of an owner or a tag.
+ * @param[out]    out_name    borrowed from the view.
+ * @return        false at the end.
+ * @note          Threads: the view's.
+ */
+PLIM_API bool plim_region_view_next_name(const plim_region_view *view, uint32_t *index,
+                                         plim_name_kind *out_kind, uint32_t *out_number,
+                                         const char **out_name);
 
 /**
  * @brief         Totals, as the head says them and a walk finds them.

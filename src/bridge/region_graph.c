@@ -16,10 +16,10 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "base/text.h"
 #include "bridge/clean_text.h"
 #include "bridge/id_map.h"
 #include "bridge/shapes.h"
-#include "runtime/layout.h"
 
 enum {
     GRAPH_FIRST_ROWS = 1024,
@@ -60,6 +60,9 @@ typedef struct graph_work {
     graph_link *links;
     uint32_t link_count, link_capacity;
     plim__id_map owners, taken;
+    plim__id_map owner_names; /* to offsets in `names`: they end with NUL */
+    char *names;
+    uint32_t names_used, names_capacity;
     uint32_t *nodes; /* by index; PLIM_NONE: not live. NULL: too wide, rows are searched */
     uint32_t node_span;
     uint64_t copied_bytes, copied_max;
@@ -186,11 +189,9 @@ static plim_status graph_add_object(graph_work *work, const plim_region_object *
                     sizeof *work->rows))
         return plim__no_memory(err, "a graph");
     work->rows = rows;
-    uint64_t grain = PLIM__REGION_GRAIN;
-    uint64_t self = sizeof(plim__object) + (object->size_bytes + grain - 1) / grain * grain;
     uint32_t node = plim_graph_builder_node(work->builder, PLIM_NODE_OBJECT,
                                             (plim_text){shape->name, shape->name_bytes},
-                                            plim_region_node_id(object->birth), self);
+                                            plim_region_node_id(object->birth), object->held_bytes);
     if (node == PLIM_NONE)
         return plim__no_memory(err, "a graph");
     work->rows[work->row_count++] = (graph_row){object->ref.index,
@@ -262,20 +263,60 @@ static const graph_row *graph_find(const graph_work *work, plim_ref ref)
     return &work->rows[low];
 }
 
+/* Names of owners, once: asking the view for each would be a pass over all of them each time. */
+static plim_status graph_read_names(graph_work *work, plim_error *err)
+{
+    uint32_t index = 0;
+    uint32_t number;
+    plim_name_kind kind;
+    const char *name;
+    while (plim_region_view_next_name(work->view, &index, &kind, &number, &name)) {
+        if (kind != PLIM_NAME_OWNER || plim__id_map_find(&work->owner_names, number) != UINT32_MAX)
+            continue;
+        void *rows = work->names;
+        while (work->names_capacity - work->names_used < PLIM__SHAPE_NAME_BYTES) {
+            if (!graph_room(work->allocator, &rows, work->names_capacity, &work->names_capacity, 1))
+                return plim__no_memory(err, "names");
+            work->names = rows;
+        }
+        char *at = work->names + work->names_used;
+        size_t length = plim__clean_text(at, PLIM__SHAPE_NAME_BYTES - 1, name,
+                                         plim__text_length(name, PLIM__SHAPE_NAME_BYTES - 1));
+        at[length] = '\0';
+        if (!plim__id_map_add(&work->owner_names, number, work->names_used))
+            return plim__no_memory(err, "names");
+        work->names_used += (uint32_t)length + 1;
+    }
+    return PLIM_OK;
+}
+
+/* "7", or "session loop 7" if it has that name: two owners of one name stay apart. */
+static plim_text graph_owner_name(const graph_work *work, uint32_t owner,
+                                  char out[PLIM__SHAPE_NAME_BYTES + 32])
+{
+    uint32_t named = plim__id_map_find(&work->owner_names, owner);
+    if (named != UINT32_MAX)
+        (void)snprintf(out, PLIM__SHAPE_NAME_BYTES + 32, "%s (owner %u)", work->names + named,
+                       owner);
+    else if (owner != 0)
+        (void)snprintf(out, PLIM__SHAPE_NAME_BYTES + 32, "owner %u", owner);
+    else
+        (void)snprintf(out, PLIM__SHAPE_NAME_BYTES + 32, "(no owner)");
+    return graph_text(out);
+}
+
 static plim_status graph_owner_node(graph_work *work, uint32_t owner, uint32_t *out_node,
                                     plim_error *err)
 {
-    char name[32] = "(no owner)";
+    char name[PLIM__SHAPE_NAME_BYTES + 32];
     *out_node = plim__id_map_find(&work->owners, owner);
     if (*out_node != UINT32_MAX)
         return PLIM_OK;
     uint64_t id = owner < GRAPH_DIRECT_OWNERS ? graph_id_first + 2 + owner
                                               : graph_hashed_id(work, ~(uint64_t)owner);
-    if (owner != 0)
-        (void)snprintf(name, sizeof name, "owner %u", owner);
     uint32_t node = id == 0 ? PLIM_NONE
                             : plim_graph_builder_node(work->builder, PLIM_NODE_SYNTHETIC,
-                                                      graph_text(name), id, 0);
+                                                      graph_owner_name(work, owner, name), id, 0);
     if (node == PLIM_NONE || !plim__id_map_add(&work->owners, owner, node) ||
         !plim_graph_builder_element(work->builder, work->top_node, PLIM_EDGE_ELEMENT, owner, node))
         return plim__no_memory(err, "a graph");
@@ -335,7 +376,9 @@ static plim_status graph_make(graph_work *work, plim_error *err)
     if (root == PLIM_NONE || work->top_node == PLIM_NONE)
         return plim__no_memory(err, "a graph");
     (void)plim_graph_builder_element(work->builder, root, PLIM_EDGE_ELEMENT, 1, work->top_node);
-    status = graph_walk(work, &info, err);
+    status = graph_read_names(work, err);
+    if (status == PLIM_OK)
+        status = graph_walk(work, &info, err);
     if (status == PLIM_OK)
         status = graph_index_nodes(work, err);
     for (uint32_t i = 0; status == PLIM_OK && i < work->row_count; i++)
@@ -351,6 +394,8 @@ static void graph_work_fini(graph_work *work)
     plim__shapes_fini(&work->shapes);
     plim__id_map_fini(&work->owners);
     plim__id_map_fini(&work->taken);
+    plim__id_map_fini(&work->owner_names);
+    plim__array_free(work->allocator, work->names, work->names_capacity, 1);
     plim__array_free(work->allocator, work->rows, work->row_capacity, sizeof *work->rows);
     plim__array_free(work->allocator, work->links, work->link_capacity, sizeof *work->links);
     plim__array_free(work->allocator, work->nodes, work->node_span, sizeof *work->nodes);
@@ -370,7 +415,8 @@ plim_status plim_graph_from_region(plim_region_view *view, const plim_region_gra
         .progress = options->progress,
         .shapes = {.allocator = allocator, .view = view, .without_texts = options->without_texts},
         .owners = {.allocator = allocator},
-        .taken = {.allocator = allocator}};
+        .taken = {.allocator = allocator},
+        .owner_names = {.allocator = allocator}};
     plim_error own = {0};
     plim_status status = graph_make(&work, err != NULL ? err : &own);
     graph_work_fini(&work); /* before the columns are made: they are as much again */

@@ -216,6 +216,8 @@ static plim_status leaks_collect(leaks_run *run, plim_error *err)
             plim__say_detail(&cli->say, "%s; the snapshot collects, too", cause.what);
             return PLIM_OK;
         }
+        if (status == PLIM_ERR_UNSUPPORTED)
+            return PLIM_OK; /* a heap without garbage: all that is there is held */
         if (status != PLIM_OK) {
             *err = cause;
             return status;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/session.h"
 
+#include <plimsoll/bridge.h>
+
 #include <string.h>
 
 #include "cli/terminal.h"
@@ -17,6 +19,7 @@ plim_target_options plim__session_options(const plim__cli *cli)
         .list_workers = plim__args_has(&cli->args, PLIM__OPTION_workers),
         .allocator = cli->allocator,
         .interrupt = &cli->interrupt,
+        .families = plim_program_families(),
     };
 }
 

@@ -24,6 +24,7 @@
 #include "inspect/cdp/session.h"
 #include "inspect/node/node.h"
 #include "inspect/probe.h"
+#include "inspect/target.h"
 #include "inspect/wire/http.h"
 #include "platform/process.h"
 
@@ -287,6 +288,33 @@ static plim_status discover_other(discover_worker *worker, int64_t pid)
     return PLIM_OK;
 }
 
+/* One that a family found. */
+static void discover_take_found(void *ctx, const plim_found *found)
+{
+    discover_run *run = ctx;
+    discover_row row = {.found = {.pid = found->pid}};
+    (void)snprintf(row.runtime, sizeof row.runtime, "%s", found->runtime);
+    (void)snprintf(row.version, sizeof row.version, "%s", found->version);
+    (void)snprintf(row.address, sizeof row.address, "%s", found->address);
+    plim__probe_copy_text(row.title, sizeof row.title, found->title);
+    discover_add(run, &row);
+}
+
+static plim_status discover_families(discover_run *run, const plim_target_options *options)
+{
+    plim_status status = PLIM_OK;
+    /* Options of an older header end before them. */
+    if (options == NULL ||
+        (options->struct_bytes != 0 && options->struct_bytes < sizeof *options) ||
+        options->families == NULL)
+        return PLIM_OK;
+    for (size_t i = 0; status == PLIM_OK && options->families[i] != NULL; i++) {
+        if (options->families[i]->discover != NULL)
+            status = options->families[i]->discover(options, discover_take_found, run);
+    }
+    return status;
+}
+
 /* ---- the search ------------------------------------------------------------------------------ */
 
 static bool discover_visit(void *ctx, int64_t pid)
@@ -377,6 +405,8 @@ plim_status plim_discover(const plim_target_options *options, plim_found_list **
         run.status = plim__process_each(discover_visit, &run);
     if (run.status == PLIM_OK)
         discover_ask_all(&run);
+    if (run.status == PLIM_OK)
+        run.status = discover_families(&run, options);
     plim__listeners_fini(&run.listeners);
     plim__array_free(run.inner, run.candidates, run.candidate_cap, sizeof *run.candidates);
     uv_mutex_destroy(&run.mutex);

@@ -245,6 +245,10 @@ plim_status plim_target_reconnect(plim_target *target, uint64_t timeout_ns, plim
             return PLIM_OK;
         if (status == PLIM_ERR_INTERRUPTED)
             return plim_error_set(err, status, "interrupted while reconnecting");
+        if (status == PLIM_ERR_NOT_FOUND && target->address.kind == PLIM__ADDRESS_PID) {
+            *(err != NULL ? err : &why) = why; /* a process that has ended does not come back */
+            return status;
+        }
         uint64_t now_ns = plim__loop_now_ns();
         if (now_ns >= deadline_ns) {
             status =

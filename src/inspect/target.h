@@ -67,7 +67,7 @@ struct plim_target {
     char path[PLIM__PATH_BYTES]; /**< what was connected to; address.path is what was asked for */
     char version[PLIM__NAME_BYTES];
     char title[PLIM__NAME_BYTES];
-    char shown_address[PLIM__HOST_BYTES + 64];
+    char shown_address[PLIM__PATH_BYTES + 64];
     int64_t pid;           /**< -1 where unknown; open() of the runtime finds it out */
     bool is_connected;     /**< of a protocol without cdp.connection: set and cleared by it */
     bool opened_inspector; /**< by resolve_pid: close() of the runtime closes it again */
@@ -142,9 +142,14 @@ struct plim__runtime {
                                    uint32_t *out_count, plim_error *err);
 };
 
+/** One that was found; texts are copied. */
+typedef void plim__discover_add(void *ctx, const plim_found *found);
+
 /** What the public name stands for: a runtime that is not in the list below. */
 struct plim_target_family {
     plim__runtime runtime;
+    /** Gives each of its kind on this machine to `add`; NULL: none can be found. */
+    plim_status (*discover)(const plim_target_options *options, plim__discover_add *add, void *ctx);
 };
 
 /** All runtimes that are compiled in; NULL ends the list. The last one recognises every V8. */

@@ -24,6 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { PLIM__HELD_PATH_BYTES = 80 };
+
 /** Answers come from below @p root ("" is the system's own) from now on: a test's stage. The
     string is borrowed. Pre: no other call is under way. */
 void plim__process_set_root(const char *root);
@@ -122,6 +124,20 @@ plim_status plim__process_listeners(int64_t pid, const plim__listeners *listener
     Post: NOT_FOUND nobody does; ACCESS somebody does, and we may not see who. A socket shared by
     several processes gives the one with the lowest id. */
 plim_status plim__port_owner(const plim_allocator *allocator, uint16_t port, int64_t *out_pid);
+
+/** A file, or memory with a name (memfd), that a process holds open to read and to write. */
+typedef struct plim__held_file {
+    char path[PLIM__HELD_PATH_BYTES]; /**< opens it: "/proc/4242/fd/5" */
+    char name[256];                   /**< of memory its name, of a file its path; cut */
+    bool is_memory;
+    uint64_t device, inode; /**< the same for two descriptors of one file */
+} plim__held_file;
+
+/** Calls @p visit with each, in the system's order, until it says false.
+    Post: at most PLIM_DESCRIPTORS_MAX descriptors were looked at; PLIM_ERR_ACCESS where its
+    descriptors may not be read. */
+plim_status plim__process_files(int64_t pid, bool (*visit)(void *ctx, const plim__held_file *file),
+                                void *ctx);
 
 /** A hold on one process, immune to the reuse of its number. */
 typedef struct plim__process_ref {

@@ -49,16 +49,17 @@ static plim_region_object object_describe(const plim_region *region, uint32_t in
 {
     const plim__object *object = &region->objects[index];
     uint64_t word = object_word(object);
-    plim_region_object seen = {.ref = {index, plim__word_generation(word)},
-                               .owner = object->owner,
-                               .type = plim__word_type(word),
-                               .size_bytes = object->size_bytes,
-                               .birth = object->birth,
-                               .site = object->site,
-                               .tag = object->tag,
-                               .visibility = object->visibility,
-                               .version =
-                                   atomic_load_explicit(&object->seq, memory_order_relaxed) / 2};
+    plim_region_object seen = {
+        .ref = {index, plim__word_generation(word)},
+        .owner = object->owner,
+        .type = plim__word_type(word),
+        .size_bytes = object->size_bytes,
+        .birth = object->birth,
+        .site = object->site,
+        .tag = object->tag,
+        .visibility = object->visibility,
+        .version = atomic_load_explicit(&object->seq, memory_order_relaxed) / 2,
+        .held_bytes = (uint32_t)(sizeof *object + plim__extent_bytes(object->size_bytes))};
     if (object->parent != 0) {
         uint64_t above = object_word(&region->objects[object->parent - 1]);
         seen.parent = (plim_ref){object->parent - 1, plim__word_generation(above)};

@@ -129,6 +129,26 @@ const char *plim_region_view_name(const plim_region_view *view, plim_name_kind k
     return NULL;
 }
 
+bool plim_region_view_next_name(const plim_region_view *view, uint32_t *index,
+                                plim_name_kind *out_kind, uint32_t *out_number,
+                                const char **out_name)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    uint32_t top = view_count(&view_head(view)->name_top, view->head.name_max);
+    const plim__name_row *names = (const void *)(view->base + view->head.names_at);
+    while (*index < top) {
+        uint64_t word = atomic_load_explicit(&names[(*index)++], memory_order_acquire);
+        const char *text = word != 0 ? plim_region_view_text(view, plim__name_text(word)) : NULL;
+        if (text == NULL || plim__name_kind(word) > PLIM_NAME_TAG)
+            continue;
+        *out_kind = (plim_name_kind)plim__name_kind(word);
+        *out_number = plim__name_number(word);
+        *out_name = text;
+        return true;
+    }
+    return false;
+}
+
 static bool view_type_row(const plim_region_view *view, uint16_t type, plim__type_row *out_row)
 {
     uint32_t count = plim__types_count(view_head(view)->types);
@@ -213,6 +233,7 @@ static bool view_copy(const plim_region_view *view, uint32_t index, plim_region_
         if (plim__word_is_live(above))
             seen.parent = (plim_ref){parent - 1, plim__word_generation(above)};
     }
+    seen.held_bytes = (uint32_t)(sizeof(plim__object) + plim__extent_bytes(seen.size_bytes));
     *out_object = seen;
     return true;
 }

@@ -5,6 +5,9 @@
  *   work N     N sessions come and go; what is cached is bounded
  *   leak N     N sessions stay in a list of a block that is never left
  *   churn      writes without rest until the process is killed
+ *   tick N     works in small steps until it is killed, and leaks N sessions in each
+ *   hide       from those who may not look into everybody's processes
+ *   second     opens a second region, in memory
  *   die        abort()
  *   end        leaves in good order
  */
@@ -14,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 enum { OBJECT_MAX = 200000, MAIN_BLOCK = 1, WORK_BLOCK = 2, CACHE_SLOTS = 64 };
 
@@ -135,6 +140,23 @@ static void subject_leak(subject *self, uint32_t count)
          NULL);
 }
 
+static void subject_tick(subject *self, uint32_t count)
+{
+    static const struct timespec pause = {0, 5000000};
+    subject_work(self, 50);
+    subject_leak(self, count);
+    (void)nanosleep(&pause, NULL);
+}
+
+static void subject_second(void)
+{
+    plim_error err = {0};
+    plim_region *region = NULL;
+    plim_region_options options = {
+        .struct_bytes = sizeof options, .place = PLIM_REGION_MEMFD, .name = "second"};
+    must(plim_region_open(&options, &region, &err), &err);
+}
+
 int main(int argc, char **argv)
 {
     static subject self;
@@ -157,12 +179,18 @@ int main(int argc, char **argv)
             abort();
         else if (strncmp(line, "end", 3) == 0)
             break;
-        else if (strncmp(line, "churn", 5) != 0)
+        else if (strncmp(line, "hide", 4) == 0)
+            must(prctl(PR_SET_DUMPABLE, 0) == 0 ? PLIM_OK : PLIM_ERR_INTERNAL, NULL);
+        else if (strncmp(line, "second", 6) == 0)
+            subject_second();
+        else if (strncmp(line, "churn", 5) != 0 && strncmp(line, "tick", 4) != 0)
             return 2;
         (void)puts("done");
         (void)fflush(stdout);
         while (strncmp(line, "churn", 5) == 0)
             subject_work(&self, 100);
+        while (strncmp(line, "tick", 4) == 0)
+            subject_tick(&self, count);
     }
     plim_region_close(&self.region);
     return 0;

@@ -159,6 +159,15 @@ static void a_view_gives_names_sites_and_versions(void **state)
     assert_string_equal(plim_region_view_name(view, PLIM_NAME_TAG, object.tag), "guest");
     assert_string_equal(plim_region_view_name(view, PLIM_NAME_OWNER, object.owner), "the clock");
     assert_null(plim_region_view_name(view, PLIM_NAME_OWNER, 3));
+    assert_int_equal(object.held_bytes, 64 + 16);
+    uint32_t at = 0;
+    uint32_t number;
+    uint32_t names_seen = 0;
+    plim_name_kind kind;
+    const char *name;
+    for (; plim_region_view_next_name(view, &at, &kind, &number, &name); names_seen++)
+        assert_string_equal(name, kind == PLIM_NAME_TAG ? "guest" : "the clock");
+    assert_int_equal(names_seen, 2);
     assert_null(plim_region_view_text(view, 0));
     assert_null(plim_region_view_text(view, 256));
     for (int i = 0; i < 2; i++) {

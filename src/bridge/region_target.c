@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * C programs with a region as targets: `pid:4242` and `region:PATH`. All is read from the mapping
+ * that the program writes; nothing is asked of it, no code of it runs, and it never stands still.
+ *
+ * Invariants: P1 target->runtime_state is NULL or a region_state of ours, until close(). P2 while
+ * is_connected, state->view is open: it outlives the process, as the memory does.
+ */
+#include <plimsoll/bridge.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "bridge/program.h"
+#include "inspect/target.h"
+#include "platform/process.h"
+#include "runtime/layout.h"
+
+enum { REGION_STEP_BYTES = 1 << 22 /* written between two calls of progress */ };
+
+typedef struct region_state {
+    plim_region_view *view;
+    plim__process_ref process; /* pid 0: none is known */
+} region_state;
+
+static region_state *region_state_of(const plim_target *target)
+{
+    return target->runtime_state;
+}
+
+static const char *region_short_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static bool region_is_number(const char *text)
+{
+    return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* ---- finding ------------------------------------------------------------------------------- */
+
+/* Text behind pid:, as a process's number. */
+static bool region_read_pid(const char *text, int64_t *out_pid)
+{
+    int64_t pid = 0;
+    if (!region_is_number(text) || strlen(text) > 10)
+        return false;
+    for (const char *at = text; *at != '\0'; at++)
+        pid = pid * 10 + (*at - '0');
+    *out_pid = pid;
+    return pid > 0 && pid <= INT32_MAX;
+}
+
+static plim_status region_bad_address(const char *address, plim_error *err)
+{
+    plim_status status = plim_error_set(err, PLIM_ERR_USAGE,
+                                        region_is_number(address)
+                                            ? "%.60s could be a process or a file"
+                                            : "behind pid: stands the number of a process: %.60s",
+                                        address);
+    if (region_is_number(address))
+        plim_error_hint(err, "write pid:%.60s for the process, ./%.60s for the file", address,
+                        address);
+    return status;
+}
+
+plim_status plim_region_view_find(const char *address, const plim_allocator *allocator,
+                                  plim_region_view **out_view, char *out_name, plim_error *err)
+{
+    static const char scheme[] = "region:";
+    plim__program_region found;
+    int64_t pid = 0;
+    PLIM_CHECK(address != NULL && out_view != NULL);
+    const char *path = address;
+    const char *name = NULL;
+    if (strncmp(address, "pid:", 4) == 0) {
+        if (!region_read_pid(address + 4, &pid))
+            return region_bad_address(address, err);
+        plim_status status = plim__program_region_only(pid, &found, err);
+        if (status != PLIM_OK)
+            return status;
+        path = found.file.path;
+        name = found.file.name;
+    } else if (region_is_number(address)) {
+        return region_bad_address(address, err);
+    } else if (strncmp(address, scheme, sizeof scheme - 1) == 0) {
+        path += sizeof scheme - 1;
+    }
+    plim_status status = plim_region_view_open(path, allocator, out_view, err);
+    if (status == PLIM_OK && out_name != NULL)
+        (void)snprintf(out_name, PLIM_REGION_NAME_BYTES, "%s",
+                       name != NULL ? name : region_short_name(path));
+    return status;
+}
+
+/* ---- connecting ---------------------------------------------------------------------------- */
+
+static plim_status region_resolve_pid(plim_target *target, plim_error *err)
+{
+    plim__program_region found;
+    plim_status status = plim__program_region_only(target->address.pid, &found, err);
+    if (status != PLIM_OK)
+        return status;
+    (void)snprintf(target->path, sizeof target->path, "%s", found.file.path);
+    return PLIM_OK;
+}
+
+/* What a process calls the file that a path of /proc names. */
+typedef struct region_match {
+    const char *path;
+    plim__held_file file;
+    bool found;
+} region_match;
+
+static bool region_match_visit(void *ctx, const plim__held_file *file)
+{
+    region_match *match = ctx;
+    match->found = strcmp(file->path, match->path) == 0;
+    if (match->found)
+        match->file = *file;
+    return !match->found;
+}
+
+/* The process whose region it is, if the address tells. */
+static void region_find_process(plim_target *target, region_state *state)
+{
+    region_match match = {.path = target->path};
+    int64_t pid = target->address.kind == PLIM__ADDRESS_PID ? target->address.pid
+                                                            : plim__program_of_path(target->path);
+    if (pid <= 0 || plim__process_ref_open(pid, &state->process) != PLIM_OK)
+        return;
+    target->pid = pid;
+    if (plim__process_files(pid, region_match_visit, &match) == PLIM_OK && match.found) {
+        plim__program_short_name(&match.file);
+        (void)snprintf(target->title, sizeof target->title, "%s", match.file.name);
+    }
+}
+
+static plim_status region_connect(plim_target *target, plim_error *err)
+{
+    plim_status status = PLIM_OK;
+    region_state *state = region_state_of(target);
+    if (state == NULL) {
+        state = plim__array_new_zero(target->allocator, 1, sizeof *state);
+        if (state == NULL)
+            return plim__no_memory(err, "a target");
+        target->runtime_state = state;
+    }
+    if (target->address.kind == PLIM__ADDRESS_NAMED)
+        (void)snprintf(target->path, sizeof target->path, "%s", target->address.path);
+    else if (target->path[0] == '\0')
+        status = region_resolve_pid(target, err); /* anew: this is a reconnection */
+    if (status == PLIM_OK)
+        status = plim_region_view_open(target->path, target->allocator, &state->view, err);
+    if (status != PLIM_OK)
+        return status;
+    region_find_process(target, state);
+    if (target->title[0] == '\0')
+        (void)snprintf(target->title, sizeof target->title, "%.255s",
+                       region_short_name(target->path));
+    (void)snprintf(target->version, sizeof target->version, "region %u", PLIM__REGION_VERSION);
+    target->is_connected = true;
+    return PLIM_OK;
+}
+
+static void region_disconnect(plim_target *target)
+{
+    region_state *state = region_state_of(target);
+    target->is_connected = false;
+    target->path[0] = '\0';
+    if (state == NULL)
+        return;
+    plim_region_view_close(&state->view);
+    if (state->process.pid != 0)
+        plim__process_ref_close(&state->process);
+    state->process.pid = 0;
+}
+
+/* Called before disconnect(), which finds nothing left to do. */
+static void region_close(plim_target *target)
+{
+    region_disconnect(target);
+    plim__array_free(target->allocator, target->runtime_state, 1, sizeof(region_state));
+    target->runtime_state = NULL;
+}
+
+/* ---- calls --------------------------------------------------------------------------------- */
+
+static plim_status region_usage(plim_target *target, plim_usage *out_usage, plim_error *err)
+{
+    region_state *state = region_state_of(target);
+    plim_region_info info;
+    plim__process_memory memory;
+    plim__memory_bounds bounds;
+    int64_t pid = state->process.pid;
+    if (pid != 0 && !plim__process_ref_alive(&state->process))
+        return plim_error_set(err, PLIM_ERR_GONE, "process %lld has ended", (long long)pid);
+    plim_region_view_info(state->view, &info);
+    out_usage->used_bytes = info.held_bytes + (uint64_t)info.object_count * sizeof(plim__object);
+    out_usage->total_bytes = info.data_bytes + (uint64_t)info.object_max * sizeof(plim__object);
+    if (pid == 0)
+        return PLIM_OK;
+    if (plim__process_memory_read(pid, &memory) == PLIM_OK) {
+        out_usage->process_rss_bytes = memory.rss_bytes;
+        out_usage->process_peak_bytes = memory.peak_bytes;
+    }
+    if (plim__memory_bounds_read(pid, &bounds) == PLIM_OK && bounds.limit_bytes != UINT64_MAX) {
+        out_usage->cgroup_limit_bytes = bounds.limit_bytes;
+        out_usage->cgroup_used_bytes = bounds.used_bytes;
+    }
+    return PLIM_OK;
+}
+
+/* The target grows by nothing: what is taken is taken here. */
+static plim_status region_estimate(plim_target *target, plim_snapshot_estimate *out_estimate,
+                                   plim_error *err)
+{
+    plim__process_memory memory = {0};
+    int64_t pid = region_state_of(target)->process.pid;
+    (void)err;
+    if (pid != 0)
+        (void)plim__process_memory_read(pid, &memory);
+    *out_estimate = (plim_snapshot_estimate){memory.rss_bytes, PLIM_UNKNOWN, true};
+    return PLIM_OK;
+}
+
+/* What stands between the graph's writer and the sink that was given. */
+typedef struct region_job {
+    plim_target *target;
+    plim_progress progress;
+    plim_sink sink;
+    bool discard;
+    uint64_t byte_count, chunk_count, told_bytes;
+} region_job;
+
+static bool region_may_go_on(const region_job *job)
+{
+    return plim_interrupt_count(job->target->options.interrupt) == 0;
+}
+
+static bool region_step(void *ctx, const char *phase, uint64_t done, uint64_t total)
+{
+    region_job *job = ctx;
+    if (!region_may_go_on(job))
+        return false;
+    if (job->progress.step == NULL || strcmp(phase, "objects") != 0)
+        return true;
+    return job->progress.step(job->progress.ctx, "collecting", done, total);
+}
+
+static plim_status region_write(void *ctx, const void *data, size_t len, plim_error *err)
+{
+    region_job *job = ctx;
+    plim_status status = job->discard ? PLIM_OK : job->sink.write(job->sink.ctx, data, len, err);
+    if (status != PLIM_OK)
+        return status;
+    job->byte_count += len;
+    job->chunk_count++;
+    if (job->byte_count - job->told_bytes < REGION_STEP_BYTES)
+        return PLIM_OK;
+    job->told_bytes = job->byte_count;
+    if (region_may_go_on(job) &&
+        (job->progress.step == NULL ||
+         job->progress.step(job->progress.ctx, "receiving", job->byte_count, 0)))
+        return PLIM_OK;
+    return plim_error_set(err, PLIM_ERR_INTERRUPTED, "stopped on request");
+}
+
+static plim_status region_snapshot(plim_target *target, const plim_snapshot_options *options,
+                                   plim_sink sink, plim_snapshot_result *out_result,
+                                   plim_error *err)
+{
+    region_job job = {.target = target, .sink = sink};
+    plim_graph *graph = NULL;
+    plim_graph_info info = {0};
+    if (options != NULL) {
+        job.progress = options->progress;
+        job.discard = options->discard;
+    }
+    plim_region_graph_options how = {.struct_bytes = sizeof how,
+                                     .allocator = target->allocator,
+                                     .progress = {&job, region_step}};
+    plim_status status = plim_graph_from_region(region_state_of(target)->view, &how, &graph, err);
+    if (status == PLIM_OK) {
+        plim_write_options write = {.struct_bytes = sizeof write,
+                                    .allocator = target->allocator,
+                                    .progress = {&job, region_step}};
+        plim_graph_read_info(graph, &info);
+        status = plim_graph_write_v8(graph, (plim_sink){&job, region_write}, &write, err);
+    }
+    plim_graph_destroy(&graph);
+    if (out_result != NULL)
+        *out_result = (plim_snapshot_result){.byte_count = job.byte_count,
+                                             .node_count = info.node_count,
+                                             .edge_count = info.edge_count,
+                                             .chunk_count = job.chunk_count};
+    return status;
+}
+
+static plim_status region_cannot(plim_error *err, const char *what, const char *hint)
+{
+    plim_status status = plim_error_set(err, PLIM_ERR_UNSUPPORTED, "%s", what);
+    plim_error_hint(err, "%s", hint);
+    return status;
+}
+
+static plim_status region_collect(plim_target *target, plim_error *err)
+{
+    (void)target;
+    return region_cannot(err, "a region has no garbage: what its program releases is free at once",
+                         "plim leaks finds what is never released");
+}
+
+static plim_status region_sampling_start(plim_target *target, const plim_sampling_options *options,
+                                         plim_error *err)
+{
+    (void)target;
+    (void)options;
+    return region_cannot(err, "a region keeps no record of what was allocated and is gone",
+                         "plim view --by site shows where what lives was made");
+}
+
+static plim_status region_tracking_start(plim_target *target, bool stacks, plim_error *err)
+{
+    (void)target;
+    (void)stacks;
+    return region_cannot(err, "a region gives no timeline from outside",
+                         "plim snap --count 3 takes a series; plim diff and plim leaks read it");
+}
+
+/* ---- discovery ----------------------------------------------------------------------------- */
+
+typedef struct region_found {
+    int64_t pid;
+    bool is_only; /* region of its process */
+    plim__program_region region;
+} region_found;
+
+typedef struct region_search {
+    const plim_allocator *allocator;
+    region_found *rows;
+    uint32_t count, capacity;
+    bool is_short; /* memory was refused */
+} region_search;
+
+static bool region_search_add(region_search *search, const region_found *row)
+{
+    if (search->count == search->capacity) {
+        uint32_t wanted = search->capacity == 0 ? 16 : search->capacity * 2;
+        region_found *grown = plim__array_resize(search->allocator, search->rows, search->capacity,
+                                                 wanted, sizeof *grown);
+        if (grown == NULL) {
+            search->is_short = true;
+            return false;
+        }
+        search->rows = grown;
+        search->capacity = wanted;
+    }
+    search->rows[search->count++] = *row;
+    return search->count < PLIM_TARGETS_MAX;
+}
+
+static bool region_search_visit(void *ctx, int64_t pid)
+{
+    region_search *search = ctx;
+    plim__program_region regions[PLIM__PROGRAM_REGIONS_MAX];
+    uint32_t count = 0;
+    bool go_on = true;
+    if (plim__program_regions(pid, regions, &count, NULL) != PLIM_OK)
+        return true; /* another user's, or gone */
+    for (uint32_t i = 0; i < count && go_on; i++) {
+        region_found row = {pid, count == 1, regions[i]};
+        go_on = region_search_add(search, &row);
+    }
+    return go_on;
+}
+
+/* A region that several hold (they forked) is its writer's, or else the first one's. */
+static bool region_is_its(const region_search *search, uint32_t index)
+{
+    const region_found *row = &search->rows[index];
+    for (uint32_t i = 0; i < search->count; i++) {
+        const region_found *other = &search->rows[i];
+        bool is_same = other->region.file.device == row->region.file.device &&
+                       other->region.file.inode == row->region.file.inode;
+        if (i == index || !is_same || (uint64_t)row->pid == row->region.writer_pid)
+            continue;
+        if ((uint64_t)other->pid == row->region.writer_pid || i < index)
+            return false;
+    }
+    return true;
+}
+
+static plim_status region_discover(const plim_target_options *options, plim__discover_add *add,
+                                   void *ctx)
+{
+    region_search search = {.allocator = plim__allocator_or_system(options->allocator)};
+    plim_status status = plim__process_each(region_search_visit, &search);
+    for (uint32_t i = 0; status == PLIM_OK && i < search.count; i++) {
+        const region_found *row = &search.rows[i];
+        char address[PLIM__HELD_PATH_BYTES + 16];
+        char version[32];
+        if (!region_is_its(&search, i))
+            continue;
+        if (row->is_only)
+            (void)snprintf(address, sizeof address, "pid:%lld", (long long)row->pid);
+        else
+            (void)snprintf(address, sizeof address, "region:%s", row->region.file.path);
+        (void)snprintf(version, sizeof version, "region %u", PLIM__REGION_VERSION);
+        plim_found found = {.runtime = "c",
+                            .version = version,
+                            .title = row->region.file.name,
+                            .address = address,
+                            .pid = row->pid};
+        add(ctx, &found);
+    }
+    plim__array_free(search.allocator, search.rows, search.capacity, sizeof *search.rows);
+    return status == PLIM_OK && search.is_short ? PLIM_ERR_NO_MEMORY : status;
+}
+
+static const plim__protocol region_protocol = {
+    .connect = region_connect,
+    .disconnect = region_disconnect,
+    .usage = region_usage,
+    .collect = region_collect,
+    .snapshot = region_snapshot,
+    .sampling_start = region_sampling_start,
+    .tracking_start = region_tracking_start,
+};
+
+static const plim_target_family region_family = {
+    .runtime = {.name = "c",
+                .protocol = &region_protocol,
+                .scheme = "region",
+                .resolve_pid = region_resolve_pid,
+                .close = region_close,
+                .estimate = region_estimate},
+    .discover = region_discover,
+};
+
+const plim_target_family *const *plim_program_families(void)
+{
+    static const plim_target_family *const families[] = {&region_family, NULL};
+    return families;
+}
