@@ -48,13 +48,14 @@ typedef struct plim_region_options {
     const char *name; /**< FILE: the path. MEMFD: up to 63 bytes. STORAGE: not used */
     void *storage;    /**< STORAGE: borrowed until close, aligned to 64 */
     size_t storage_bytes;
-    uint32_t object_max; /**< 1 to 2^28; 0: 65,536 */
-    uint32_t type_max;   /**< 1 to 65,535; 0: 256 */
-    uint32_t field_max;  /**< 0: 4,096 */
-    uint32_t name_max;   /**< owners and tags that have names; up to 2^20; 0: 1,024 */
-    uint32_t text_bytes; /**< for names of types, fields and sites; 0: 64 KiB */
-    uint64_t data_bytes; /**< for the objects' values; 0: 16 MiB; STORAGE: what is left */
-    uint32_t value_max;  /**< the largest value of one object; 0: 64 KiB */
+    uint32_t object_max;    /**< 1 to 2^28; 0: 65,536 */
+    uint32_t type_max;      /**< 1 to 65,535; 0: 256 */
+    uint32_t field_max;     /**< 0: 4,096 */
+    uint32_t name_max;      /**< owners and tags that have names; up to 2^20; 0: 1,024 */
+    uint32_t text_bytes;    /**< for names of types, fields and sites; 0: 64 KiB */
+    uint64_t data_bytes;    /**< for the objects' values; 0: 16 MiB; STORAGE: what is left */
+    uint32_t value_max;     /**< the largest value of one object; 0: 64 KiB */
+    uint64_t history_bytes; /**< for transactions and undo (transaction.h); 0: none */
     const plim_allocator *allocator; /**< for the writer's own lists; NULL: the system's */
 } plim_region_options;
 

@@ -39,6 +39,11 @@ PLIM_NODISCARD plim_status plim__shared_anonymous(const char *name, size_t bytes
 /** Gives a new file its size, all of it reserved on the disk, and maps it. */
 PLIM_NODISCARD plim_status plim__shared_size(plim__shared *shared, size_t bytes, plim_error *err);
 
+/** Copies the first bytes of what is mapped, through the system: holes are neither read nor filled,
+ *  so memory that is zero stays untouched. */
+PLIM_NODISCARD plim_status plim__shared_copy(const plim__shared *shared, void *out_zeroed,
+                                             size_t bytes, plim_error *err);
+
 /** Waits until a file's bytes are on the disk. */
 PLIM_NODISCARD plim_status plim__shared_sync(plim__shared *shared, plim_error *err);
 

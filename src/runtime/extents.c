@@ -128,7 +128,7 @@ static void extent_largest_first(plim_region *region)
 plim_status plim__extents_rebuild(plim_region *region, plim_error *err)
 {
     uint32_t count = region->object_count;
-    uint32_t *order = plim__array_new(region->allocator, 2 * (size_t)count + 2, sizeof *order);
+    uint32_t *order = plim__scratch_take(region, 2 * (size_t)count + 2);
     if (order == NULL)
         return plim__no_memory(err, "the room of a region");
     plim__region_sort(region, extent_key, order, order + count, count);
@@ -145,6 +145,6 @@ plim_status plim__extents_rebuild(plim_region *region, plim_error *err)
     }
     fits = fits && extent_add_gap(region, at, region->head->data_bytes);
     extent_largest_first(region);
-    plim__array_free(region->allocator, order, 2 * (size_t)count + 2, sizeof *order);
+    plim__scratch_give(region, order, 2 * (size_t)count + 2);
     return fits ? PLIM_OK : plim__no_memory(err, "the room of a region");
 }

@@ -3,7 +3,7 @@
  * @file layout.h
  * @brief What lies in a region, byte by byte: offsets and indexes, no pointer, nothing derived.
  *
- *   head | objects (64 bytes each) | types | fields | names | text | log (one value) | data
+ *   head | objects (64 bytes each) | types | fields | names | text | log (one value) | data | history
  *
  * Truth is in few places, each committed by one store, so that a kill between any two stores
  * leaves something that the next open can finish or undo:
@@ -14,6 +14,8 @@
  *   a text is interned   text_used covers it
  *   a number has a name  the word of its row says so
  * Lists (children, owners, free slots, free room) are the writer's own, rebuilt on open.
+ * The history is a journal's log (commit/log.h); it watches over all from the head's `types` to the
+ * end of the data, so what lies before that is never taken back.
  */
 #ifndef PLIM_RUNTIME_LAYOUT_H
 #define PLIM_RUNTIME_LAYOUT_H
@@ -43,16 +45,10 @@ typedef struct plim__region_head {
     uint32_t spare;
     uint64_t data_bytes;
     uint64_t objects_at, types_at, fields_at, names_at, text_at, log_at, data_at;
+    uint64_t history_at, history_bytes; /* 0 bytes: none */
 
     _Alignas(64) _Atomic uint64_t epoch;
     _Atomic uint64_t writer_pid;
-    _Atomic uint64_t types; /* hash of all their rows << 32 | how many: see types.c */
-    _Atomic uint32_t field_count, text_used;
-    _Atomic uint32_t name_top;   /* no row of names from here on was ever used */
-    _Atomic uint32_t object_top; /* no slot from here on was ever used */
-    _Atomic uint64_t intent;     /* see plim__intent_of() */
-    _Atomic uint32_t log_valid;
-    uint32_t log_index; /* whose old value lies in the log */
 
     /* A cut: readers write the first word, the writer the others. */
     _Alignas(64) _Atomic uint64_t cut_asked;
@@ -60,6 +56,14 @@ typedef struct plim__region_head {
     _Atomic uint64_t cut_descriptor;
     _Atomic uint64_t safe_points;
     uint64_t reserved[12]; /* zero */
+    /* From here to the end of the data a transaction can be taken back. */
+    _Alignas(64) _Atomic uint64_t types; /* hash of all their rows << 32 | how many: see types.c */
+    _Atomic uint32_t field_count, text_used;
+    _Atomic uint32_t name_top;   /* no row of names from here on was ever used */
+    _Atomic uint32_t object_top; /* no slot from here on was ever used */
+    _Atomic uint64_t intent;     /* see plim__intent_of() */
+    _Atomic uint32_t log_valid;
+    uint32_t log_index; /* whose old value lies in the log */
 } plim__region_head;
 
 typedef struct plim__object {

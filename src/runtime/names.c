@@ -74,6 +74,8 @@ plim_status plim_region_intern(plim_region *region, const char *text, uint32_t *
         uint32_t at = atomic_load_explicit(&head->text_used, memory_order_relaxed);
         if (length + 1 > head->text_bytes - at)
             return PLIM_ERR_LIMIT;
+        if (plim__region_touch_head(region) != PLIM_OK)
+            return PLIM_ERR_NO_SPACE;
         plim__put_bytes(region->text + at, text, length);
         plim__put(&region->text[at + length], '\0');
         plim__commit(&head->text_used, at + (uint32_t)length + 1);
@@ -138,6 +140,8 @@ plim_status plim_region_name(plim_region *region, plim_name_kind kind, uint32_t 
         row = *link;
         if (row == PLIM__INDEX_NONE)
             return PLIM_OK;
+        if (plim__region_touch(region, &region->names[row], sizeof *region->names) != PLIM_OK)
+            return PLIM_ERR_NO_SPACE;
         plim__commit(&region->names[row], 0);
         *link = region->name_next[row];
         region->name_next[row] = region->name_free;
@@ -148,12 +152,19 @@ plim_status plim_region_name(plim_region *region, plim_name_kind kind, uint32_t 
     if (status != PLIM_OK)
         return status;
     row = *link;
-    if (row == PLIM__INDEX_NONE) {
-        if (!name_take_row(region, &row))
-            return PLIM_ERR_LIMIT;
-        region->name_next[row] = PLIM__INDEX_NONE;
-        *link = row;
+    bool is_new = row == PLIM__INDEX_NONE;
+    if (plim__region_touch_head(region) != PLIM_OK)
+        return PLIM_ERR_NO_SPACE;
+    if (is_new && !name_take_row(region, &row))
+        return PLIM_ERR_LIMIT;
+    status = plim__region_touch(region, &region->names[row], sizeof *region->names);
+    if (is_new) {
+        uint32_t *into = status == PLIM_OK ? link : &region->name_free;
+        region->name_next[row] = status == PLIM_OK ? PLIM__INDEX_NONE : region->name_free;
+        *into = row;
     }
+    if (status != PLIM_OK)
+        return status;
     plim__commit(&region->names[row], plim__name_word(kind, number, text));
     return PLIM_OK;
 }
@@ -191,20 +202,15 @@ static plim_status names_index_texts(plim_region *region, plim_error *err)
     return PLIM_OK;
 }
 
-plim_status plim__names_init(plim_region *region, plim_error *err)
+plim_status plim__names_rebuild(plim_region *region, plim_error *err)
 {
     const plim__region_head *head = region->head;
-    uint32_t heads = 64;
-    while (heads < head->name_max)
-        heads *= 2;
     region->name_free = PLIM__INDEX_NONE;
-    region->name_mask = heads - 1;
-    region->name_heads = plim__array_new(region->allocator, heads, sizeof *region->name_heads);
-    region->name_next =
-        plim__array_new(region->allocator, head->name_max, sizeof *region->name_next);
-    if (region->name_heads == NULL || region->name_next == NULL)
-        return plim__no_memory(err, "the names of a region");
-    memset(region->name_heads, 0xff, heads * sizeof *region->name_heads);
+    memset(region->name_heads, 0xff, ((size_t)region->name_mask + 1) * sizeof *region->name_heads);
+    if (region->intern_offsets != NULL)
+        memset(region->intern_offsets, 0,
+               ((size_t)region->intern_mask + 1) * sizeof *region->intern_offsets);
+    region->intern_count = 0;
     plim_status status = names_index_texts(region, err);
     for (uint32_t i = head->name_top; i-- > 0 && status == PLIM_OK;) {
         uint64_t word = atomic_load_explicit(&region->names[i], memory_order_relaxed);
@@ -223,6 +229,21 @@ plim_status plim__names_init(plim_region *region, plim_error *err)
         *first = i;
     }
     return status;
+}
+
+plim_status plim__names_init(plim_region *region, plim_error *err)
+{
+    const plim__region_head *head = region->head;
+    uint32_t heads = 64;
+    while (heads < head->name_max)
+        heads *= 2;
+    region->name_mask = heads - 1;
+    region->name_heads = plim__array_new(region->allocator, heads, sizeof *region->name_heads);
+    region->name_next =
+        plim__array_new(region->allocator, head->name_max, sizeof *region->name_next);
+    if (region->name_heads == NULL || region->name_next == NULL)
+        return plim__no_memory(err, "the names of a region");
+    return plim__names_rebuild(region, err);
 }
 
 void plim__names_fini(plim_region *region)

@@ -91,7 +91,7 @@ static void object_give_back(plim_region *region, uint32_t index)
     const plim__object *object = &region->objects[index];
     plim__extent_give(region, object->data, object->size_bytes);
     /* Else retired: a generation never comes again. */
-    if (plim__word_generation(object_word(object)) < UINT32_MAX)
+    if (plim__slot_generation(region, index) < UINT32_MAX)
         region->free_slots[region->free_slot_count++] = index;
 }
 
@@ -223,13 +223,19 @@ static plim_status object_make(plim_region *region, const plim_object_request *r
         facts.parent = request->parent.index + 1;
     }
     facts.size_bytes = region->types[request->type - 1].size_bytes;
+    plim_status status = plim__region_touch_head(region);
+    if (status != PLIM_OK)
+        return status;
     if (!slot_take(region, &index))
         return PLIM_ERR_LIMIT;
-    if (!plim__extent_take(region, facts.size_bytes, &facts.data)) {
+    status = plim__region_touch(region, &region->objects[index], sizeof *region->objects);
+    if (status == PLIM_OK && !plim__extent_take(region, facts.size_bytes, &facts.data))
+        status = PLIM_ERR_LIMIT;
+    if (status != PLIM_OK) {
         region->free_slots[region->free_slot_count++] = index;
-        return PLIM_ERR_LIMIT;
+        return status;
     }
-    uint32_t generation = plim__word_generation(object_word(&region->objects[index])) + 1;
+    uint32_t generation = plim__slot_generation(region, index) + 1;
     object_fill(region, index, generation, &facts, request);
     *out_ref = (plim_ref){index, generation};
     if (region->observer != NULL)
@@ -316,11 +322,54 @@ uint32_t plim__owner_cascade(plim_region *region, uint32_t owner)
     return ended;
 }
 
+static plim_status object_touch(plim_region *region, uint32_t index)
+{
+    const plim__object *object = &region->objects[index];
+    plim_status status = plim__region_touch(region, object, sizeof *object);
+    /* Its room, which may be another's from then on. */
+    return status != PLIM_OK ? status
+                             : plim__region_touch(region, region->data + object->data,
+                                                  (size_t)plim__extent_bytes(object->size_bytes));
+}
+
+/* All that a cascade will change, before it begins: it cannot stop in the middle. */
+static plim_status object_touch_below(plim_region *region, uint32_t root)
+{
+    plim_status status = plim__region_touch_head(region);
+    uint32_t at = root;
+    while (status == PLIM_OK) { /* each object once, parents first */
+        status = object_touch(region, at);
+        if (region->first_child[at] != PLIM__INDEX_NONE) {
+            at = region->first_child[at];
+            continue;
+        }
+        while (at != root && region->next_sibling[at] == PLIM__INDEX_NONE)
+            at = region->objects[at].parent - 1;
+        if (at == root)
+            return status;
+        at = region->next_sibling[at];
+    }
+    return status;
+}
+
+static plim_status object_touch_owned(plim_region *region, uint32_t owner)
+{
+    plim_status status = plim__region_touch_head(region);
+    uint32_t at = *owner_head(region, owner);
+    for (; at != PLIM__INDEX_NONE && status == PLIM_OK; at = region->next_owned[at])
+        if (region->objects[at].owner == owner)
+            status = object_touch(region, at);
+    return status;
+}
+
 plim_status plim_region_release(plim_region *region, plim_ref ref)
 {
     plim__object *object = object_of(region, ref);
     if (object == NULL)
         return PLIM_ERR_STALE;
+    plim_status status = region->history != NULL ? object_touch_below(region, ref.index) : PLIM_OK;
+    if (status != PLIM_OK)
+        return status;
     /* One object alone needs no intent: its own word is the commit. */
     bool is_alone = region->first_child[ref.index] == PLIM__INDEX_NONE;
     if (!is_alone)
@@ -335,6 +384,9 @@ plim_status plim_region_release(plim_region *region, plim_ref ref)
 plim_status plim_region_release_owner(plim_region *region, uint32_t owner, uint32_t *out_count)
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    plim_status status = region->history != NULL ? object_touch_owned(region, owner) : PLIM_OK;
+    if (status != PLIM_OK)
+        return status;
     plim__commit(&region->head->intent, plim__intent_of(PLIM__INTENT_OWNER, owner));
     uint32_t ended = plim__owner_cascade(region, owner);
     plim__commit(&region->head->intent, 0);
@@ -378,6 +430,13 @@ plim_status plim_region_set(plim_region *region, plim_ref ref, const void *value
     if (size_bytes != object->size_bytes)
         return PLIM_ERR_USAGE;
     unsigned char *place = region->data + object->data;
+    plim_status status = plim__region_touch(region, object, sizeof *object);
+    if (status == PLIM_OK)
+        status = plim__region_touch(region, place, (size_t)plim__extent_bytes(size_bytes));
+    if (status == PLIM_OK && size_bytes > sizeof(uint64_t))
+        status = plim__region_touch_head(region);
+    if (status != PLIM_OK)
+        return status;
     if (size_bytes <= sizeof(uint64_t)) {
         /* One store: values are aligned to the grain and have at least that much room. */
         uint64_t word = 0;

@@ -31,6 +31,21 @@ static plim_status recover_damaged(plim_error *err, uint32_t index, const char *
     return status;
 }
 
+/* --- room to sort ---------------------------------------------------------------------------- */
+
+uint32_t *plim__scratch_take(plim_region *region, size_t count)
+{
+    return region->scratch != NULL
+               ? region->scratch
+               : plim__array_new(region->allocator, count, sizeof *region->scratch);
+}
+
+void plim__scratch_give(plim_region *region, uint32_t *scratch, size_t count)
+{
+    if (scratch != region->scratch)
+        plim__array_free(region->allocator, scratch, count, sizeof *scratch);
+}
+
 /* --- lists --------------------------------------------------------------------------------- */
 
 static plim_status lists_make(plim_region *region, plim_error *err)
@@ -161,6 +176,11 @@ static plim_status recover_value(plim_region *region, plim_error *err)
     if (status != PLIM_OK)
         return status;
     const plim__object *object = &region->objects[index];
+    status = plim__region_touch_head(region);
+    if (status == PLIM_OK)
+        status = plim__region_touch(region, region->data + object->data, object->size_bytes);
+    if (status != PLIM_OK) /* never between transactions */
+        return status;
     plim__put_bytes(region->data + object->data, region->log, object->size_bytes);
     plim__commit(&head->log_valid, 0);
     region->recovered = true;
@@ -176,11 +196,14 @@ static plim_status recover_slots(plim_region *region, plim_error *err)
         uint64_t word = recover_word_of(region, i);
         uint32_t seq = atomic_load_explicit(&object->seq, memory_order_relaxed);
         if (seq % 2 != 0) {
+            plim_status status = plim__region_touch(region, object, sizeof *object);
+            if (status != PLIM_OK)
+                return status;
             plim__commit(&object->seq, seq + 1);
             region->recovered = true;
         }
         if (!plim__word_is_live(word)) {
-            if (plim__word_generation(word) < UINT32_MAX)
+            if (plim__slot_generation(region, i) < UINT32_MAX)
                 region->free_slots[region->free_slot_count++] = i;
             continue;
         }
@@ -200,13 +223,13 @@ static plim_status recover_links(plim_region *region, plim_error *err)
 {
     uint32_t count = region->object_count;
     size_t room = 2 * (size_t)count + 1;
-    uint32_t *order = plim__array_new(region->allocator, room, sizeof *order);
+    uint32_t *order = plim__scratch_take(region, room);
     if (order == NULL)
         return plim__no_memory(err, "the lists of a region");
     plim__region_sort(region, recover_birth, order, order + count, count);
     for (uint32_t i = 0; i < count; i++)
         plim__object_link(region, order[i]);
-    plim__array_free(region->allocator, order, room, sizeof *order);
+    plim__scratch_give(region, order, room);
     return PLIM_OK;
 }
 
@@ -226,6 +249,25 @@ static plim_status recover_intent(plim_region *region, plim_error *err)
     plim__commit(&region->head->intent, 0);
     region->recovered = true;
     return PLIM_OK;
+}
+
+plim_status plim__region_rebuild(plim_region *region, plim_error *err)
+{
+    uint64_t next_birth = region->next_birth; /* not again, though those that had them are gone */
+    memset(region->owner_heads, 0xff,
+           ((size_t)region->owner_mask + 1) * sizeof *region->owner_heads);
+    memset(region->first_child, 0xff, region->head->object_max * sizeof *region->first_child);
+    region->free_slot_count = 0;
+    region->object_count = 0;
+    region->value_bytes = 0;
+    plim_status status = recover_slots(region, err);
+    if (status == PLIM_OK)
+        status = recover_links(region, err);
+    if (status == PLIM_OK)
+        status = plim__extents_rebuild(region, err);
+    if (region->next_birth < next_birth)
+        region->next_birth = next_birth;
+    return status;
 }
 
 plim_status plim__region_recover(plim_region *region, plim_error *err)

@@ -60,7 +60,8 @@ static uint64_t region_place_tables(plim__region_head *head)
     head->log_at = at;
     at += region_up(head->value_max);
     head->data_at = at;
-    return at + head->data_bytes;
+    head->history_at = region_up(at + head->data_bytes);
+    return head->history_at + head->history_bytes;
 }
 
 static bool region_capacities_are_good(const plim__region_head *head)
@@ -71,7 +72,8 @@ static bool region_capacities_are_good(const plim__region_head *head)
            head->name_max <= PLIM_REGION_NAMES_MAX && head->text_bytes >= 2 &&
            head->text_bytes <= PLIM_REGION_TEXT_MAX && head->value_max >= PLIM__REGION_GRAIN &&
            head->value_max <= PLIM_REGION_VALUE_MAX && head->data_bytes >= PLIM__REGION_GRAIN &&
-           head->data_bytes <= PLIM_REGION_DATA_MAX && head->data_bytes % PLIM__REGION_GRAIN == 0;
+           head->data_bytes <= PLIM_REGION_DATA_MAX && head->data_bytes % PLIM__REGION_GRAIN == 0 &&
+           head->history_bytes <= PLIM_JOURNAL_LOG_MAX;
 }
 
 /* --- a new one ----------------------------------------------------------------------------- */
@@ -97,14 +99,15 @@ static plim_status region_plan(const plim_region_options *options, plim__region_
     head->text_bytes = region_or(options->text_bytes, REGION_TEXT_DEFAULT);
     head->value_max = region_or(options->value_max, REGION_VALUE_DEFAULT);
     head->data_bytes = options->data_bytes != 0 ? options->data_bytes : REGION_DATA_DEFAULT;
+    head->history_bytes = options->history_bytes;
     if (options->place == PLIM_REGION_STORAGE && options->data_bytes == 0) {
         head->data_bytes = 0;
         uint64_t tables = region_place_tables(head);
-        if (tables + PLIM__REGION_GRAIN > options->storage_bytes)
+        if (tables + PLIM__REGION_ALIGN > options->storage_bytes)
             return plim_error_set(err, PLIM_ERR_NO_SPACE,
                                   "%zu bytes of storage: the tables alone take %zu",
                                   options->storage_bytes, (size_t)tables);
-        head->data_bytes = options->storage_bytes - tables;
+        head->data_bytes = (options->storage_bytes - tables) & ~(uint64_t)(PLIM__REGION_ALIGN - 1);
     }
     head->data_bytes &= ~(uint64_t)(PLIM__REGION_GRAIN - 1);
     if (!region_capacities_are_good(head))
@@ -173,12 +176,14 @@ plim_status plim__region_check_head(const plim__region_head *head, size_t bytes,
                                .name_max = head->name_max,
                                .text_bytes = head->text_bytes,
                                .value_max = head->value_max,
-                               .data_bytes = head->data_bytes};
+                               .data_bytes = head->data_bytes,
+                               .history_bytes = head->history_bytes};
     if (!region_capacities_are_good(&again) || region_place_tables(&again) != head->total_bytes ||
         head->total_bytes > bytes || again.objects_at != head->objects_at ||
         again.types_at != head->types_at || again.fields_at != head->fields_at ||
         again.names_at != head->names_at || again.text_at != head->text_at ||
-        again.log_at != head->log_at || again.data_at != head->data_at)
+        again.log_at != head->log_at || again.data_at != head->data_at ||
+        again.history_at != head->history_at)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "its tables lie outside it");
     if (plim__types_count(head->types) > head->type_max || head->field_count > head->field_max ||
         head->text_used > head->text_bytes || head->object_top > head->object_max ||
@@ -282,8 +287,10 @@ plim_status plim_region_open(const plim_region_options *options, plim_region **o
     status = region_map(region, options, err);
     if (status == PLIM_OK) {
         region_point(region);
-        status = plim__names_init(region, err);
+        status = plim__history_open(region, err); /* before anything is looked at: it may go back */
     }
+    if (status == PLIM_OK)
+        status = plim__names_init(region, err);
     if (status == PLIM_OK)
         status = plim__types_check(region, err);
     if (status == PLIM_OK)
@@ -297,6 +304,7 @@ plim_status plim_region_open(const plim_region_options *options, plim_region **o
     }
     if (options->name != NULL)
         plim_error_where(err, "%s", options->name);
+    plim__history_close(region);
     plim__names_fini(region);
     plim__region_lists_fini(region);
     plim__shared_close(&region->shared);
@@ -310,6 +318,7 @@ void plim_region_close(plim_region **region_ptr)
         return;
     plim_region *region = *region_ptr;
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    plim__history_close(region);
     plim__names_fini(region);
     plim__region_lists_fini(region);
     atomic_store_explicit(&region->head->writer_pid, 0, memory_order_release);

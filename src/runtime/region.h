@@ -13,6 +13,7 @@
 #include <plimsoll/region.h>
 
 #include "platform/shared.h"
+#include "runtime/commit/journal.h"
 #include "runtime/layout.h"
 
 enum {
@@ -40,6 +41,9 @@ typedef struct plim__region_observer {
     /** Its reference and its parent's are stale by now; its last value is borrowed for the call. */
     void (*released)(void *context, plim_region *region, const plim_region_object *object,
                      const void *last_value);
+    /** Much may have changed, and some references be stale: the region is as it was at a begin, a
+     *  mark or an earlier moment. Nothing else is told of that. */
+    void (*went_back)(void *context, plim_region *region);
 } plim__region_observer;
 
 struct plim_region {
@@ -81,7 +85,43 @@ struct plim_region {
     uint32_t told_first, told_last;        /* ended and not yet told, linked by next_owned */
     bool is_telling;
     bool recovered;
+
+    /* Transactions; NULL: the region has none. The other two stand from the first begin on. */
+    plim_journal *history;
+    uint32_t *scratch;     /* room to sort all objects: going back cannot fail for want of it */
+    uint32_t *generations; /* per slot, the highest that was ever taken back */
 };
+
+/** The highest generation that a slot had: the next object's is above it. */
+static inline uint32_t plim__slot_generation(const plim_region *region, uint32_t index)
+{
+    uint32_t generation = plim__word_generation(
+        atomic_load_explicit(&region->objects[index].word, memory_order_relaxed));
+    return region->generations != NULL && region->generations[index] > generation
+               ? region->generations[index]
+               : generation;
+}
+
+/**
+ * Says that a place is about to change, before the first store of a call. PLIM_ERR_NO_SPACE: the
+ * transaction fills the history, the call must change nothing. Free room and rows that no count
+ * covers need it not: what they hold is looked at by nobody, now or at an earlier moment.
+ */
+static inline plim_status plim__region_touch(plim_region *region, const void *place, size_t bytes)
+{
+    if (region->history == NULL || bytes == 0)
+        return PLIM_OK;
+    uint64_t offset =
+        (uint64_t)((const unsigned char *)place - (const unsigned char *)region->head);
+    return plim__journal_touch(region->history, offset - offsetof(plim__region_head, types), bytes);
+}
+
+/** Likewise, for the words of the head that change. */
+static inline plim_status plim__region_touch_head(plim_region *region)
+{
+    return plim__region_touch(region, &region->head->types,
+                              sizeof *region->head - offsetof(plim__region_head, types));
+}
 
 /* --- region.c ------------------------------------------------------------------------------ */
 
@@ -92,10 +132,21 @@ PLIM_NODISCARD plim_status plim__region_check_head(const plim__region_head *head
 /** The one observer, borrowed until another is set or the region is closed; NULL: none. */
 void plim__region_observe(plim_region *region, const plim__region_observer *observer);
 
+/* --- transaction.c ------------------------------------------------------------------------- */
+
+/** Opens the journal of a region that has one: what a crash left open is taken back. */
+PLIM_NODISCARD plim_status plim__history_open(plim_region *region, plim_error *err);
+
+/** Ends it; a transaction that is open is taken back in the mapping. */
+void plim__history_close(plim_region *region);
+
 /* --- names.c ------------------------------------------------------------------------------- */
 
 /** Checks texts and names, and makes what finds them. */
 PLIM_NODISCARD plim_status plim__names_init(plim_region *region, plim_error *err);
+
+/** Makes it anew, in the memory it has, for texts that are no more than it once knew. */
+PLIM_NODISCARD plim_status plim__names_rebuild(plim_region *region, plim_error *err);
 
 /** Frees that. */
 void plim__names_fini(plim_region *region);
@@ -109,6 +160,15 @@ PLIM_NODISCARD plim_status plim__types_check(const plim_region *region, plim_err
 
 /** Undoes a value half written, rebuilds the lists, finishes a cascade. The head is sound. */
 PLIM_NODISCARD plim_status plim__region_recover(plim_region *region, plim_error *err);
+
+/** Room for count numbers, at most twice the objects and two: region->scratch if it stands. */
+uint32_t *plim__scratch_take(plim_region *region, size_t count);
+
+/** Gives it back. */
+void plim__scratch_give(plim_region *region, uint32_t *scratch, size_t count);
+
+/** Makes the derived lists anew, in the memory they have and region->scratch. */
+PLIM_NODISCARD plim_status plim__region_rebuild(plim_region *region, plim_error *err);
 
 /** Frees the derived lists. */
 void plim__region_lists_fini(plim_region *region);

@@ -196,6 +196,9 @@ plim_status plim_region_type(plim_region *region, const char *name, uint32_t siz
                               "no room for type %s: %u types, %u fields, %u bytes of names are in "
                               "use",
                               name, type_count(region), head->field_count, head->text_used);
+    status = plim__region_touch_head(region);
+    if (status != PLIM_OK)
+        return plim_error_set(err, status, "the transaction fills the region's history");
     status = type_add(region, name, size_bytes, fields, field_count);
     if (status != PLIM_OK)
         return plim_error_set(err, status, "no room for the names of type %s", name);

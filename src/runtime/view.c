@@ -7,12 +7,14 @@
  * A file that somebody truncates while it is mapped is a fault of the system's (SIGBUS); memfd
  * regions are sealed against that.
  */
-#include <plimsoll/region.h>
+#include <plimsoll/transaction.h>
 
 #include <string.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "platform/pages.h"
+#include "runtime/commit/log.h"
 #include "runtime/region.h"
 
 enum {
@@ -26,7 +28,11 @@ struct plim_region_view {
     plim__shared shared;
     plim__region_head head; /* as it was when checked; the counts are read anew */
     const unsigned char *base;
-    unsigned char *value; /* a copy of one; value_max of it */
+    unsigned char *value;        /* a copy of one; value_max of it */
+    plim__log log;               /* of the history; its head is NULL if there is none */
+    plim_region_history history; /* as it was when a past was opened */
+    void *past;                  /* pages that hold a copy; NULL: a look at what lives */
+    size_t past_bytes;
 };
 
 bool plim_region_is_file(const char *path)
@@ -40,8 +46,98 @@ bool plim_region_is_file(const char *path)
     return is_one;
 }
 
-plim_status plim_region_view_open(const char *path, const plim_allocator *allocator,
-                                  plim_region_view **out_view, plim_error *err)
+/* Checks the head and finds the history. */
+static plim_status view_look(plim_region_view *view, plim_error *err)
+{
+    if (view->shared.bytes < sizeof view->head)
+        return plim_error_set(err, PLIM_ERR_DAMAGED, "it is no Plimsoll region");
+    memcpy(&view->head, view->shared.memory, sizeof view->head);
+    plim_status status = plim__region_check_head(&view->head, view->shared.bytes, err);
+    view->base = view->shared.memory;
+    if (status != PLIM_OK || view->head.history_bytes == 0)
+        return status;
+    /* One whose maker died before the log stood has nothing to show, like one without. */
+    const plim__log_head *log = (const void *)(view->base + view->head.history_at);
+    if (view->head.history_bytes >= sizeof *log && log->is_ready == 0)
+        return PLIM_OK;
+    return plim__log_look(log, (size_t)view->head.history_bytes,
+                          view->head.data_at + view->head.data_bytes -
+                              offsetof(plim__region_head, types),
+                          &view->log, err);
+}
+
+static void view_read_history(const plim_region_view *view, plim_region_history *out_history)
+{
+    plim__log_totals totals;
+    *out_history = (plim_region_history){0};
+    if (view->log.head == NULL)
+        return;
+    plim__log_count(&view->log, &totals);
+    *out_history = (plim_region_history){.moment = totals.newest,
+                                         .kept = totals.kept,
+                                         .held_bytes = totals.held_grains * view->log.grain_bytes,
+                                         .budget_bytes = view->head.history_bytes,
+                                         .is_open = totals.is_open};
+}
+
+/* From now on the view is of a copy: the tables and values as they are, with what was kept since
+   the moment laid over them. Holes of the file stay holes. */
+static plim_status view_go_back(plim_region_view *view, uint32_t back, plim_error *err)
+{
+    plim__log_moment moment;
+    size_t page = plim__pages_size();
+    size_t bytes = (size_t)(view->head.data_at + view->head.data_bytes);
+    view->past_bytes = (bytes + page - 1) & ~(page - 1);
+    for (uint32_t i = 0; i < PLIM_JOURNAL_LOOKS_MAX; i++) {
+        plim_status status = plim__log_find(&view->log, back, &moment, err);
+        if (status != PLIM_OK)
+            return status;
+        view->past = plim__pages_map(view->past_bytes);
+        if (view->past == NULL)
+            return plim__no_memory(err, "a copy of a region");
+        status = plim__shared_copy(&view->shared, view->past, bytes, err);
+        if (status == PLIM_OK)
+            status = plim__log_overlay(
+                &view->log, &moment,
+                (unsigned char *)view->past + offsetof(plim__region_head, types), err);
+        if (status == PLIM_OK) {
+            view_read_history(view, &view->history);
+            memcpy(&view->head, view->past, sizeof view->head);
+            view->base = view->past;
+            return plim__region_check_head(&view->head, view->shared.bytes, err);
+        }
+        plim__pages_unmap(view->past, view->past_bytes);
+        view->past = NULL;
+        if (status != PLIM_ERR_BUSY)
+            return status;
+    }
+    return plim_error_set(err, PLIM_ERR_BUSY, "its writer goes back faster than we can look");
+}
+
+static plim_status view_at(plim_region_view *view, uint32_t back, plim_error *err)
+{
+    plim_region_history history;
+    view_read_history(view, &history);
+    if (back == 0 && !history.is_open)
+        return PLIM_OK;
+    if (view->log.head == NULL)
+        return plim_error_set(err, PLIM_ERR_UNSUPPORTED, "the region keeps no history");
+    return view_go_back(view, back, err);
+}
+
+void plim_region_view_history(const plim_region_view *view, plim_region_history *out_history)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    if (view->past != NULL)
+        *out_history = view->history;
+    else
+        view_read_history(view, out_history);
+}
+
+enum { VIEW_LIVES = -1 };
+
+static plim_status view_open(const char *path, int64_t back, const plim_allocator *allocator,
+                             plim_region_view **out_view, plim_error *err)
 {
     PLIM_CHECK(path != NULL && out_view != NULL);
     allocator = plim__allocator_or_system(allocator);
@@ -52,14 +148,11 @@ plim_status plim_region_view_open(const char *path, const plim_allocator *alloca
     view->allocator = allocator;
     view->shared.descriptor = -1;
     plim_status status = plim__shared_view(path, &view->shared, err);
-    if (status == PLIM_OK && view->shared.bytes < sizeof view->head)
-        status = plim_error_set(err, PLIM_ERR_DAMAGED, "it is no Plimsoll region");
+    if (status == PLIM_OK)
+        status = view_look(view, err);
+    if (status == PLIM_OK && back != VIEW_LIVES)
+        status = view_at(view, (uint32_t)back, err);
     if (status == PLIM_OK) {
-        memcpy(&view->head, view->shared.memory, sizeof view->head);
-        status = plim__region_check_head(&view->head, view->shared.bytes, err);
-    }
-    if (status == PLIM_OK) {
-        view->base = view->shared.memory;
         view->value = plim__array_new(allocator, view->head.value_max, 1);
         if (view->value == NULL)
             status = plim__no_memory(err, "a view");
@@ -73,6 +166,19 @@ plim_status plim_region_view_open(const char *path, const plim_allocator *alloca
     return status;
 }
 
+plim_status plim_region_view_open(const char *path, const plim_allocator *allocator,
+                                  plim_region_view **out_view, plim_error *err)
+{
+    return view_open(path, VIEW_LIVES, allocator, out_view, err);
+}
+
+plim_status plim_region_view_open_at(const char *path, uint32_t back,
+                                     const plim_allocator *allocator, plim_region_view **out_view,
+                                     plim_error *err)
+{
+    return view_open(path, back, allocator, out_view, err);
+}
+
 void plim_region_view_close(plim_region_view **view_ptr)
 {
     if (view_ptr == NULL || *view_ptr == NULL)
@@ -80,6 +186,8 @@ void plim_region_view_close(plim_region_view **view_ptr)
     plim_region_view *view = *view_ptr;
     PLIM_CHECK_OBJ(view, VIEW_MAGIC);
     plim__array_free(view->allocator, view->value, view->head.value_max, 1);
+    if (view->past != NULL)
+        plim__pages_unmap(view->past, view->past_bytes);
     plim__shared_close(&view->shared);
     view->magic = 0;
     plim__array_free(view->allocator, view, 1, sizeof *view);
@@ -238,17 +346,27 @@ static bool view_copy(const plim_region_view *view, uint32_t index, plim_region_
     return true;
 }
 
+/* Odd while objects go back to what they were, seq and all; else a count of that. */
+static uint64_t view_restores(const plim_region_view *view)
+{
+    return view->log.head == NULL || view->past != NULL
+               ? 0
+               : atomic_load_explicit(&view->log.head->restores, memory_order_acquire);
+}
+
 static bool view_read(const plim_region_view *view, uint32_t index, plim_region_object *out_object,
                       unsigned char *value)
 {
     const plim__object *slot = view_slot(view, index);
     for (int i = 0; i < VIEW_TRIES; i++) {
+        uint64_t restores = view_restores(view);
         uint32_t before = atomic_load_explicit(&slot->seq, memory_order_acquire);
         if (before % 2 != 0)
             continue;
         bool is_one = view_copy(view, index, out_object, value);
         atomic_thread_fence(memory_order_acquire);
-        if (atomic_load_explicit(&slot->seq, memory_order_relaxed) == before) {
+        if (atomic_load_explicit(&slot->seq, memory_order_relaxed) == before &&
+            view_restores(view) == restores) {
             if (is_one)
                 out_object->version = before / 2;
             return is_one;

@@ -392,7 +392,8 @@ static void an_observer_is_told_after_each_change_and_may_call_back(void **state
     plim_region *region = region_new();
     uint16_t type = type_of(region, "t", 8);
     witness at = {.partner = NONE};
-    const plim__region_observer observer = {&at, witness_made, witness_changed, witness_released};
+    const plim__region_observer observer = {&at, witness_made, witness_changed, witness_released,
+                                            NULL};
     plim__region_observe(region, &observer);
     plim_ref refs[5];
     const int parents[5] = {-1, 0, 0, 1, -1};

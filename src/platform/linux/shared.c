@@ -127,6 +127,35 @@ plim_status plim__shared_size(plim__shared *shared, size_t bytes, plim_error *er
     return shared_map(shared, bytes, err);
 }
 
+plim_status plim__shared_copy(const plim__shared *shared, void *out_zeroed, size_t bytes,
+                              plim_error *err)
+{
+    off_t end = (off_t)bytes;
+    for (off_t at = 0; at < end;) {
+        off_t data = lseek(shared->descriptor, at, SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            break; /* a hole to the end */
+        off_t hole = data < 0 ? -1 : lseek(shared->descriptor, data, SEEK_HOLE);
+        if (data < 0 || hole <= data) {
+            data = at; /* a file system that knows no holes */
+            hole = end;
+        }
+        if (hole > end)
+            hole = end;
+        for (at = data; at < hole;) {
+            ssize_t count =
+                pread(shared->descriptor, (char *)out_zeroed + at, (size_t)(hole - at), at);
+            if (count < 0 && errno == EINTR)
+                continue;
+            if (count <= 0)
+                return shared_fail(err, "read it", count < 0 ? errno : EIO);
+            at += count;
+        }
+        at = hole;
+    }
+    return PLIM_OK;
+}
+
 plim_status plim__shared_sync(plim__shared *shared, plim_error *err)
 {
     if (msync(shared->memory, shared->bytes, MS_SYNC) != 0)

@@ -154,6 +154,23 @@ plim_status plim__log_find(const plim__log *log, uint32_t back, plim__log_moment
     return PLIM_OK;
 }
 
+void plim__log_count(const plim__log *log, plim__log_totals *out_totals)
+{
+    uint64_t word = log_load(&log->head->word);
+    uint64_t now = log_now(word);
+    uint64_t oldest = log_load(&log->head->oldest);
+    uint64_t top = log_load(&log->head->top);
+    uint64_t kept = now > oldest ? now - oldest : 0;
+    uint64_t first = oldest <= plim__log_number(word) ? log_first(log, oldest) : top;
+    *out_totals =
+        (plim__log_totals){.newest = plim__log_number(word),
+                           .held_grains = first > top                     ? 0
+                                          : top - first < log->slot_count ? top - first
+                                                                          : log->slot_count,
+                           .kept = kept < log->moment_max ? (uint32_t)kept : log->moment_max,
+                           .is_open = plim__log_state(word) != PLIM__LOG_COMMITTED};
+}
+
 /* Whether the log still has what the moment needs. */
 static bool log_is_same(const plim__log *log, const plim__log_moment *moment)
 {

@@ -103,6 +103,17 @@ PLIM_NODISCARD plim_status plim__log_look(const void *bytes, size_t log_bytes,
  *  writes. */
 PLIM_NODISCARD plim_status plim__log_verify(const plim__log *log, plim_error *err);
 
+/** What is kept, as the log says it at this moment. */
+typedef struct plim__log_totals {
+    uint64_t newest;
+    uint64_t held_grains;
+    uint32_t kept; /* committed */
+    bool is_open;  /* or going back */
+} plim__log_totals;
+
+/** Reads them, each within its bounds, of one moment only if the writer rests. */
+void plim__log_count(const plim__log *log, plim__log_totals *out_totals);
+
 /** A moment that is looked at from outside. */
 typedef struct plim__log_moment {
     uint64_t number;   /* the transaction before which it was; above the newest: now */
