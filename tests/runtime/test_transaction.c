@@ -154,6 +154,8 @@ static void types_texts_and_names_go_back_too(void **state)
     assert_string_equal(plim_region_name_of(region, PLIM_NAME_OWNER, 7), "before");
     assert_null(plim_region_name_of(region, PLIM_NAME_OWNER, 8));
     assert_null(plim_region_text(region, text));
+    assert_int_equal(plim_region_intern(region, "text", &text), PLIM_OK);
+    assert_string_equal(plim_region_text(region, text), "text");
     assert_int_equal(type_of(region, "other", 8), 1);
     assert_int_equal(plim_region_name(region, PLIM_NAME_OWNER, 8, "eight"), PLIM_OK);
     plim_region_close(&region);
