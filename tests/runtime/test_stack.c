@@ -80,7 +80,8 @@ static void crash_released(void *context, plim_region *region, const plim_region
     crash_changed(context, region, object);
 }
 
-static const plim__region_observer CRASHER = {NULL, crash_changed, crash_changed, crash_released};
+static const plim__region_observer CRASHER = {NULL, crash_changed, crash_changed, crash_released,
+                                              NULL};
 
 static void log_add(const char *what, const plim_turn *turn)
 {
