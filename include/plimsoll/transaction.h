@@ -4,10 +4,10 @@
  * @brief Transactions of a region: all or nothing, undo, and the region as it was.
  *
  * A region made with `history_bytes` keeps what its transactions changed, as it was, within that
- * budget. Between begin and commit every call on the region belongs to the transaction: rollback, a
- * close, or the death of the process takes it all back (objects, values, types, texts, names). Calls
- * outside of a transaction are as they always were; undo takes back with a transaction what came
- * after it. The history lies in the region: undo and views reach back over earlier processes.
+ * budget. Between begin and commit every call on the region belongs to the transaction: rollback,
+ * a close, or the death of the process takes it all back (objects, values, types, texts, names).
+ * Calls outside of a transaction are as they always were; undo takes back with a transaction what
+ * came after it. The history lies in the region: undo and views reach back over earlier processes.
  *
  * What goes back stays within the region: numbers of types that were registered since, and texts'
  * offsets, name nothing any more or something else. References are stale, and stay so.
@@ -120,11 +120,11 @@ typedef struct plim_region_history {
 PLIM_API void plim_region_read_history(const plim_region *region, plim_region_history *out_history);
 
 /**
- * @brief         Looks at a region as it was before the last transactions. The look is a copy: it does
- *                not change any more, and the writer is not held up.
+ * @brief         Looks at a region as it was before the last transactions. The look is a copy: it
+ *                does not change any more, and the writer is not held up.
  * @param[in]     path       as plim_region_view_open() takes it.
- * @param[in]     back       transactions; 0: the last committed state. If no transaction is open that
- *                           is the region as it is, and the look goes on with it.
+ * @param[in]     back       transactions; 0: the last committed state. If no transaction is open
+ *                           that is the region as it is, and the look goes on with it.
  * @param[in]     allocator  NULL: the system's; borrowed until close.
  * @param[out]    out_view   set only on PLIM_OK; ended by plim_region_view_close().
  * @param[in,out] err        how many are kept, if they are fewer; may be NULL.
@@ -142,8 +142,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_region_view_open_at(const char *path, u
 /**
  * @brief      What the history of a region that is looked at holds.
  * @param[in]  view         not NULL.
- * @param[out] out_history  set; all zero if there is none. Of a look at an earlier moment: as it was
- *                          when it was opened.
+ * @param[out] out_history  set; all zero if there is none. Of a look at an earlier moment: as it
+ *                          was when it was opened.
  * @note       Threads: the view's.
  */
 PLIM_API void plim_region_view_history(const plim_region_view *view,

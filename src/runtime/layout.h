@@ -3,7 +3,8 @@
  * @file layout.h
  * @brief What lies in a region, byte by byte: offsets and indexes, no pointer, nothing derived.
  *
- *   head | objects (64 bytes each) | types | fields | names | text | log (one value) | data | history
+ *   head | objects (64 bytes each) | types | fields | names | text | log (one value) | data
+ *        | history
  *
  * Truth is in few places, each committed by one store, so that a kill between any two stores
  * leaves something that the next open can finish or undo:
