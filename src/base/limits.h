@@ -64,6 +64,13 @@ enum {
                                       blocks that push each other for ever are stopped */
 };
 
+/* Subscriptions. Each change is held against each of them. */
+enum {
+    PLIM_HUB_SUBSCRIPTIONS_MAX = 4096,
+    PLIM_HUB_QUEUE_MAX = 65536,
+    PLIM_HUB_TOLD_MAX = 1 << 16 /* in one call: callbacks that cause each other are stopped there */
+};
+
 /* Server. */
 #define PLIM_SERVER_CONNECTIONS_MAX   16u        /* DevTools opens one per window, and polls */
 #define PLIM_SERVER_HEADER_BYTES_MAX  8192u      /* of an HTTP request; browsers send under 1 KiB */

@@ -133,6 +133,16 @@ static uint32_t *owner_head(plim_region *region, uint32_t owner)
     return &region->owner_heads[(owner * 2654435761u >> 7) & region->owner_mask];
 }
 
+uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at)
+{
+    at = at == PLIM__INDEX_NONE
+             ? region->owner_heads[(owner * 2654435761u >> 7) & region->owner_mask]
+             : region->next_owned[at];
+    while (at != PLIM__INDEX_NONE && region->objects[at].owner != owner)
+        at = region->next_owned[at]; /* another's, of the same hash */
+    return at;
+}
+
 void plim__object_link(plim_region *region, uint32_t index)
 {
     const plim__object *object = &region->objects[index];

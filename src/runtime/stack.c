@@ -74,6 +74,7 @@ static plim_status stack_release(plim_stack *stack)
             return status;
     }
     uint32_t number = stack->frames[top].number;
+    plim__block_name(stack->region, number, NULL);
     stack_drop(stack);
     stack->ending_count--;
     return plim_region_release_owner(stack->region, number, NULL);

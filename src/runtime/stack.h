@@ -89,6 +89,9 @@ typedef enum plim__turn_kind {
 PLIM_NODISCARD plim_status plim__stack_turn(plim_stack *stack, uint32_t at, plim__turn_kind kind,
                                             plim_error *err);
 
+/** What those who look on call an owner; NULL: nothing any more. */
+void plim__block_name(plim_region *region, uint32_t number, const char *name);
+
 /** Ends the life of objects born from `birth` on: a turn that does not count. */
 void plim__stack_roll_back(plim_region *region, uint64_t birth);
 

@@ -242,6 +242,8 @@ static plim_status open_blocks(plim_stack *stack, plim_error *err)
                              .bytes = object.size_bytes,
                              .name = name,
                              .type = kind < stack->type_count ? stack->types[kind] : NULL};
+        if (plim_region_name_of(stack->region, PLIM_NAME_OWNER, frame.number) == NULL)
+            plim__block_name(stack->region, frame.number, name);
         open_insert(stack, &frame, object.birth);
         stack->ending_count += head->state >= PLIM_BLOCK_ENDING;
         if (object.size_bytes > stack->scratch_bytes)

@@ -24,12 +24,21 @@ static plim_status turn_word(plim_stack *stack, plim_ref cell, uint64_t value)
     return plim_region_set(stack->region, cell, &value, sizeof value);
 }
 
+void plim__block_name(plim_region *region, uint32_t number, const char *name)
+{
+    plim_status status = plim_region_name(region, PLIM_NAME_OWNER, number, name);
+    (void)status; /* as far as there is room for names */
+}
+
 void plim__stack_roll_back(plim_region *region, uint64_t birth)
 {
     plim_region_object object;
     for (uint32_t i = 0; plim_region_next(region, &i, &object);)
-        if (object.birth >= birth) /* false: it went with its parent */
+        if (object.birth >= birth) {
+            if (object.owner == (uint32_t)object.birth)
+                plim__block_name(region, object.owner, NULL);
             (void)plim_region_release(region, object.ref);
+        }
 }
 
 void plim__stack_tell(plim_stack *stack, plim_stack_notice_kind kind, uint32_t at)
@@ -81,14 +90,16 @@ plim_status plim__stack_add(plim_stack *stack, const char *type, const void *ini
                                    .initial = stack->fresh};
     plim_ref ref;
     plim_status status = plim_region_allocate_as(stack->region, &request, &ref);
-    if (status == PLIM_OK)
-        stack->frames[stack->frame_count++] =
-            (plim__frame){.ref = ref,
-                          .number = (uint32_t)birth,
-                          .bytes = (uint32_t)sizeof head + code->state_bytes,
-                          .type = code,
-                          .name = code->name};
-    return status;
+    if (status != PLIM_OK)
+        return status;
+    plim__block_name(stack->region, (uint32_t)birth, code->name);
+    stack->frames[stack->frame_count++] =
+        (plim__frame){.ref = ref,
+                      .number = (uint32_t)birth,
+                      .bytes = (uint32_t)sizeof head + code->state_bytes,
+                      .type = code,
+                      .name = code->name};
+    return PLIM_OK;
 }
 
 plim_status plim_turn_push(plim_turn *turn, const char *type, const void *initial,
