@@ -309,7 +309,8 @@ plim_status plim_hub_create(plim_region *region, const plim_hub_options *options
     hub->queue_max = options->queue_max != 0 ? options->queue_max : HUB_QUEUE_DEFAULT;
     hub->now_ns = options->now_ns;
     hub->clock = options->clock;
-    hub->observer = (plim__region_observer){hub, hub_made, hub_changed, hub_released};
+    hub->observer = (plim__region_observer){
+        .context = hub, .allocated = hub_made, .changed = hub_changed, .released = hub_released};
     hub->subscriptions =
         plim__array_new_zero(region->allocator, hub->subscription_max, sizeof *hub->subscriptions);
     hub->queue = plim__array_new(region->allocator, hub->queue_max, sizeof *hub->queue);
