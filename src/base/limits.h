@@ -26,6 +26,10 @@ enum {
    share a hostile one. */
 #define PLIM_SHARED_EDGES_MAX 256u
 
+/* Snapshots of engines other than V8. Rows are gathered in doubling arrays: 2^30 of them are more
+   than 32 GB, where the graph itself no longer fits the machines that have such heaps. */
+#define PLIM_FOREIGN_ROWS_MAX (1u << 30)
+
 /* Nodes that a writer adds for sizes of 4 GiB and more: 256 TiB, what one process can address. */
 #define PLIM_REST_NODES_MAX 65536u
 
