@@ -75,6 +75,14 @@ PLIM_API bool plim_graph_builder_element(plim_graph_builder *builder, uint32_t f
                                          plim_edge_type type, uint32_t index, uint32_t to);
 
 /**
+ * @brief         Says that the ids are places in memory, which another object has in the next
+ *                snapshot: then no comparison goes by them.
+ * @param[in,out] builder  not NULL.
+ * @note          Threads: the owner's.
+ */
+PLIM_API void plim_graph_builder_ids_are_addresses(plim_graph_builder *builder);
+
+/**
  * @brief         Makes the graph and ends the builder, whatever comes of it; @p *builder is NULL.
  * @param[in,out] builder    not NULL.
  * @param[out]    out_graph  set only on PLIM_OK; ended by plim_graph_destroy().

@@ -48,12 +48,15 @@ PLIM_API const char *plim_format_name(plim_format format);
  * @param[out]    out_format  may be NULL; set as soon as it is told.
  * @param[in,out] err         may be NULL.
  * @retval PLIM_ERR_DAMAGED   none of the formats, or one that contradicts itself.
- * @note          Other failures as plim_graph_read_v8(). Threads: any; one at a time per source.
+ * @retval PLIM_ERR_UNSUPPORTED  a version of one that is not known.
+ * @retval PLIM_ERR_TRUNCATED, PLIM_ERR_LIMIT, PLIM_ERR_NO_MEMORY, PLIM_ERR_INTERRUPTED as
+ *         plim_graph_read_v8() has them.
+ * @note          Threads: any; one at a time per source.
  */
 PLIM_API PLIM_NODISCARD plim_status plim_graph_read(plim_source source,
                                                     const plim_read_options *options,
-                                                    plim_graph **out_graph,
-                                                    plim_format *out_format, plim_error *err);
+                                                    plim_graph **out_graph, plim_format *out_format,
+                                                    plim_error *err);
 
 /**
  * @brief         Reads a snapshot of JavaScriptCore, type Inspector or GCDebugging.
@@ -62,7 +65,10 @@ PLIM_API PLIM_NODISCARD plim_status plim_graph_read(plim_source source,
  * @param[out]    out_graph  set only on PLIM_OK. Ids are the engine's: stable while one connection
  *                           to it lives.
  * @param[in,out] err        may be NULL.
- * @note          Failures as plim_graph_read_v8(). Threads: any; one at a time per source.
+ * @retval PLIM_ERR_UNSUPPORTED  a version above 3.
+ * @retval PLIM_ERR_DAMAGED, PLIM_ERR_TRUNCATED, PLIM_ERR_LIMIT, PLIM_ERR_NO_MEMORY,
+ *         PLIM_ERR_INTERRUPTED as plim_graph_read_v8() has them.
+ * @note          Threads: any; one at a time per source.
  * @see           WebKit, Source/JavaScriptCore/heap/HeapSnapshotBuilder.cpp
  */
 PLIM_API PLIM_NODISCARD plim_status plim_graph_read_jsc(plim_source source,
@@ -76,7 +82,9 @@ PLIM_API PLIM_NODISCARD plim_status plim_graph_read_jsc(plim_source source,
  * @param[out]    out_graph  set only on PLIM_OK. Ids are addresses: they compare with no other
  *                           snapshot's, and pass 32 bits.
  * @param[in,out] err        may be NULL.
- * @note          Failures as plim_graph_read_v8(). Threads: any; one at a time per source.
+ * @retval PLIM_ERR_DAMAGED, PLIM_ERR_TRUNCATED, PLIM_ERR_LIMIT, PLIM_ERR_NO_MEMORY,
+ *         PLIM_ERR_INTERRUPTED as plim_graph_read_v8() has them.
+ * @note          Threads: any; one at a time per source.
  * @see           Firefox, devtools/shared/heapsnapshot/CoreDump.proto
  */
 PLIM_API PLIM_NODISCARD plim_status plim_graph_read_firefox(plim_source source,

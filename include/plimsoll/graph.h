@@ -79,6 +79,7 @@ typedef struct plim_graph_info {
     uint64_t trace_function_count; /**< 0 unless allocations were tracked */
     uint64_t sample_count;         /**< rows of a timeline */
     uint64_t memory_bytes;         /**< what the graph itself takes */
+    bool ids_are_addresses;        /**< they compare with no other snapshot's (Firefox) */
 } plim_graph_info;
 
 /** All zero is the default. */
@@ -118,7 +119,8 @@ typedef struct plim_write_options {
 /**
  * @brief         Writes a graph as a V8 heap snapshot, which Chrome DevTools opens; read back it
  *                is the same graph, but for sizes of 4 GiB and more: they are spread over further
- *                nodes, since DevTools keeps sizes in 32 bits. A timeline's stacks are not in it.
+ *                nodes, since DevTools keeps sizes in 32 bits; and for ids, numbered anew where
+ *                one passes 32 bits. A timeline's stacks are not in it.
  * @param[in]     graph    not NULL.
  * @param[in]     sink     where to, in pieces of at most 64 KiB.
  * @param[in]     options  NULL: defaults.

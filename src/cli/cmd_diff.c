@@ -128,13 +128,15 @@ static void diff_show(plim__cli *cli, const plim_diff *diff, bool by_class)
     plim__cli_rest(cli, top, count);
 }
 
-/* --match, else what the sidecars say; without any, by id, as DevTools' Comparison view does. */
-static bool diff_is_by_class(const plim__cli *cli)
+/* --match, else what the sidecars say; without any, by id, as DevTools does, unless
+   the ids are addresses. */
+static bool diff_is_by_class(const plim__cli *cli, const plim__heap *base, const plim__heap *target)
 {
     enum { BY_ID, BY_CLASS };
     if (plim__args_has(&cli->args, PLIM__OPTION_match))
         return plim__args_number(&cli->args, PLIM__OPTION_match, BY_ID) == BY_CLASS;
-    return plim__series_differs(cli->args.operands, 2);
+    return plim__heap_ids_are_addresses(base) || plim__heap_ids_are_addresses(target) ||
+           plim__series_differs(cli->args.operands, 2);
 }
 
 plim_status plim__cmd_diff(plim__cli *cli, plim_error *err)
@@ -142,7 +144,6 @@ plim_status plim__cmd_diff(plim__cli *cli, plim_error *err)
     plim__heap base = {0};
     plim__heap target = {0};
     plim_diff *diff = NULL;
-    bool by_class = diff_is_by_class(cli);
     plim_status status = plim__heap_read(cli, cli->args.operands[0], &base, err);
     if (status == PLIM_OK)
         status = plim__heap_open(cli, cli->args.operands[1], PLIM_WANT_CLASSES, &target, err);
@@ -150,6 +151,7 @@ plim_status plim__cmd_diff(plim__cli *cli, plim_error *err)
         status = plim__heap_analyse(cli, &base, PLIM_WANT_CLASSES, target.analysis, err);
     if (status == PLIM_OK)
         status = plim_diff_create(base.analysis, target.analysis, cli->allocator, &diff, err);
+    bool by_class = status == PLIM_OK && diff_is_by_class(cli, &base, &target);
     if (status == PLIM_OK)
         diff_show(cli, diff, by_class);
     if (status == PLIM_OK && !by_class && !plim__args_has(&cli->args, PLIM__OPTION_match) &&

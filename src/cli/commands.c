@@ -148,6 +148,8 @@ const char *plim__group_name(plim__group group)
         return "read";
     case PLIM__GROUP_JUDGE:
         return "judge";
+    case PLIM__GROUP_CHANGE:
+        return "change";
     case PLIM__GROUP_SHARE:
         return "share";
     case PLIM__GROUP_HELP:

@@ -8,6 +8,7 @@
 #include <plimsoll/bridge.h>
 #include <plimsoll/codec.h>
 #include <plimsoll/file.h>
+#include <plimsoll/formats.h>
 
 #include <string.h>
 
@@ -96,7 +97,7 @@ plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, 
     plim__say_begin(&cli->say, "reading %s", heap_short_name(path));
     status = plim_decoder_create(metered, cli->allocator, &decoder, err);
     if (status == PLIM_OK)
-        status = plim_graph_read_v8(plim_decoder_view(decoder), &options, &heap->graph, err);
+        status = plim_graph_read(plim_decoder_view(decoder), &options, &heap->graph, NULL, err);
     if (status != PLIM_OK)
         plim_error_where(err, "%s", path);
     if (status != PLIM_OK && err->where[0] != '\0' && strstr(err->where, path) == NULL) {
@@ -151,6 +152,13 @@ plim_status plim__heap_find_operand(plim__cli *cli, const plim__heap *heap, cons
     plim_error_where(err, "%s", path);
     plim_error_hint(err, "plim dominators %s shows objects with their ids", path);
     return status;
+}
+
+bool plim__heap_ids_are_addresses(const plim__heap *heap)
+{
+    plim_graph_info info;
+    plim_graph_read_info(heap->graph, &info);
+    return info.ids_are_addresses;
 }
 
 void plim__heap_close(plim__heap *heap)

@@ -30,6 +30,9 @@ plim_status plim__heap_open(plim__cli *cli, const char *path, uint32_t want, pli
 plim_status plim__heap_find_operand(plim__cli *cli, const plim__heap *heap, const char *path,
                                     uint32_t *out_node, plim_error *err);
 
+/** Whether its ids compare with no other snapshot's; the heap was read. */
+bool plim__heap_ids_are_addresses(const plim__heap *heap);
+
 /** Ends both; what was never made is accepted. */
 void plim__heap_close(plim__heap *heap);
 

@@ -21,12 +21,16 @@ typedef struct leakreport_case {
     plim_match match;
 } leakreport_case;
 
-static plim_match leakreport_match(const plim__cli *cli, const plim__leak_files *files)
+static plim_match leakreport_match(const plim__cli *cli, const plim__leak_files *files,
+                                   const plim__heap *heaps)
 {
     enum { BY_ID };
     if (plim__args_has(&cli->args, PLIM__OPTION_match))
         return plim__args_number(&cli->args, PLIM__OPTION_match, BY_ID) == BY_ID ? PLIM_MATCH_ID
                                                                                  : PLIM_MATCH_CLASS;
+    for (uint32_t i = 0; i < files->count; i++)
+        if (plim__heap_ids_are_addresses(&heaps[i]))
+            return PLIM_MATCH_CLASS;
     return files->one_series ? PLIM_MATCH_ID : PLIM_MATCH_CLASS;
 }
 
@@ -268,7 +272,7 @@ static plim_status leakreport_find(plim__cli *cli, const plim__leak_files *files
     }
     if (status != PLIM_OK)
         return status;
-    all->match = leakreport_match(cli, files);
+    all->match = leakreport_match(cli, files, all->heaps);
     uint64_t otherwise = all->match == PLIM_MATCH_ID ? 0 : LEAKREPORT_MIN_BY_CLASS;
     plim_leaks_options options = {
         .struct_bytes = sizeof options,

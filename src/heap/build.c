@@ -40,6 +40,7 @@ struct plim_graph_builder {
     plim__text_arena arena;
     uint64_t text_bytes;
     bool is_short; /* memory was refused */
+    bool ids_are_addresses;
 };
 
 plim_status plim_graph_builder_create(const plim_allocator *allocator,
@@ -258,6 +259,12 @@ static void build_fill_strings(const plim_graph_builder *builder, plim_graph *gr
     graph->strings[at] = '\0';
 }
 
+void plim_graph_builder_ids_are_addresses(plim_graph_builder *builder)
+{
+    PLIM_CHECK_OBJ(builder, BUILDER_MAGIC);
+    builder->ids_are_addresses = true;
+}
+
 plim_status plim_graph_builder_finish(plim_graph_builder **builder_ptr, plim_graph **out_graph,
                                       plim_error *err)
 {
@@ -278,6 +285,7 @@ plim_status plim_graph_builder_finish(plim_graph_builder **builder_ptr, plim_gra
     if (status == PLIM_OK) {
         graph->magic = PLIM__GRAPH_MAGIC;
         graph->allocator = builder->allocator;
+        graph->ids_are_addresses = builder->ids_are_addresses;
         if (!build_columns(builder, graph)) {
             status = plim__no_memory(err, "a graph");
             plim_graph_destroy(&graph);

@@ -193,6 +193,7 @@ void plim_graph_read_info(const plim_graph *graph, plim_graph_info *out_info)
         .trace_function_count = graph->trace_function_count,
         .sample_count = graph->sample_count,
         .memory_bytes = graph_memory_bytes(graph),
+        .ids_are_addresses = graph->ids_are_addresses,
     };
 }
 

@@ -73,6 +73,7 @@ struct plim_graph {
     plim__script *scripts; /* sorted by script_id; filled by plim__graph_find_scripts() */
     uint32_t script_count;
 
+    bool ids_are_addresses;
     uint64_t self_bytes;
     uint64_t extra_native_bytes;
     uint64_t trace_function_count;

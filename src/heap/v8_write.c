@@ -37,6 +37,7 @@ typedef struct write_state {
     plim_status status;
     uint64_t rest_count;   /* further nodes for large sizes */
     uint64_t rest_next_id; /* above every id of the graph, of its parity */
+    bool renumbers;        /* an id passes 32 bits: ordinals take their place */
     uint64_t done, total;  /* rows, for progress */
     size_t used;
     char buffer[WRITE_BUFFER_BYTES];
@@ -91,10 +92,16 @@ static void write_row(write_state *state, bool first, const uint64_t *fields, si
         state->status = plim_error_set(state->err, PLIM_ERR_INTERRUPTED, "interrupted");
 }
 
-static uint64_t write_id(const plim_graph *graph, uint32_t node)
+static uint64_t write_id_of_graph(const plim_graph *graph, uint32_t node)
 {
     uint64_t high = graph->id_high == NULL ? 0 : graph->id_high[node];
     return high << 32 | graph->node_id[node];
+}
+
+/* Odd, as V8's are of what it has itself. */
+static uint64_t write_id(const write_state *state, uint32_t node)
+{
+    return state->renumbers ? 2 * (uint64_t)node + 1 : write_id_of_graph(state->graph, node);
 }
 
 static uint64_t write_rests(uint64_t self_bytes)
@@ -107,7 +114,7 @@ static plim_status write_survey(write_state *state)
     const plim_graph *graph = state->graph;
     uint64_t id_max = 0;
     for (uint32_t node = 0; node < graph->node_count; node++) {
-        uint64_t id = write_id(graph, node);
+        uint64_t id = write_id_of_graph(graph, node);
         id_max = id > id_max ? id : id_max;
     }
     for (uint32_t i = 0; i < graph->big_self_count; i++)
@@ -118,7 +125,8 @@ static plim_status write_survey(write_state *state)
         return plim_error_set(state->err, PLIM_ERR_LIMIT,
                               "sizes of 4 GiB and more would take %llu further nodes",
                               (unsigned long long)state->rest_count);
-    state->rest_next_id = id_max + 2;
+    state->renumbers = id_max > UINT32_MAX;
+    state->rest_next_id = (state->renumbers ? 2 * (uint64_t)graph->node_count : id_max) + 2;
     state->total = (uint64_t)graph->node_count + graph->edge_count + graph->string_count;
     return PLIM_OK;
 }
@@ -202,7 +210,7 @@ static void write_nodes(write_state *state)
         uint64_t self_bytes = plim__graph_self(graph, node);
         uint64_t edges = graph->first_edge[node + 1] - graph->first_edge[node];
         bool is_large = self_bytes > WRITE_SELF_MAX;
-        write_node_row(state, node == 0, node, write_id(graph, node),
+        write_node_row(state, node == 0, node, write_id(state, node),
                        is_large ? WRITE_SELF_MAX : self_bytes, edges + is_large);
     }
     for (uint32_t i = 0; i < graph->big_self_count; i++) {

@@ -109,10 +109,17 @@ static uint32_t firefox_index(plim_text name)
 /* What the engine's own edges are called: the program cannot reach along them by name. */
 static bool firefox_is_internal(plim_text name)
 {
-    static const char *const own[] = {"shape", "base", "propertymap", "propmap_key",
-                                      "propmap_parent", "propmap_previous", "baseshape_global",
-                                      "baseshape_proto", "gettersetter_getter",
-                                      "gettersetter_setter", "PropMapTable map"};
+    static const char *const own[] = {"shape",
+                                      "base",
+                                      "propertymap",
+                                      "propmap_key",
+                                      "propmap_parent",
+                                      "propmap_previous",
+                                      "baseshape_global",
+                                      "baseshape_proto",
+                                      "gettersetter_getter",
+                                      "gettersetter_setter",
+                                      "PropMapTable map"};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (plim__text_equal(name, (plim_text){own[i], strlen(own[i])}))
             return true;
@@ -130,7 +137,7 @@ static void firefox_edge(const plim__firefox *firefox, plim_graph_builder *build
     }
     bool is_weak = plim__text_starts(name, "cacheir-weak", strlen("cacheir-weak")) ||
                    plim__text_starts(name, "WeakMap", strlen("WeakMap"));
-    plim_edge_type type = is_weak ? PLIM_EDGE_WEAK
+    plim_edge_type type = is_weak                                  ? PLIM_EDGE_WEAK
                           : from == 0 || firefox_is_internal(name) ? PLIM_EDGE_INTERNAL
                                                                    : PLIM_EDGE_PROPERTY;
     (void)plim_graph_builder_edge(builder, from, type, name, to);
@@ -146,6 +153,7 @@ static bool firefox_build(plim__firefox *firefox, plim_graph_builder *builder)
         return false;
     }
     uint32_t count = firefox->nodes.count;
+    plim_graph_builder_ids_are_addresses(builder);
     for (uint32_t node = 0; node < count; node++)
         firefox_node(firefox, builder, node, names[node]);
     plim__array_free(firefox->allocator, names, count, sizeof *names);

@@ -39,9 +39,9 @@ typedef struct plim__firefox_edge {
 typedef struct plim__firefox {
     const plim_allocator *allocator;
     plim__pull pull;
-    plim__rows ids;   /* uint64_t, beside nodes */
-    plim__rows nodes; /* plim__firefox_node */
-    plim__rows edges; /* plim__firefox_edge, of the nodes in turn */
+    plim__rows ids;          /* uint64_t, beside nodes */
+    plim__rows nodes;        /* plim__firefox_node */
+    plim__rows edges;        /* plim__firefox_edge, of the nodes in turn */
     plim__rows wide, narrow; /* plim_text: the two tables, in the order of introduction */
     plim__text_arena arena;
     plim__id_map map;

@@ -33,8 +33,9 @@ static bool names_is_scope(const plim__firefox *firefox, uint32_t node)
 {
     const plim__firefox_node *nodes = firefox->nodes.data;
     plim_text class = plim__firefox_text(&firefox->narrow, nodes[node].class);
-    static const char *const scopes[] = {"LexicalEnvironment", "Window", "Call", "Module",
-                                         "DedicatedWorkerGlobalScope", "BackstagePass", "global"};
+    static const char *const scopes[] = {
+        "LexicalEnvironment",         "Window",        "Call",  "Module",
+        "DedicatedWorkerGlobalScope", "BackstagePass", "global"};
     for (size_t i = 0; i < sizeof scopes / sizeof scopes[0]; i++)
         if (plim__text_equal(class, (plim_text){scopes[i], strlen(scopes[i])}))
             return true;
@@ -52,8 +53,8 @@ static void names_functions(const plim__firefox *firefox, uint32_t *names)
         for (uint32_t i = nodes[node].first_edge; i < end; i++) {
             plim_text name = plim__firefox_text(&firefox->wide, edges[i].name);
             bool is_users = name.size_bytes > 0 && name.data[0] != '*'; /* **UNKNOWN SLOT 3** */
-            if (is_users && edges[i].to != PLIM_NONE &&
-                names[edges[i].to] == PLIM_NONE && names_is_function(firefox, (uint32_t)edges[i].to))
+            if (is_users && edges[i].to != PLIM_NONE && names[edges[i].to] == PLIM_NONE &&
+                names_is_function(firefox, (uint32_t)edges[i].to))
                 names[edges[i].to] = edges[i].name;
         }
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which engine wrote it, by its first bytes. V8's begin with {"snapshot":, JavaScriptCore's with
- * {"version":N,"type": (older ones {"version":N,"nodes":), in any spacing; Firefox's with the length
- * of a small message whose first field is a time: bytes that no JSON begins with.
+ * {"version":N,"type": (older ones {"version":N,"nodes":), in any spacing; Firefox's with the
+ * length of a small message whose first field is a time: bytes that no JSON begins with.
  */
 #include <plimsoll/formats.h>
 

@@ -10,8 +10,8 @@
  * Invariants: J1 rows are whole: what the arrays have beyond whole rows is damage. J2 the graph's
  * node 0 is the row with id 0, JSC's own root, wherever it stood.
  *
- * Source: WebKit, Source/JavaScriptCore/heap/HeapSnapshotBuilder.cpp, and what Bun 1.4 and WebKitGTK
- * 2.50 wrote (docs/internals/other-snapshots.md).
+ * Source: WebKit, Source/JavaScriptCore/heap/HeapSnapshotBuilder.cpp, and what Bun 1.4 and
+ * WebKitGTK 2.50 wrote (docs/internals/other-snapshots.md).
  */
 #include <plimsoll/build.h>
 #include <plimsoll/formats.h>
@@ -35,8 +35,14 @@ enum {
     JSC_FLAG_INTERNAL = 1, /* all of the field in version 1 */
     JSC_NODE_FIELDS = 4,
     JSC_NODE_FIELDS_DEBUG = 7,
-    JSC_EDGE_FIELDS = 4
+    JSC_EDGE_FIELDS = 4,
+    JSC_ROOT_FIELDS = 3
 };
+
+/* Of GCDebugging alone: what is held for a reason of the engine's own. */
+typedef struct jsc_root {
+    uint64_t node, reason;
+} jsc_root;
 
 typedef struct jsc_reader {
     const plim_allocator *allocator;
@@ -44,6 +50,7 @@ typedef struct jsc_reader {
     plim__rows ids;   /* uint64_t, beside nodes */
     plim__rows nodes; /* jsc_node */
     plim__rows edges; /* jsc_edge */
+    plim__rows roots; /* jsc_root */
     plim__json_texts classes, edge_types, edge_names, labels;
     plim__id_map map;
     uint32_t root; /* its row */
@@ -120,6 +127,20 @@ static bool jsc_edges_read(jsc_reader *reader)
     return reader->json.pull.status == PLIM_OK;
 }
 
+static bool jsc_roots_read(jsc_reader *reader)
+{
+    uint64_t row[JSC_ROOT_FIELDS]; /* the last one: by which way it was marked */
+    if (!plim__json_open(&reader->json, '['))
+        return false;
+    while (jsc_row(reader, row, JSC_ROOT_FIELDS)) {
+        jsc_root *root = plim__rows_add(&reader->roots);
+        if (root == NULL)
+            return jsc_short(reader, &reader->roots);
+        *root = (jsc_root){row[0], row[1]};
+    }
+    return reader->json.pull.status == PLIM_OK;
+}
+
 /* ---- the document ---- */
 
 static bool jsc_is(plim_text key, const char *name)
@@ -169,6 +190,8 @@ static bool jsc_section(jsc_reader *reader, plim_text key)
         return plim__json_texts_read(&reader->json, &reader->edge_types);
     if (jsc_is(key, "edgeNames"))
         return plim__json_texts_read(&reader->json, &reader->edge_names);
+    if (jsc_is(key, "roots"))
+        return jsc_roots_read(reader);
     if (jsc_is(key, "labels"))
         return plim__json_texts_read(&reader->json, &reader->labels);
     return plim__json_skip(&reader->json);
@@ -198,9 +221,12 @@ static plim_node_type jsc_node_type(plim_text class, uint64_t flags)
         const char *name;
         plim_node_type type;
     } known[] = {
-        {"string", PLIM_NODE_STRING},      {"symbol", PLIM_NODE_SYMBOL},
-        {"BigInt", PLIM_NODE_BIGINT},      {"HeapBigInt", PLIM_NODE_BIGINT},
-        {"Function", PLIM_NODE_CLOSURE},   {"AsyncFunction", PLIM_NODE_CLOSURE},
+        {"string", PLIM_NODE_STRING},
+        {"symbol", PLIM_NODE_SYMBOL},
+        {"BigInt", PLIM_NODE_BIGINT},
+        {"HeapBigInt", PLIM_NODE_BIGINT},
+        {"Function", PLIM_NODE_CLOSURE},
+        {"AsyncFunction", PLIM_NODE_CLOSURE},
         {"GeneratorFunction", PLIM_NODE_CLOSURE},
         {"AsyncGeneratorFunction", PLIM_NODE_CLOSURE},
         {"RegExp", PLIM_NODE_REGEXP},
@@ -236,8 +262,8 @@ static bool jsc_node_build(jsc_reader *reader, plim_graph_builder *builder, uint
         class = PLIM__TEXT("");
     }
     plim_text name = type == PLIM_NODE_CLOSURE && label.size_bytes > 0 ? label : class;
-    (void)plim_graph_builder_node(builder, type, name,
-                                  ((const uint64_t *)reader->ids.data)[row], node->size);
+    (void)plim_graph_builder_node(builder, type, name, ((const uint64_t *)reader->ids.data)[row],
+                                  node->size);
     return true;
 }
 
@@ -275,6 +301,16 @@ static bool jsc_edge_build(jsc_reader *reader, plim_graph_builder *builder, cons
     return true;
 }
 
+static bool jsc_root_build(jsc_reader *reader, plim_graph_builder *builder, const jsc_root *root)
+{
+    uint32_t to = jsc_ordinal(reader, root->node);
+    plim_text reason;
+    if (to == PLIM_NONE || !plim__json_texts_get(&reader->labels, root->reason, &reason))
+        return jsc_fault(reader, "a root is a node, or has a reason, that is not there");
+    (void)plim_graph_builder_edge(builder, 0, PLIM_EDGE_INTERNAL, reason, to);
+    return true;
+}
+
 static bool jsc_build(jsc_reader *reader, plim_graph_builder *builder)
 {
     plim_error *err = reader->json.pull.err;
@@ -296,6 +332,10 @@ static bool jsc_build(jsc_reader *reader, plim_graph_builder *builder)
     for (uint32_t row = 0; row < reader->edges.count; row++)
         if (!jsc_edge_build(reader, builder, &edges[row]))
             return false;
+    const jsc_root *roots = reader->roots.data;
+    for (uint32_t row = 0; row < reader->roots.count; row++)
+        if (!jsc_root_build(reader, builder, &roots[row]))
+            return false;
     return true;
 }
 
@@ -305,6 +345,7 @@ static void jsc_fini(jsc_reader *reader)
     plim__rows_fini(&reader->ids);
     plim__rows_fini(&reader->nodes);
     plim__rows_fini(&reader->edges);
+    plim__rows_fini(&reader->roots);
     plim__json_texts_fini(&reader->classes);
     plim__json_texts_fini(&reader->edge_types);
     plim__json_texts_fini(&reader->edge_names);
@@ -323,6 +364,7 @@ plim_status plim_graph_read_jsc(plim_source source, const plim_read_options *opt
                          .ids = {.allocator = allocator, .row_bytes = sizeof(uint64_t)},
                          .nodes = {.allocator = allocator, .row_bytes = sizeof(jsc_node)},
                          .edges = {.allocator = allocator, .row_bytes = sizeof(jsc_edge)},
+                         .roots = {.allocator = allocator, .row_bytes = sizeof(jsc_root)},
                          .node_fields = JSC_NODE_FIELDS};
     plim_graph_builder *builder = NULL;
     plim_status status = PLIM_OK;

@@ -13,8 +13,8 @@ enum { PULL_BUFFER_BYTES = 1 << 16 };
 bool plim__pull_init(plim__pull *pull, plim_source source, plim_progress progress,
                      const plim_allocator *allocator, plim_error *err)
 {
-    *pull = (plim__pull){
-        .source = source, .progress = progress, .allocator = allocator, .err = err};
+    *pull =
+        (plim__pull){.source = source, .progress = progress, .allocator = allocator, .err = err};
     pull->buffer = plim__array_new(allocator, PULL_BUFFER_BYTES, 1);
     return pull->buffer != NULL;
 }
@@ -38,8 +38,8 @@ bool plim__pull_more(plim__pull *pull)
         (void)plim__pull_fail(pull, PLIM_ERR_INTERRUPTED, "stopped on request");
         return false;
     }
-    pull->status = pull->source.read(pull->source.ctx, pull->buffer, PULL_BUFFER_BYTES, &pull->end,
-                                     pull->err);
+    pull->status =
+        pull->source.read(pull->source.ctx, pull->buffer, PULL_BUFFER_BYTES, &pull->end, pull->err);
     if (pull->status != PLIM_OK)
         pull->end = 0;
     pull->ended = pull->end == 0;

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Readers of snapshots that are not V8's (V8's has a target of its own), and the writer on what
+ * they let through. Claims: the way the bytes are cut changes no answer; a graph that was read is
+ * valid, and what the writer makes of it is read again, as large; no memory is left.
+ */
+#include <plimsoll/formats.h>
+
+#include "heap/graph.h"
+#include "input.h"
+
+enum { MEMORY_BYTES = 256 << 20, TEXT_BYTES_MAX = 16 << 20 };
+
+typedef struct text {
+    unsigned char *bytes;
+    size_t size, capacity;
+} text;
+
+static plim_status text_write(void *ctx, const void *data, size_t len, plim_error *err)
+{
+    (void)err;
+    text *out = ctx;
+    if (out->size + len > TEXT_BYTES_MAX)
+        return PLIM_ERR_LIMIT;
+    if (out->size + len > out->capacity) {
+        out->capacity = (out->size + len) * 2;
+        out->bytes = realloc(out->bytes, out->capacity);
+        FUZZ_CLAIM(out->bytes != NULL);
+    }
+    memcpy(out->bytes + out->size, data, len);
+    out->size += len;
+    return PLIM_OK;
+}
+
+static void write_and_read(const plim_graph *graph, const plim_allocator *allocator)
+{
+    text out = {0};
+    plim_read_options options = {.struct_bytes = sizeof options, .allocator = allocator};
+    if (plim_graph_write_v8(graph, (plim_sink){&out, text_write}, NULL, NULL) == PLIM_OK) {
+        fuzz_input input = {out.bytes, out.size, 0, out.size + 1};
+        plim_graph *again = NULL;
+        plim_graph_info before, after;
+        FUZZ_CLAIM(plim_graph_read_v8(fuzz_input_view(&input), &options, &again, NULL) == PLIM_OK);
+        plim_graph_read_info(graph, &before);
+        plim_graph_read_info(again, &after);
+        FUZZ_CLAIM(before.self_bytes == after.self_bytes);
+        FUZZ_CLAIM(after.node_count >= before.node_count && after.edge_count >= before.edge_count);
+        plim_graph_destroy(&again);
+    }
+    free(out.bytes);
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+    plim_cap *cap = NULL;
+    if (plim_cap_create(NULL, MEMORY_BYTES, &cap) != PLIM_OK)
+        return 0;
+    const plim_allocator *allocator = plim_cap_allocator(cap);
+    plim_read_options options = {.struct_bytes = sizeof options, .allocator = allocator};
+    plim_status first = PLIM_OK;
+    plim_format format = plim_format_guess(data, size);
+    for (int round = 0; round < 2 && format != PLIM_FORMAT_V8; round++) {
+        fuzz_input input = {data, size, 0, round == 0 ? size + 1 : fuzz_cut(size)};
+        plim_graph *graph = NULL;
+        plim_format told;
+        plim_status status =
+            plim_graph_read(fuzz_input_view(&input), &options, &graph, &told, NULL);
+        FUZZ_CLAIM(told == format);
+        if (status == PLIM_OK && round == 0) {
+            FUZZ_CLAIM(plim__graph_is_valid(graph));
+            write_and_read(graph, allocator);
+        }
+        plim_graph_destroy(&graph);
+        if (round == 0)
+            first = status;
+        FUZZ_CLAIM(status == first);
+    }
+    plim_cap_destroy(&cap);
+    return 0;
+}
