@@ -149,7 +149,8 @@ static bool json_string(plim__json *json)
     for (;;) {
         int byte = plim__pull_take(&json->pull);
         if (byte == '"')
-            return true;
+            return plim__wtf8_is_valid(json->text.data, json->text.count) ||
+                   json_fault(json, "a text is not UTF-8");
         if (byte == '\\') {
             if (!json_escape(json))
                 return false;

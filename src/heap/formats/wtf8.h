@@ -27,6 +27,26 @@ static inline size_t plim__wtf8_put(char *out, uint32_t code)
     return more + 1;
 }
 
+/** Whether bytes are WTF-8: UTF-8, and surrogates as if they were characters. */
+static inline bool plim__wtf8_is_valid(const void *text, size_t size_bytes)
+{
+    const uint8_t *at = text, *end = at + size_bytes;
+    while (at < end) {
+        uint8_t first = *at++;
+        if (first < 0x80)
+            continue;
+        if (first < 0xc2 || first > 0xf4)
+            return false;
+        size_t more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+        uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+        uint8_t high = first == 0xf4 ? 0x8f : 0xbf;
+        for (; more > 0; more--, low = 0x80, high = 0xbf)
+            if (at == end || *at < low || *at++ > high)
+                return false;
+    }
+    return true;
+}
+
 /** Whether two units are the halves of one character. */
 static inline bool plim__wtf8_is_pair(uint32_t high, uint32_t low)
 {
