@@ -177,6 +177,15 @@ PLIM_API PLIM_NODISCARD void *plim_resize(void *block, size_t bytes);
  * @note      Threads: any. Signals: as plim_alloc().
  */
 PLIM_API void plim_free(void *block);
+#ifdef PLIM__HAS_INLINE
+/** Private: what plim_free() stands for where blocks go back without a call. */
+PLIM__FORCED void plim__free_now(void *block)
+{
+    if (!plim__inline_give(block))
+        plim_free(block);
+}
+#define plim_free(block) plim__free_now(block)
+#endif
 
 /**
  * @brief     Where a block came from.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file memory_inline.h
- * @brief Private: what memory.h compiles into a program, so that a block of a size known to the
- *        compiler that this thread has at hand is taken without a call.
+ * @brief Private: what memory.h compiles into a program, so that blocks come and go without a call:
+ *        one that this thread has at hand, of a size known to the compiler; and any that it has
+ *        room for when it comes back.
  *
  * Nothing here is for use by name, and none of it is a stable interface: a program compiled with
  * this header belongs to libraries in which the same number stands at the end of
@@ -30,7 +31,8 @@ PLIM_DECLS_BEGIN
 /* Where the libraries have what it looks at, and where it is looked at. */
 #if defined(__linux__) && defined(__GNUC__) && __STDC_HOSTED__ && !defined(PLIM_BARE)
 #define PLIM__HAS_LAYOUT 1
-#if defined(__OPTIMIZE__) && !defined(PLIM_NO_INLINE) && !defined(PLIM__HAS_RACES_SEEN)
+#if defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__) && !defined(PLIM_NO_INLINE) &&            \
+    !defined(PLIM__HAS_RACES_SEEN)
 #define PLIM__HAS_INLINE 1
 #endif
 #endif
@@ -59,7 +61,12 @@ PLIM__FORCED size_t plim__inline_class(size_t bytes)
 }
 
 #ifdef PLIM__HAS_LAYOUT
-enum { PLIM__INLINE_MAX = 32768, PLIM__INLINE_SLOTS = 256, PLIM__INLINE_CLASSES = 64 };
+enum {
+    PLIM__INLINE_MAX = 32768,
+    PLIM__INLINE_SLOTS = 256,
+    PLIM__INLINE_CODES = 64,
+    PLIM__INLINE_PAGE_SHIFT = 12
+};
 
 /** Private: plim__bin, as far as it is looked at here. */
 typedef struct __attribute__((may_alias)) plim__inline_bin {
@@ -73,7 +80,7 @@ typedef struct __attribute__((may_alias)) plim__inline_bin {
 typedef struct __attribute__((may_alias)) plim__inline_cache {
     uint32_t id, slot;
     void *manager;
-    plim__inline_bin bins[PLIM__INLINE_CLASSES];
+    plim__inline_bin bins[PLIM__INLINE_CODES];
 } plim__inline_cache;
 
 /** Private: plim__thread, likewise. */
@@ -116,6 +123,33 @@ PLIM__FORCED void *plim__inline_take(uint32_t id, size_t bytes)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&thread->busy, 0, __ATOMIC_RELEASE);
     return block;
+}
+
+/** Private: gives a block back, if this thread knows whose it is and has room for it. The same
+ *  steps as plim_free(). */
+PLIM__FORCED bool plim__inline_give(void *block)
+{
+    plim__inline_thread *thread = plim__inline_thread_1;
+    uintptr_t offset = (uintptr_t)block - thread->home_base;
+    if (__builtin_expect(offset >= thread->home_bytes ||
+                             __atomic_load_n(&thread->busy, __ATOMIC_RELAXED) != 0,
+                         0))
+        return false;
+    __atomic_store_n(&thread->busy, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    size_t info = thread->home_info[offset >> PLIM__INLINE_PAGE_SHIFT];
+    plim__inline_cache *cache =
+        __atomic_load_n(&thread->fast[info / PLIM__INLINE_CODES], __ATOMIC_ACQUIRE);
+    plim__inline_bin *bin = &cache->bins[info % PLIM__INLINE_CODES];
+    void **top = bin->top;
+    bool is_kept = top != bin->end;
+    if (__builtin_expect(is_kept, 1)) {
+        *top = block;
+        bin->top = top + 1;
+    }
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&thread->busy, 0, __ATOMIC_RELEASE);
+    return is_kept;
 }
 #endif
 

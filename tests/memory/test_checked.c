@@ -342,7 +342,7 @@ static void a_spoiled_word_of_the_state_is_named_before_anything_changes(void **
     plim_free(back);
     plim__space *space = &manager->space;
     plim__budget *budget = &plim__domain_of(domain)->budget;
-    uint32_t page = space->runs[plim__space_page(space, block)].start;
+    uint32_t page = plim__space_slab(space, plim__space_page(space, block));
     uint32_t large_page = plim__space_page(space, large);
     unsigned code = space->info[page] & (PLIM__CLASS_CODES - 1);
     plim__run *run = &space->runs[page];
@@ -363,7 +363,7 @@ static void a_spoiled_word_of_the_state_is_named_before_anything_changes(void **
         {"sums: large", &slot->central->large_bytes, sizeof(size_t), "B2"},
         {"list of slabs", &slot->central->rooms[code], 4, "P3"},
         {"slab: pages", &run->pages, 4, "S1 S2 S3"},
-        {"slab: start", &run->start, 4, "S1"},
+        {"slab: first page", &space->backs[page], 1, "S1"},
         {"slab: free blocks", &run->free_count, 2, "P1 P2"},
         {"slab: hint", &run->hint, 2, "P2"},
         {"slab: blocks", &run->block_count, 2, "P1"},

@@ -24,6 +24,7 @@ static void test_every_size_has_the_smallest_class_that_holds_it(void **state)
     for (size_t bytes = 0; bytes <= PLIM__SMALL_MAX; bytes++)
         assert_int_equal(plim__inline_class(bytes), plim__class_of(bytes));
     assert_int_equal(plim__class_bytes[PLIM__CLASS_COUNT], PLIM__SMALL_MAX);
+    assert_int_equal(plim__class_bytes[PLIM__CLASS_FINE - 1], PLIM__FINE_MAX);
     assert_true((int)PLIM__CLASS_COUNT < (int)PLIM__CLASS_INNER);
 }
 
@@ -45,6 +46,8 @@ static void test_offsets_of_blocks_give_their_index(void **state)
         for (int tight = 0; tight < 2; tight++) {
             size_t run = (size_t)plim__class_run_pages(code, tight != 0) << PLIM__PAGE_SHIFT;
             assert_true(run >= bytes && run / bytes <= UINT16_MAX);
+            /* plim__space.backs; a slab that is one of many has four times the pages. */
+            assert_true(run >> PLIM__PAGE_SHIFT <= UINT8_MAX / 4);
             for (uint64_t i = 0; i < run / bytes; i++)
                 assert_int_equal(i * bytes * plim__class_inverse[code] >> 32, i);
         }

@@ -324,7 +324,7 @@ static void checked_uncarve(plim_manager *manager, const checked_block *block, p
     if (checked_is_large(block))
         (void)plim__large_give(manager, central, block->page);
     else
-        plim__slab_give(manager, central, block->code, block->page, block->begin);
+        plim__slab_give(manager, central, block->code, block->begin);
     ghost_charged(&block->slot->ghost, -1, -(ptrdiff_t)block->held_bytes);
     (void)plim__budget_give(&plim__slot_domain(block->slot)->budget, block->held_bytes);
 }

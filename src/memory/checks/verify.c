@@ -80,7 +80,7 @@ static uint32_t verify_slab(verify_walk *walk, uint32_t page, unsigned code, uin
         return 1;
     }
     for (uint32_t i = 0; i < run->pages; i++)
-        if (space->info[page + i] != space->info[page] || space->runs[page + i].start != page)
+        if (space->info[page + i] != space->info[page] || space->backs[page + i] != i)
             verify_fault(walk, "S1", "a page of a slab does not know its slab", slot, address);
     uint32_t out = (uint32_t)run->block_count - run->free_count;
     if (run->block_count != bytes / plim__class_bytes[code] || run->free_count > run->block_count)

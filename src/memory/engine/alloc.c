@@ -5,6 +5,7 @@
  * is final before what threads have cached was called in and the request tried once more: so a
  * limit is exact, whoever's cache the last bytes are in.
  */
+#define PLIM_NO_INLINE /* these are the calls */
 #include "memory/engine/alloc.h"
 
 #include <string.h>
@@ -318,7 +319,7 @@ static void alloc_give_direct(const alloc_found *found, void *block)
     if (found->code == PLIM__CLASS_LARGE)
         charge = plim__large_give(manager, found->slot->central, found->page);
     else
-        plim__slab_give(manager, found->slot->central, found->code, found->page, block);
+        plim__slab_give(manager, found->slot->central, found->code, block);
     plim__lock_give(&manager->lock);
     (void)plim__budget_give(&plim__slot_domain(found->slot)->budget, charge);
 }

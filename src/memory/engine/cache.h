@@ -29,6 +29,7 @@
 #define plim__own_add(word, much)      plim__own_store((word), plim__own_load(word) + (much))
 #define plim__foreign_load(word)       plim__load(word)
 #define plim__foreign_store(word, new) plim__store_strong((word), (new))
+#define plim__own_release(word, new)   plim__store_strong((word), (new))
 #else
 #define PLIM__OWNED(type)              type
 #define plim__own_load(word)           (*(word))
@@ -36,6 +37,9 @@
 #define plim__own_add(word, much)      (*(word) += (much))
 #define plim__foreign_load(word)       __atomic_load_n((word), __ATOMIC_ACQUIRE)
 #define plim__foreign_store(word, new) __atomic_store_n((word), (new), __ATOMIC_SEQ_CST)
+/* By the owner, or by who has it to himself, where nothing is read afterwards that would have to be
+   newer: what went before is seen by whoever sees this. */
+#define plim__own_release(word, new)   __atomic_store_n((word), (new), __ATOMIC_RELEASE)
 #endif
 
 /**
@@ -145,7 +149,7 @@ size_t plim__cache_bytes(const plim_manager *manager);
 /** Makes plim__cache_empty what it says. */
 void plim__cache_empty_init(void);
 
-/** Makes it, with nothing in it. */
+/** Makes it, with nothing in it; under the manager's lock. */
 void plim__cache_init(plim__cache *cache, plim_manager *manager, plim__domain *domain);
 
 /* For the owner, busy, or for who has it to himself. */

@@ -12,6 +12,7 @@
 enum {
     PLIM__CLASS_COUNT = 60,
     PLIM__FINE_MAX = 1024,
+    PLIM__CLASS_FINE = 33,  /* classes before this one are up to that */
     PLIM__SMALL_MAX = 32768 /* larger blocks are runs of pages of their own */
 };
 

@@ -23,12 +23,13 @@ typedef struct plim__central {
     /* By class: the first slab with room, or PLIM__PAGE_NONE; then the same for slabs of blocks
        that last to the end, which so keep no other slab from emptying. */
     uint32_t rooms[2 * PLIM__CLASS_CODES];
-    size_t charged_bytes; /* blocks given out, as charged, threads' caches included */
-    size_t block_count;   /* how many those are */
-    size_t slab_bytes;    /* whole pages behind the size classes */
-    size_t large_bytes;   /* of charged_bytes, in runs of their own */
-    size_t static_count;  /* of block_count, PLIM_BLOCKs */
-    size_t static_bytes;  /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
+    size_t charged_bytes;            /* blocks given out, as charged, threads' caches included */
+    size_t block_count;              /* how many those are */
+    size_t slab_bytes;               /* whole pages behind the size classes */
+    size_t large_bytes;              /* of charged_bytes, in runs of their own */
+    size_t static_count;             /* of block_count, PLIM_BLOCKs */
+    size_t static_bytes;             /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
+    uint8_t slabs[PLIM__CLASS_FINE]; /* of the classes up to 1 KiB, as far as 255 */
 } plim__central;
 
 /** What should be true of a slot, counted again where operations are checked. Under the lock. */

@@ -419,7 +419,7 @@ void plim__tables_give_locked(plim_manager *manager, void *block, size_t bytes)
 {
     uint32_t page = plim__space_page(&manager->space, block);
     if (bytes <= PLIM__SMALL_MAX)
-        plim__slab_give(manager, &manager->tables, plim__class_of(bytes), page, block);
+        plim__slab_give(manager, &manager->tables, plim__class_of(bytes), block);
     else
         (void)plim__large_give(manager, &manager->tables, page);
 }

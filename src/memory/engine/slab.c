@@ -17,6 +17,11 @@
 #include "base/assert.h"
 #include "memory/checks/checked.h"
 
+enum {
+    SLAB_MANY = 32, /* from so many of a class on the next have … */
+    SLAB_GROWN = 4  /* … so many times the pages */
+};
+
 /* The list a slab is on when it has room. */
 static uint32_t *slab_head(const plim__space *space, plim__central *central, unsigned code,
                            uint32_t page)
@@ -61,12 +66,22 @@ static uint32_t *slab_bits(const plim__space *space, uint32_t page)
     return &space->bits[(size_t)page * PLIM__PAGE_WORDS];
 }
 
+/* Pages of the next slab. A class that has many gets larger ones: fewer to open, and what is looked
+   at for each block that comes back lies closer together; the last one's slack is then a tenth. */
+static uint32_t slab_pages(const plim_manager *manager, const plim__central *central, unsigned code)
+{
+    uint32_t pages = plim__class_run_pages(code, manager->is_tight);
+    bool is_grown =
+        !manager->is_tight && code < PLIM__CLASS_FINE && central->slabs[code] >= SLAB_MANY;
+    return is_grown ? pages * SLAB_GROWN : pages;
+}
+
 /* A new slab; false if no pages are left for it, even for the smallest that holds a block. */
 static bool slab_open(plim_manager *manager, plim__central *central, uint32_t slot, unsigned code,
                       bool is_lasting)
 {
     plim__space *space = &manager->space;
-    uint32_t pages = plim__class_run_pages(code, manager->is_tight);
+    uint32_t pages = slab_pages(manager, central, code);
     uint32_t page = plim__space_take(space, pages, 1);
     if (page == PLIM__PAGE_NONE) {
         pages = plim__class_run_pages(code, true);
@@ -77,7 +92,7 @@ static bool slab_open(plim_manager *manager, plim__central *central, uint32_t sl
     uint16_t info = (uint16_t)(slot << PLIM__CLASS_BITS | code);
     plim__space_mark(space, page, pages, info, info);
     for (uint32_t i = 0; i < pages; i++)
-        space->runs[page + i].start = page;
+        space->backs[page + i] = (uint8_t)i;
     if (plim__is_checked(manager) && central != &manager->tables)
         plim__space_marked(space, page, pages);
     plim__run *run = &space->runs[page];
@@ -90,6 +105,8 @@ static bool slab_open(plim_manager *manager, plim__central *central, uint32_t sl
         left -= left >= 32 ? 32 : left;
     }
     central->slab_bytes += (size_t)pages << PLIM__PAGE_SHIFT;
+    if (code < PLIM__CLASS_FINE && central->slabs[code] < UINT8_MAX)
+        central->slabs[code]++;
     if (is_lasting)
         space->flags[page] |= PLIM__PAGE_LASTING;
     slab_list(space, central, code, page);
@@ -107,25 +124,31 @@ static void slab_close(plim_manager *manager, plim__central *central, unsigned c
     slab_unlist(space, central, code, page);
     space->flags[page] &= (uint8_t)~PLIM__PAGE_LASTING;
     central->slab_bytes -= (size_t)pages << PLIM__PAGE_SHIFT;
+    if (code < PLIM__CLASS_FINE && central->slabs[code] > 0)
+        central->slabs[code]--;
     (void)plim__space_give(space, page, pages);
 }
 
-/* Up to `want` blocks of one slab. */
+/* Up to `want` blocks of one slab, downward from out_end: the lowest address on top. */
 static uint32_t slab_pour(plim__space *space, uint32_t page, size_t block_bytes, uint32_t want,
-                          void **out_blocks)
+                          void **out_end)
 {
     plim__run *run = &space->runs[page];
     uint32_t *bits = slab_bits(space, page);
     char *base = plim__space_address(space, page);
     want = want < run->free_count ? want : run->free_count;
     uint32_t word = run->hint;
+    uint32_t left = bits[word];
     for (uint32_t count = 0; count < want; count++) {
-        while (bits[word] == 0)
-            word++;
-        uint32_t index = word * 32 + (uint32_t)__builtin_ctz(bits[word]);
-        bits[word] &= bits[word] - 1;
-        out_blocks[count] = base + index * block_bytes;
+        while (left == 0) {
+            bits[word] = 0;
+            left = bits[++word];
+        }
+        uint32_t index = word * 32 + (uint32_t)__builtin_ctz(left);
+        left &= left - 1;
+        *--out_end = base + index * block_bytes;
     }
+    bits[word] = left;
     run->hint = (uint16_t)word;
     run->free_count = (uint16_t)(run->free_count - want);
     return want;
@@ -141,7 +164,8 @@ static uint32_t slab_take(plim_manager *manager, plim__central *central, uint32_
         if (*head == PLIM__PAGE_NONE && !slab_open(manager, central, slot, code, is_lasting))
             break;
         uint32_t page = *head;
-        count += slab_pour(space, page, plim__class_bytes[code], want - count, out_blocks + count);
+        count += slab_pour(space, page, plim__class_bytes[code], want - count,
+                           out_blocks + want - count);
         if (space->runs[page].free_count == 0)
             slab_unlist(space, central, code, page);
     }
@@ -178,22 +202,12 @@ void *plim__slab_take_lasting(plim_manager *manager, plim__central *central, uin
     return block;
 }
 
-/* One block, but for the sums. */
-static inline void slab_return(plim_manager *manager, plim__central *central, unsigned code,
-                               uint32_t page, const void *block)
+/* A slab that has its first free block, or its last. */
+static __attribute__((noinline)) void slab_turned(plim_manager *manager, plim__central *central,
+                                                  unsigned code, uint32_t start)
 {
     plim__space *space = &manager->space;
-    uint32_t start = space->runs[page].start;
-    plim__run *run = &space->runs[start];
-    /* Exact, since a block begins at a multiple of its size. */
-    size_t offset = (size_t)((const char *)block - (char *)plim__space_address(space, start));
-    uint32_t index = (uint32_t)((uint64_t)offset * plim__class_inverse[code] >> 32);
-    uint32_t *word = &slab_bits(space, start)[index / 32];
-    PLIM_DCHECK(index < run->block_count && (*word >> (index % 32) & 1) == 0);
-    *word |= 1u << (index % 32);
-    if (run->hint > index / 32)
-        run->hint = (uint16_t)(index / 32);
-    run->free_count++;
+    const plim__run *run = &space->runs[start];
     if (!run->is_listed)
         slab_list(space, central, code, start);
     if (run->free_count == run->block_count) {
@@ -204,20 +218,41 @@ static inline void slab_return(plim_manager *manager, plim__central *central, un
     }
 }
 
-void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, uint32_t page,
-                     void *block)
+void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, void *block)
 {
-    slab_return(manager, central, code, page, block);
-    central->block_count--;
-    central->charged_bytes -= plim__class_bytes[code];
+    plim__slab_give_many(manager, central, code, &block, 1);
 }
 
+/* Each turn is some 40 instructions that wait for nothing of the turn before; whether a block was
+   given twice is asked once, at the end. */
 void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigned code,
                           void *const *blocks, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        slab_return(manager, central, code, plim__space_page(&manager->space, blocks[i]),
-                    blocks[i]);
+    uintptr_t base = manager->space.base;
+    const uint8_t *backs = manager->space.backs;
+    plim__run *runs = manager->space.runs;
+    uint32_t *bits = manager->space.bits;
+    uint64_t inverse = plim__class_inverse[code];
+    uint32_t twice = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t offset = (uintptr_t)blocks[i] - base;
+        size_t page = offset >> PLIM__PAGE_SHIFT;
+        size_t start = page - backs[page];
+        plim__run *run = &runs[start];
+        /* Exact, since a block begins at a multiple of its size. */
+        uint64_t product = (offset - (start << PLIM__PAGE_SHIFT)) * inverse;
+        uint32_t *word = &bits[start * PLIM__PAGE_WORDS + (size_t)(product >> 37)];
+        uint32_t bit = 1u << (product >> 32 & 31);
+        uint32_t old = *word;
+        *word = old | bit;
+        twice |= old & bit;
+        run->hint = 0;
+        uint32_t free_count = ++run->free_count;
+        if (PLIM__UNLIKELY(free_count == 1 ||
+                           free_count == run->block_count)) /* P3: 1 is the first */
+            slab_turned(manager, central, code, (uint32_t)start);
+    }
+    PLIM_DCHECK(twice == 0);
     central->block_count -= count;
     central->charged_bytes -= count * plim__class_bytes[code];
 }

@@ -11,8 +11,10 @@
 void plim__central_init(plim__central *central);
 
 /**
- * Takes up to `want` blocks of a class into out_blocks, lowest addresses of a slab first; how many,
- * fewer only where no page is left for another slab. Budgets are the caller's. No block is touched.
+ * Takes up to `want` blocks of a class, lowest addresses of a slab first, into the end of
+ * out_blocks, downward: the last of that array is the first taken, so that the top of a thread's
+ * array is served in rising order. How many; fewer only where no page is left for another slab.
+ * Budgets are the caller's. No block is touched.
  */
 uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t slot,
                          unsigned code, uint32_t want, void **out_blocks);
@@ -25,9 +27,8 @@ uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *cent
 void *plim__slab_take_lasting(plim_manager *manager, plim__central *central, uint32_t slot,
                               unsigned code);
 
-/** Gives one block back to the slab that begins or goes on at `page`. */
-void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, uint32_t page,
-                     void *block);
+/** Gives one block back to its slab. */
+void plim__slab_give(plim_manager *manager, plim__central *central, unsigned code, void *block);
 
 /** Gives back blocks of one class. */
 void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigned code,

@@ -86,11 +86,11 @@ static void space_unlink(plim__space *space, uint32_t page)
 
 size_t plim__space_tables_bytes(size_t page_count, bool has_marks)
 {
-    size_t entry = sizeof(uint16_t) + sizeof(uint8_t) + sizeof(plim__run) +
+    size_t entry = sizeof(uint16_t) + 2 * sizeof(uint8_t) + sizeof(plim__run) +
                    PLIM__PAGE_WORDS * sizeof(uint32_t) +
                    (has_marks ? SPACE_MARKS * sizeof(uint64_t) : 0);
     /* Each table begins aligned; the marks, on a page. */
-    return page_count * entry + 5 * PLIM__ALIGN + (has_marks ? PLIM__PAGE_BYTES : 0);
+    return page_count * entry + 6 * PLIM__ALIGN + (has_marks ? PLIM__PAGE_BYTES : 0);
 }
 
 size_t plim__space_tables_touched(const plim__space *space)
@@ -99,7 +99,7 @@ size_t plim__space_tables_touched(const plim__space *space)
         return plim__space_tables_bytes(space->page_count, space->marks != NULL);
     size_t page = PLIM__PAGE_BYTES;
     size_t entries = space->touched < space->page_count ? space->touched + 1u : space->page_count;
-    size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(plim__run),
+    size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(uint8_t), sizeof(plim__run),
                       PLIM__PAGE_WORDS * sizeof(uint32_t)};
     size_t bytes = space->mark_pages * page;
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
@@ -140,6 +140,7 @@ void plim__space_init(plim__space *space, void *tables, void *pages, size_t page
     space->bits = space_carve(&cursor, page_count * PLIM__PAGE_WORDS * sizeof *space->bits);
     space->info = space_carve(&cursor, page_count * sizeof *space->info);
     space->flags = space_carve(&cursor, page_count * sizeof *space->flags);
+    space->backs = space_carve(&cursor, page_count * sizeof *space->backs);
     if (has_marks) {
         if (can_commit)
             cursor = (cursor + PLIM__PAGE_BYTES - 1) & ~(uintptr_t)(PLIM__PAGE_BYTES - 1);

@@ -23,7 +23,7 @@ enum {
 /** What is known of a run, kept at its first page (a free one's bounds also at its last). */
 typedef struct plim__run {
     uint32_t pages;
-    uint32_t start;      /* its first page; valid at every page of a slab, at both ends if free */
+    uint32_t start;      /* its first page; valid at both ends of a free one */
     uint32_t next, prev; /* in the list it is on */
     uint16_t free_count; /* slab: blocks not given out */
     uint16_t block_count;
@@ -49,6 +49,7 @@ typedef struct plim__space {
     bool can_commit;     /* the system's pages; else the caller's storage, all there at once */
     uint16_t *info;      /* per page */
     uint8_t *flags;      /* per page */
+    uint8_t *backs;      /* per page of a slab: so many pages before it is the slab's first */
     plim__run *runs;     /* per page */
     uint32_t *bits;      /* PAGE_WORDS per page: of a slab's blocks, those not given out */
     uint64_t *marks;     /* one for each ALIGN bytes, level standard and above (marks.h); or NULL */
@@ -109,6 +110,12 @@ const char *plim__space_fault(const plim__space *space);
 static inline void *plim__space_address(const plim__space *space, uint32_t page)
 {
     return (void *)(space->base + ((uintptr_t)page << PLIM__PAGE_SHIFT));
+}
+
+/** The first page of the slab that a page belongs to. */
+static inline uint32_t plim__space_slab(const plim__space *space, uint32_t page)
+{
+    return page - space->backs[page];
 }
 
 /** Is the address inside; one comparison, for below it wraps around. */

@@ -42,14 +42,20 @@ static _Atomic uint32_t threads_fence; /* 0 not tried, 1 being tried, 2 works, 3
 #define SAME_PLACE(here, field, there)                                                             \
     _Static_assert(offsetof(here, field) == offsetof(there, field), "memory_inline.h: " #field)
 SAME_PLACE(plim__thread, busy, plim__inline_thread);
+SAME_PLACE(plim__thread, home_bytes, plim__inline_thread);
+SAME_PLACE(plim__thread, home_base, plim__inline_thread);
+SAME_PLACE(plim__thread, home_info, plim__inline_thread);
 SAME_PLACE(plim__thread, fast, plim__inline_thread);
 SAME_PLACE(plim__cache, id, plim__inline_cache);
 SAME_PLACE(plim__cache, bins, plim__inline_cache);
 SAME_PLACE(plim__bin, top, plim__inline_bin);
+SAME_PLACE(plim__bin, end, plim__inline_bin);
 SAME_PLACE(plim__bin, pops, plim__inline_bin);
 _Static_assert(sizeof(plim__bin) == sizeof(plim__inline_bin), "memory_inline.h: a bin");
 _Static_assert((int)PLIM__SLOTS == (int)PLIM__INLINE_SLOTS &&
-                   (int)PLIM__SMALL_MAX == (int)PLIM__INLINE_MAX && PLIM__IDLE == 0 &&
+                   (int)PLIM__CLASS_CODES == (int)PLIM__INLINE_CODES &&
+                   (int)PLIM__SMALL_MAX == (int)PLIM__INLINE_MAX &&
+                   (int)PLIM__PAGE_SHIFT == (int)PLIM__INLINE_PAGE_SHIFT && PLIM__IDLE == 0 &&
                    PLIM__BUSY_FAST == 1,
                "memory_inline.h: a number");
 #endif
@@ -193,7 +199,7 @@ void plim__thread_end(void)
     }
     PLIM__FENCE_LIGHT();
     if (thread != &threads_none)
-        plim__foreign_store(&thread->busy, plim__watch_now != NULL ? PLIM__WATCHED : PLIM__IDLE);
+        plim__own_release(&thread->busy, plim__watch_now != NULL ? PLIM__WATCHED : PLIM__IDLE);
     threads_is_inside = false;
 }
 
@@ -239,7 +245,7 @@ void plim__thread_home(const plim_manager *manager)
     plim__own_store(&thread->home_bytes, 0);
     plim__own_store(&thread->home_base, manager->space.base);
     plim__own_store(&thread->home_info, manager->space.info);
-    plim__foreign_store(&thread->home_bytes, manager->space.bytes);
+    plim__own_release(&thread->home_bytes, manager->space.bytes);
 }
 
 plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain)
@@ -253,8 +259,8 @@ plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain)
     cache = plim__tables_take(manager, plim__cache_bytes(manager));
     if (cache == NULL)
         return NULL;
-    plim__cache_init(cache, manager, domain);
     plim__lock_take(&manager->lock);
+    plim__cache_init(cache, manager, domain);
     thread->own[domain->slot] = cache;
     plim__foreign_store(&thread->fast[domain->slot], cache);
     plim__lock_give(&manager->lock);
@@ -391,11 +397,11 @@ size_t plim__threads_asked(uint32_t slot, size_t *out_most)
         sum += asked;
         more = most > more ? most : more;
     }
-    plim__lock_give(&manager->lock);
-    plim__lock_give(&threads_lock);
     sum = sum > 0 ? sum : 0;
     *out_most =
         (size_t)(sum + more) > ghost->requested_mark ? (size_t)(sum + more) : ghost->requested_mark;
+    plim__lock_give(&manager->lock);
+    plim__lock_give(&threads_lock);
     return (size_t)sum;
 }
 
