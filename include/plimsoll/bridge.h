@@ -6,11 +6,12 @@
  *
  * In the graph of a region an object is a node of type `object`, called as its type is; what it
  * takes of the region is its size (its slot, and its room in the data). The root leads to
- * "(GC roots)", that to one node for each owner (`owner 7`, with a name `clock (owner 7)`), an
- * owner to its objects that have no parent, a parent to its children, by elements numbered as
- * births are; an object to those that its fields of kind PLIM_FIELD_REF name, by properties called
- * as the fields are (`peers[3]` in an array; a stale reference is none), and by weak edges to those
- * of PLIM_FIELD_WEAK. A text in a field is a node of type `string`, without a size.
+ * "(GC roots)", that to each owner: a stack's block, or a node without a size (`owner 7`, with a
+ * name `clock (owner 7)`); an owner to its objects that have no parent, a parent to its children,
+ * by elements numbered as births are; an object to those that its fields of kind PLIM_FIELD_REF
+ * name, by properties called as the fields are (`peers[3]` in an array; a stale reference is none),
+ * and by weak edges to those of PLIM_FIELD_WEAK. A text in a field is a node of type `string`,
+ * without a size.
  * Thread-safety: a graph is immutable; a view is its owner's.
  * @see docs/internals/bridge.md
  */

@@ -425,6 +425,19 @@ PLIM_API bool plim_region_view_next(plim_region_view *view, uint32_t *index,
                                     plim_region_object *out_object, const void **out_value);
 
 /**
+ * @brief         The object in a slot, if one lives there.
+ * @param[in]     view        not NULL.
+ * @param[in]     index       any; of a reference: compare its generation with the object's.
+ * @param[out]    out_object  set only if true is returned.
+ * @param[out]    out_value   as plim_region_view_next(); NULL: the value is not wanted, and the
+ *                            one of the call before stays.
+ * @return        whether there is one.
+ * @note          Threads: the view's.
+ */
+PLIM_API bool plim_region_view_at(plim_region_view *view, uint32_t index,
+                                  plim_region_object *out_object, const void **out_value);
+
+/**
  * @brief         A type.
  * @param[in]     view      not NULL.
  * @param[in]     type      of an object.

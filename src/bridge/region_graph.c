@@ -40,6 +40,7 @@ typedef struct graph_row {
     uint32_t owner;
     uint32_t number; /* the birth, as far as an element's number can hold it */
     uint32_t node;
+    bool is_owner; /* a block: what has its number as owner hangs on it */
 } graph_row;
 
 /* A reference that was seen in a value. */
@@ -194,13 +195,18 @@ static plim_status graph_add_object(graph_work *work, const plim_region_object *
                                             plim_region_node_id(object->birth), object->held_bytes);
     if (node == PLIM_NONE)
         return plim__no_memory(err, "a graph");
-    work->rows[work->row_count++] = (graph_row){object->ref.index,
-                                                object->ref.generation,
-                                                object->parent.index,
-                                                object->parent.generation,
-                                                object->owner,
-                                                (uint32_t)object->birth,
-                                                node};
+    bool is_owner = shape->is_owner && object->birth == object->owner;
+    if (is_owner && plim__id_map_find(&work->owners, object->owner) == UINT32_MAX &&
+        !plim__id_map_add(&work->owners, object->owner, node))
+        return plim__no_memory(err, "a graph");
+    work->rows[work->row_count++] = (graph_row){.index = object->ref.index,
+                                                .generation = object->ref.generation,
+                                                .parent_index = object->parent.index,
+                                                .parent_generation = object->parent.generation,
+                                                .owner = object->owner,
+                                                .number = (uint32_t)object->birth,
+                                                .node = node,
+                                                .is_owner = is_owner};
     return graph_add_fields(work, object, shape, node, value, err);
 }
 
@@ -332,7 +338,9 @@ static plim_status graph_hold(graph_work *work, const graph_row *row, plim_error
         row->parent_generation == 0
             ? NULL
             : graph_find(work, (plim_ref){row->parent_index, row->parent_generation});
-    if (parent != NULL) {
+    if (row->is_owner) {
+        holder = work->top_node;
+    } else if (parent != NULL) {
         holder = parent->node;
     } else {
         plim_status status = graph_owner_node(work, row->owner, &holder, err);

@@ -54,6 +54,7 @@ static bool shapes_read(plim__shapes *shapes, uint16_t type, plim__shape *shape,
         return true;
     }
     shape->name_bytes = shapes_name(shape->name, info.name);
+    shape->is_owner = strncmp(info.name, "block:", 6) == 0 || strcmp(info.name, "plim.stack") == 0;
     uint64_t cover = 0;
     uint64_t cover_max = (uint64_t)info.size_bytes * SHAPES_COVER_MAX;
     for (uint32_t i = 0; i < info.field_count && cover <= cover_max; i++) {

@@ -23,6 +23,7 @@ typedef struct plim__shape_field {
 
 typedef struct plim__shape {
     uint32_t first_field, field_count;
+    bool is_owner; /* of a stack, or of its blocks: such an object is its own owner */
     char name[PLIM__SHAPE_NAME_BYTES];
     uint32_t name_bytes;
 } plim__shape;

@@ -99,6 +99,15 @@ void plim__emit_real(plim__emit *emit, const char *key, double value)
         plim__out_puts(emit->out, "null");
 }
 
+void plim__emit_exact(plim__emit *emit, const char *key, double value)
+{
+    emit_before(emit, key);
+    if (isfinite(value))
+        plim__out_printf(emit->out, "%.17g", value);
+    else
+        plim__out_puts(emit->out, "null");
+}
+
 void plim__emit_bool(plim__emit *emit, const char *key, bool value)
 {
     emit_before(emit, key);

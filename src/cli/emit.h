@@ -33,6 +33,10 @@ void plim__emit_string(plim__emit *emit, const char *key, const char *value);
 void plim__emit_unsigned(plim__emit *emit, const char *key, uint64_t value);
 void plim__emit_signed(plim__emit *emit, const char *key, int64_t value);
 void plim__emit_real(plim__emit *emit, const char *key, double value);
+
+/** With all the digits that tell it from its neighbours; null for what is no number. */
+void plim__emit_exact(plim__emit *emit, const char *key, double value);
+
 void plim__emit_bool(plim__emit *emit, const char *key, bool value);
 void plim__emit_null(plim__emit *emit, const char *key);
 

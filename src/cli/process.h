@@ -35,6 +35,9 @@ plim_status plim__process_sleep(uint64_t time_ns, const plim_interrupt *interrup
 /** Waits for a line on standard input. */
 plim_status plim__process_wait_line(const plim_interrupt *interrupt, plim_error *err);
 
+/** Whether there is a process with that number; another user's counts. */
+bool plim__process_is_alive(int64_t pid);
+
 /** Starts a pager; its standard input is *out_fd. */
 bool plim__process_pager(const char *command, int *out_fd, int64_t *out_pid);
 

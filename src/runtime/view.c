@@ -389,6 +389,18 @@ bool plim_region_view_next(plim_region_view *view, uint32_t *index, plim_region_
     return false;
 }
 
+bool plim_region_view_at(plim_region_view *view, uint32_t index, plim_region_object *out_object,
+                         const void **out_value)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    uint32_t top = view_count(&view_head(view)->object_top, view->head.object_max);
+    if (index >= top || !view_read(view, index, out_object, out_value != NULL ? view->value : NULL))
+        return false;
+    if (out_value != NULL)
+        *out_value = view->value;
+    return true;
+}
+
 void plim_region_view_info(const plim_region_view *view, plim_region_info *out_info)
 {
     PLIM_CHECK_OBJ(view, VIEW_MAGIC);

@@ -6,6 +6,8 @@
  *   leak N     N sessions stay in a list of a block that is never left
  *   churn      writes without rest until the process is killed
  *   tick N     works in small steps until it is killed, and leaks N sessions in each
+ *   stale      makes the list point to what has ended
+ *   evil       has texts that a terminal should not see
  *   hide       from those who may not look into everybody's processes
  *   second     opens a second region, in memory
  *   die        abort()
@@ -106,9 +108,17 @@ static void subject_start(subject *self, const char *place, const char *name)
          &err);
     (void)snprintf(self->list_value.label, sizeof self->list_value.label, "open");
     memcpy(self->cache_value.digest, "\xca\xfe\x00\x01", 4);
-    must(plim_region_allocate(region, self->list_type, &self->list_value, MAIN_BLOCK,
-                              (plim_ref){0, 0}, &self->list),
-         NULL);
+    uint32_t site;
+    must(plim_region_intern(region, "subject_start subject.c:1", &site), NULL);
+    plim_object_request request = {.struct_bytes = sizeof request,
+                                   .type = self->list_type,
+                                   .tag = 7,
+                                   .owner = MAIN_BLOCK,
+                                   .initial = &self->list_value,
+                                   .site = site};
+    must(plim_region_allocate_as(region, &request, &self->list), NULL);
+    must(plim_region_name(region, PLIM_NAME_OWNER, MAIN_BLOCK, "main"), NULL);
+    must(plim_region_name(region, PLIM_NAME_TAG, 7, "root"), NULL);
     must(plim_region_allocate(region, self->cache_type, &self->cache_value, MAIN_BLOCK,
                               (plim_ref){0, 0}, &self->cache),
          NULL);
@@ -148,6 +158,36 @@ static void subject_tick(subject *self, uint32_t count)
     (void)nanosleep(&pause, NULL);
 }
 
+static void subject_set_list(subject *self)
+{
+    must(plim_region_set(self->region, self->list, &self->list_value, sizeof self->list_value),
+         NULL);
+}
+
+static void subject_stale(subject *self)
+{
+    self->list_value.first = subject_make(self, MAIN_BLOCK, (plim_ref){0, 0}, (plim_ref){0, 0});
+    must(plim_region_release(self->region, self->list_value.first), NULL);
+    subject_set_list(self);
+}
+
+static void subject_evil(subject *self)
+{
+    static const plim_field fields[] = {{"\033[31mfield\n", PLIM_FIELD_TEXT, 0, 16, 1}};
+    uint16_t type;
+    plim_ref ref;
+    memcpy(self->list_value.label, "\033]0;title\007\xff\t", 13);
+    subject_set_list(self);
+    must(plim_region_type(self->region, "\033[2J\r\n\"\\type", 16, fields, 1, &type, NULL), NULL);
+    must(plim_region_allocate(self->region, type,
+                              "\x9b"
+                              "1m\x7f\b\b\xe2\x80\xae........",
+                              1, (plim_ref){0, 0}, &ref),
+         NULL);
+    must(plim_region_name(self->region, PLIM_NAME_OWNER, MAIN_BLOCK, "\033c\nmain"), NULL);
+    must(plim_region_name(self->region, PLIM_NAME_TAG, 7, "\033c\nroot"), NULL);
+}
+
 static void subject_second(void)
 {
     plim_error err = {0};
@@ -179,6 +219,10 @@ int main(int argc, char **argv)
             abort();
         else if (strncmp(line, "end", 3) == 0)
             break;
+        else if (strncmp(line, "stale", 5) == 0)
+            subject_stale(&self);
+        else if (strncmp(line, "evil", 4) == 0)
+            subject_evil(&self);
         else if (strncmp(line, "hide", 4) == 0)
             must(prctl(PR_SET_DUMPABLE, 0) == 0 ? PLIM_OK : PLIM_ERR_INTERNAL, NULL);
         else if (strncmp(line, "second", 6) == 0)

@@ -40,7 +40,7 @@ class Reading(unittest.TestCase):
         self.assertEqual([row["name"] for row in rows], ["list"])
         value = self.json("retainers", self.file, "@5")
         names = [step["name"] for step in value["path"]]
-        self.assertEqual(names[1:], ["(GC roots)", "owner 1", "list", "session"])
+        self.assertEqual(names[1:], ["(GC roots)", "main (owner 1)", "list", "session"])
         self.assertIn("first", [row["edge"] for row in value["retainers"]])
 
     def test_diff_compares_a_region_with_a_copy_of_itself_in_time(self):
@@ -64,7 +64,7 @@ class Reading(unittest.TestCase):
         done = run("leaks", "--match", "id", *copies)
         self.assertEqual(done.code, 1, done.out + done.err)
         self.assertIn("session", done.out)
-        self.assertIn("owner 1", done.out)
+        self.assertIn("main (owner 1)", done.out)
 
     def test_leaks_of_a_healthy_program_is_silent(self):
         copies = []

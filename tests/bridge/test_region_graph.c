@@ -4,6 +4,7 @@
  * view; the graph is asked for by names. Then every allocation refused in turn, and files that lie.
  */
 #include <plimsoll/bridge.h>
+#include <plimsoll/stack.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,9 +50,9 @@ static int world_setup(void **state)
     plim_region_options options = {.struct_bytes = sizeof options,
                                    .name = file_name,
                                    .object_max = 4096,
-                                   .type_max = 8,
-                                   .field_max = 16,
-                                   .text_bytes = 256,
+                                   .type_max = 16,
+                                   .field_max = 64,
+                                   .text_bytes = 1024,
                                    .data_bytes = 256 << 10,
                                    .value_max = 1024};
     return plim_region_open(&options, &region, NULL) == PLIM_OK &&
@@ -241,6 +242,43 @@ static void ids_go_on_above_the_synthetic_ones(void **state)
     assert_true(plim_region_node_birth(PLIM_REGION_ID_SYNTHETIC + 5) == 0);
 }
 
+static void what_a_block_owns_hangs_on_the_block(void **state)
+{
+    (void)state;
+    const plim_block_type round = {.struct_bytes = sizeof round, .name = "round", .state_bytes = 8};
+    const plim_block_type *const types[] = {&round};
+    plim_stack_options options = {.struct_bytes = sizeof options, .types = types, .type_count = 1};
+    plim_stack *stack = NULL;
+    plim_block_info info;
+    plim_error err = {0};
+    if (plim_stack_open(region, &options, &stack, &err) != PLIM_OK ||
+        plim_stack_push(stack, "round", NULL, "warm up", NULL, &err) != PLIM_OK)
+        fail_msg("%s", err.what);
+    assert_true(plim_stack_at(stack, 0, &info));
+    plim_ref ada = make("Ada", info.number, nobody, nobody);
+    assert_int_not_equal(ada.generation, 0);
+    plim_graph *graph = graph_of(NULL);
+    plim_node node;
+    uint32_t block = follow(graph, follow(graph, 0, NULL, 1), NULL, info.number);
+    plim_graph_node(graph, block, &node);
+    assert_true(is_text(node.name, "block:round"));
+    assert_int_equal(node.type, PLIM_NODE_OBJECT);
+    plim_graph_node(graph, follow(graph, block, "label", 0), &node);
+    assert_true(is_text(node.name, "warm up"));
+    bool found = false;
+    plim_graph_node(graph, block, &node);
+    for (uint32_t i = 0; i < node.edge_count; i++) {
+        plim_edge edge;
+        plim_node below;
+        plim_graph_edge(graph, node.first_edge + i, &edge);
+        plim_graph_node(graph, edge.to, &below);
+        found = found || is_text(below.name, "member");
+    }
+    assert_true(found);
+    plim_graph_destroy(&graph);
+    plim_stack_close(&stack);
+}
+
 static void texts_are_made_sound_or_left_out(void **state)
 {
     (void)state;
@@ -381,6 +419,7 @@ int main(void)
         CASE(a_stale_reference_is_no_edge_though_its_slot_lives_again),
         CASE(an_object_keeps_its_id_and_new_ones_get_higher_ones),
         CASE(ids_go_on_above_the_synthetic_ones),
+        CASE(what_a_block_owns_hangs_on_the_block),
         CASE(texts_are_made_sound_or_left_out),
         CASE(owners_of_any_number_have_nodes_of_their_own),
         CASE(a_stop_is_heard),

@@ -78,7 +78,7 @@ class Targets(unittest.TestCase):
         value = self.json("leaks", f"pid:{subject.pid}", "--wait", "150ms", code=1)
         self.assertEqual(len(value["leaks"]), 1)
         leak = json.dumps(value["leaks"][0])
-        for name in ("session", "list", "owner 1"):
+        for name in ("session", "list", "main (owner 1)"):
             self.assertIn(name, leak)
 
     def test_a_healthy_program_is_silent(self):

@@ -160,6 +160,13 @@ static void a_view_gives_names_sites_and_versions(void **state)
     assert_string_equal(plim_region_view_name(view, PLIM_NAME_OWNER, object.owner), "the clock");
     assert_null(plim_region_view_name(view, PLIM_NAME_OWNER, 3));
     assert_int_equal(object.held_bytes, 64 + 16);
+    plim_region_object same;
+    assert_true(plim_region_view_at(view, object.ref.index, &same, &value));
+    assert_int_equal(same.ref.generation, object.ref.generation);
+    assert_memory_equal(value, "sixteen bytes, 0", 16);
+    assert_true(plim_region_view_at(view, object.ref.index, &same, NULL));
+    assert_false(plim_region_view_at(view, 1000, &same, NULL));
+    assert_false(plim_region_view_at(view, UINT32_MAX, &same, NULL));
     uint32_t at = 0;
     uint32_t number;
     uint32_t names_seen = 0;

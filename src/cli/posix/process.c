@@ -182,6 +182,11 @@ plim_status plim__process_wait_line(const plim_interrupt *interrupt, plim_error 
     }
 }
 
+bool plim__process_is_alive(int64_t pid)
+{
+    return pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
 bool plim__process_pager(const char *command, int *out_fd, int64_t *out_pid)
 {
     int ends[2];
