@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "cli/process.h"
+
 /* A source that counts what passes, tells it, and stops on request. */
 typedef struct heap_meter {
     plim__cli *cli;
@@ -67,7 +69,7 @@ static plim_status heap_read_region(plim__cli *cli, const char *path, plim__heap
         .progress = {cli, heap_analysis_step},
     };
     plim__say_begin(&cli->say, "reading the region %s", heap_short_name(path));
-    plim_status status = plim_region_view_open(path, cli->allocator, &view, err);
+    plim_status status = plim_region_view_find(path, cli->allocator, &view, NULL, err);
     if (status == PLIM_OK) {
         status = plim_graph_from_region(view, &options, &heap->graph, err);
         if (status != PLIM_OK)
@@ -78,9 +80,17 @@ static plim_status heap_read_region(plim__cli *cli, const char *path, plim__heap
     return status;
 }
 
+/* A region is read where it lies, also in a process; of another runtime a snapshot is taken first. */
+static bool heap_is_region(const char *path)
+{
+    return strcmp(path, "-") != 0 &&
+           (plim_region_is_file(path) || strncmp(path, "region:", 7) == 0 ||
+            (strncmp(path, "pid:", 4) == 0 && !plim__path_exists(path)));
+}
+
 plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, plim_error *err)
 {
-    if (strcmp(path, "-") != 0 && plim_region_is_file(path))
+    if (heap_is_region(path))
         return heap_read_region(cli, path, heap, err);
     plim_file_source *file = NULL;
     plim_decoder *decoder = NULL;

@@ -163,7 +163,7 @@ static void a_view_gives_names_sites_and_versions(void **state)
     plim_region_object same;
     assert_true(plim_region_view_at(view, object.ref.index, &same, &value));
     assert_int_equal(same.ref.generation, object.ref.generation);
-    assert_memory_equal(value, "sixteen bytes, 0", 16);
+    assert_memory_equal(value, (char[16]){0}, 16);
     assert_true(plim_region_view_at(view, object.ref.index, &same, NULL));
     assert_false(plim_region_view_at(view, 1000, &same, NULL));
     assert_false(plim_region_view_at(view, UINT32_MAX, &same, NULL));
