@@ -80,7 +80,7 @@ static plim_status heap_read_region(plim__cli *cli, const char *path, plim__heap
     return status;
 }
 
-/* A region is read where it lies, also in a process; of another runtime a snapshot is taken first. */
+/* A region is read where it lies, in a process as well; others are taken to a file first. */
 static bool heap_is_region(const char *path)
 {
     return strcmp(path, "-") != 0 &&

@@ -43,6 +43,16 @@ class Reading(unittest.TestCase):
         self.assertEqual(names[1:], ["(GC roots)", "main (owner 1)", "list", "session"])
         self.assertIn("first", [row["edge"] for row in value["retainers"]])
 
+    def test_a_process_is_read_where_it_lies(self):
+        self.subject.tell("leak 3")
+        self.assertEqual(self.json("summary", f"pid:{self.subject.pid}"),
+                         self.json("summary", self.file))
+        self.assertEqual(self.json("retainers", f"pid:{self.subject.pid}", "@5")["node"]["name"],
+                         "session")
+        done = run("summary", f"pid:{os.getpid()}")
+        self.assertEqual((done.code, done.out), (5, ""))
+        self.assertIn("plim snap pid:", done.err)
+
     def test_diff_compares_a_region_with_a_copy_of_itself_in_time(self):
         self.subject.tell("work 200")
         early = os.path.join(self.folder, "early.region")
