@@ -24,7 +24,7 @@
 /* A block, found. */
 typedef struct checked_block {
     plim__slot *slot;
-    uint64_t *mark;
+    uint32_t *mark;
     char *begin;
     size_t held_bytes; /* occupied and charged */
     size_t bytes;      /* as asked for */
@@ -40,23 +40,36 @@ static plim__fault checked_fault(const char *invariant, const char *what, const 
 
 /* --- marks -------------------------------------------------------------------------------- */
 
+static const char *checked_site(const checked_block *block)
+{
+    return plim__place_site(plim__mark_place(plim__mark_load(block->mark)));
+}
+
 static bool checked_is_large(const checked_block *block)
 {
     return block->code == PLIM__CLASS_LARGE;
 }
 
-/* The third word of a large block's row. */
-static uint64_t checked_large_sum(const checked_block *block)
+/* The second to fourth word of a large block's row: bytes, and a sum of all. */
+static void checked_large_words(const checked_block *block, size_t bytes, uint32_t mark,
+                                uint32_t out_words[3])
 {
-    uint64_t words = plim__mark_load(&block->mark[0]) ^ plim__mark_load(&block->mark[1]) << 1;
-    return plim__mark_copy(words, block->begin);
+    uint64_t sum = plim__mark_copy((uint64_t)mark << 32 ^ bytes, block->begin);
+    out_words[0] = (uint32_t)bytes;
+    out_words[1] = (uint32_t)((uint64_t)bytes >> 32);
+    out_words[2] = (uint32_t)(sum ^ sum >> 32);
 }
 
 static void checked_write_large(const checked_block *block, size_t bytes, const char *site)
 {
-    plim__mark_store(&block->mark[0], plim__mark_make(1, site));
-    plim__mark_store(&block->mark[1], bytes);
-    plim__mark_store(&block->mark[2], checked_large_sum(block));
+    uint32_t mark = plim__mark_make(plim__place_of(site), 1);
+    plim__mark_store(block->mark, mark);
+    checked_large_words(block, bytes, mark, block->mark + 1);
+}
+
+static size_t checked_large_bytes(const uint32_t *mark)
+{
+    return (size_t)((uint64_t)mark[2] << 32 | mark[1]);
 }
 
 /* --- guard and poison --------------------------------------------------------------------- */
@@ -90,7 +103,7 @@ static void checked_enter(const plim_manager *manager, const checked_block *bloc
         checked_write_large(block, bytes, site);
         return;
     }
-    uint64_t mark = plim__mark_make(bytes, site);
+    uint32_t mark = plim__mark_make(plim__place_of(site), bytes);
     plim__mark_store(block->mark, mark);
     if (plim__is_full(manager))
         plim__guard_put(block->begin, bytes, block->held_bytes, mark);
@@ -106,7 +119,7 @@ static void checked_strike(const plim_manager *manager, const checked_block *blo
 {
     if (plim__is_full(manager))
         plim__poison_put(block->begin, checked_poison_bytes(block));
-    plim__mark_store(block->mark, PLIM__MARK_GONE);
+    plim__mark_store(block->mark, plim__mark_resized(plim__mark_load(block->mark), 0));
     /* A large block's pages may become anything; that it is gone, they say themselves. */
     if (checked_is_large(block))
         memset(block->mark, 0, PLIM__MARK_LARGE_WORDS * sizeof *block->mark);
@@ -116,7 +129,7 @@ static void checked_strike(const plim_manager *manager, const checked_block *blo
    differ, the copy is believed if it makes sense. */
 static plim__fault checked_small_fault(const plim_manager *manager, const checked_block *block)
 {
-    uint64_t mark = plim__mark_load(block->mark);
+    uint32_t mark = plim__mark_load(block->mark);
     size_t most = block->held_bytes - PLIM__GUARD_MIN;
     bool is_sane = block->bytes <= most;
     if (is_sane && plim__guard_holds(block->begin, block->bytes, block->held_bytes, mark) &&
@@ -124,17 +137,18 @@ static plim__fault checked_small_fault(const plim_manager *manager, const checke
         return (plim__fault){0};
     uint64_t copy = plim__word_at(block->begin + block->held_bytes - sizeof copy);
     uint64_t told = plim__mark_of_copy(copy, block->begin);
-    size_t bytes = plim__mark_bytes(told);
-    if (told != mark && bytes <= most &&
-        plim__guard_holds(block->begin, bytes, block->held_bytes, told))
+    size_t bytes = plim__mark_bytes((uint32_t)told);
+    if (told != mark && told <= UINT32_MAX && bytes <= most &&
+        plim__guard_holds(block->begin, bytes, block->held_bytes, (uint32_t)told))
         return checked_fault("V2", "a block's mark was written to", block->slot, block->begin);
     return checked_fault("V1", "a block was written to behind its end", block->slot, block->begin);
 }
 
 static plim__fault checked_large_fault(const checked_block *block)
 {
-    if (plim__mark_load(&block->mark[2]) != checked_large_sum(block) ||
-        block->bytes > block->held_bytes)
+    uint32_t words[3];
+    checked_large_words(block, block->bytes, plim__mark_load(block->mark), words);
+    if (memcmp(words, block->mark + 1, sizeof words) != 0 || block->bytes > block->held_bytes)
         return checked_fault("V2", "a block's mark was written to", block->slot, block->begin);
     if (!checked_slack_holds(block, block->bytes))
         return checked_fault("V1", "a block was written to behind its end", block->slot,
@@ -215,7 +229,7 @@ void plim__checked_cache(plim__cache *cache)
     cache->id = ~cache->id; /* the fast way is not for this one */
     cache->is_full = plim__is_full(manager);
     cache->look_in = checked_every(manager);
-    cache->marks = (uintptr_t)manager->space.marks - manager->space.base / 2;
+    cache->marks = (uintptr_t)manager->space.marks - manager->space.base / 4;
     /* A request of the last class's size does not fit a mark. */
     cache->bins[PLIM__CLASS_COUNT].end = cache->bins[PLIM__CLASS_COUNT].array;
 }
@@ -333,15 +347,15 @@ static void checked_uncarve(plim_manager *manager, const checked_block *block, p
    at: they may have been anything meanwhile. */
 static plim__fault checked_reuse_fault(plim_manager *manager, const checked_block *block)
 {
-    uint64_t mark = plim__mark_load(block->mark);
+    uint32_t mark = plim__mark_load(block->mark);
     if (!plim__is_full(manager) || mark == PLIM__MARK_NONE || checked_is_large(block))
         return (plim__fault){0};
-    if (mark != PLIM__MARK_GONE) {
+    if (plim__mark_is_live(mark)) {
         uint64_t copy = plim__word_at(block->begin + block->held_bytes - sizeof copy);
         if (plim__mark_of_copy(copy, block->begin) == mark)
             return checked_fault("P4", "a slab gave out a block that is live", block->slot,
                                  block->begin);
-        plim__mark_store(block->mark, PLIM__MARK_GONE);
+        plim__mark_store(block->mark, plim__mark_resized(mark, 0));
         return checked_fault("V2", "the mark of a released block was written to", block->slot,
                              block->begin);
     }
@@ -437,22 +451,22 @@ static plim__fault checked_find(plim_manager *manager, const void *address, chec
     if (slot->central == &manager->tables)
         return checked_fault("P5", "the manager's own records", NULL, address);
     bool is_large = code == PLIM__CLASS_LARGE;
-    uint64_t *mark = plim__mark_of(space, address);
-    uint64_t word = plim__mark_load(mark);
+    uint32_t *mark = plim__mark_of(space, address);
+    uint32_t word = plim__mark_load(mark);
     bool is_begin = ((uintptr_t)address & (PLIM__ALIGN - 1)) == 0 &&
                     (!is_large || address == plim__space_address(space, page));
     if (!is_begin)
         return checked_fault("P5", "not the beginning of a block", slot, address);
-    if (word == PLIM__MARK_GONE)
-        return checked_fault("P5", "already given back", slot, address);
     if (word == PLIM__MARK_NONE)
         return checked_fault("P5", "no block begins there", slot, address);
+    if (!plim__mark_is_live(word))
+        return checked_fault("P5", "already given back", slot, address);
     *out = (checked_block){
         .slot = slot,
         .mark = mark,
         .begin = (char *)space->base + ((uintptr_t)address - space->base),
         .held_bytes = is_large ? plim__large_bytes(manager, page) : plim__class_bytes[code],
-        .bytes = is_large ? (size_t)plim__mark_load(&mark[1]) : plim__mark_bytes(word),
+        .bytes = is_large ? checked_large_bytes(mark) : plim__mark_bytes(word),
         .page = page,
         .code = code,
     };
@@ -516,7 +530,7 @@ bool plim__checked_look(plim_manager *manager, const void *block, size_t *out_by
     bool is_live = checked_find(manager, block, &found).invariant == NULL;
     if (is_live) {
         *out_bytes = found.bytes;
-        *out_site = plim__mark_site(plim__mark_load(found.mark));
+        *out_site = checked_site(&found);
     }
     plim__lock_give(&manager->lock);
     return is_live;
@@ -545,7 +559,7 @@ static bool checked_stretch(plim_manager *manager, checked_block *block, size_t 
 static bool checked_fits(plim_manager *manager, checked_block *block, size_t bytes)
 {
     size_t held = bytes + plim__guard_bytes(manager);
-    bool is_small = held <= PLIM__MARK_BYTES_MAX;
+    bool is_small = held <= plim__small_max(manager);
     if (!checked_is_large(block))
         return is_small && plim__class_of(held) == block->code;
     size_t charge = plim__large_charge(held);
@@ -563,7 +577,7 @@ static plim__resized checked_resize_locked(plim_manager *manager, const void *ad
         return PLIM__RESIZED_FAULTY;
     size_t old_bytes = block->bytes;
     if (site == NULL)
-        site = plim__mark_site(plim__mark_load(block->mark));
+        site = checked_site(block);
     if (!checked_fits(manager, block, bytes))
         return PLIM__RESIZED_MOVE;
     checked_enter(manager, block, bytes, site);
@@ -584,7 +598,7 @@ plim__resized plim__checked_resize(plim_manager *manager, void *block, size_t by
     plim__lock_take(&manager->lock);
     plim__resized resized = checked_resize_locked(manager, block, bytes, *site, &found, &fault);
     if (resized == PLIM__RESIZED_MOVE && *site == NULL)
-        *site = plim__mark_site(plim__mark_load(found.mark));
+        *site = checked_site(&found);
     *out_bytes = plim__is_full(manager) ? found.bytes : found.held_bytes;
     plim__lock_give(&manager->lock);
     plim__thread_end();

@@ -5,33 +5,30 @@
  *        shift of its address.
  *
  * The space has a table of marks, one for each 16 bytes of its pages. The mark of the address at
- * which a live block begins says what was asked for and where; every other mark is 0 or GONE. So
- * "is this the beginning of a live block" is one load and one comparison, whatever the address:
- * inner addresses, free slots and blocks given back already have no live mark. A large block has a
- * row of three: its mark (its bytes do not fit, and are 1 there), the bytes, and a sum of both.
+ * which a live block begins says what was asked for and where; every other mark is 0, or says
+ * that a block of that place was given back. So "is this the beginning of a live block" is one load
+ * and one test, whatever the address: inner addresses and free slots have no live mark. A large
+ * block has a row of four: its mark (its bytes do not fit, and are 1 there), the bytes, and a sum.
  *
  * Level full adds, in what a block of 16 bytes or more than asked has behind its end: guard bytes,
  * and in its last 8 bytes a copy of the mark, mixed. So a mark and its copy lie far apart.
  */
 #ifndef PLIM_MEMORY_MARKS_H
 #define PLIM_MEMORY_MARKS_H
+#include "memory/checks/places.h"
 #include "memory/engine/engine.h"
 
 enum {
     PLIM__MARK_NONE = 0, /* no block began there since its pages were taken */
-    PLIM__MARK_GONE = 1, /* one did, and was given back */
-    PLIM__MARK_SHIFT = 48,
-    PLIM__MARK_BYTES_MAX = 0x7fff, /* larger requests are whole pages */
-    PLIM__MARK_LARGE_WORDS = 3,
+    PLIM__MARK_SHIFT = 15,
+    PLIM__MARK_BYTES = (1 << PLIM__MARK_SHIFT) - 1, /* larger requests are whole pages */
+    PLIM__MARK_LARGE_WORDS = 4,
     PLIM__GUARD = 0xfb
 };
 
-/* A site's bits: 48 of an address, and the one that says "code" (alloc.h). */
-#if UINTPTR_MAX > UINT32_MAX
-#define PLIM__MARK_SITE UINT64_C(0x8000ffffffffffff)
-#else
-#define PLIM__MARK_SITE UINT64_C(0xffffffff)
-#endif
+/* A block began there, whatever its place. */
+#define PLIM__MARK_KNOWN (UINT32_C(1) << 31)
+
 #define PLIM__GUARD_WORD   UINT64_C(0xfbfbfbfbfbfbfbfb)
 #define PLIM__MARK_FACTOR  UINT64_C(0x9e3779b97f4a7c15)
 #define PLIM__MARK_INVERSE UINT64_C(0xf1de83e19937733d) /* their product is 1 */
@@ -39,64 +36,62 @@ enum {
 /* Another thread's mark is read beside it only where the program itself is at fault; sanitizers
    are to be told of that by the program's words, not ours. */
 #if defined(PLIM__FENCE_STRONG)
-static inline uint64_t plim__mark_load(const uint64_t *mark)
+static inline uint32_t plim__mark_load(const uint32_t *mark)
 {
     return __atomic_load_n(mark, __ATOMIC_RELAXED);
 }
 
-static inline void plim__mark_store(uint64_t *mark, uint64_t word)
+static inline void plim__mark_store(uint32_t *mark, uint32_t word)
 {
     __atomic_store_n(mark, word, __ATOMIC_RELAXED);
 }
 #else
-static inline uint64_t plim__mark_load(const uint64_t *mark)
+static inline uint32_t plim__mark_load(const uint32_t *mark)
 {
     return *mark;
 }
 
-static inline void plim__mark_store(uint64_t *mark, uint64_t word)
+static inline void plim__mark_store(uint32_t *mark, uint32_t word)
 {
     *mark = word;
 }
 #endif
 
+_Static_assert(PLIM__MARK_SHIFT + PLIM__PLACES_LOG2 <= 31, "a place has room in a mark");
+
 /** The mark of an address of the space that is a multiple of 16. */
-static inline uint64_t *plim__mark_of(const plim__space *space, const void *address)
+static inline uint32_t *plim__mark_of(const plim__space *space, const void *address)
 {
     return space->marks + ((uintptr_t)address - space->base) / PLIM__ALIGN;
 }
 
-/** 1 to MARK_BYTES_MAX bytes, and a site; one that does not fit is "unknown". */
-static inline uint64_t plim__mark_make(size_t bytes, const char *site)
+/** A place, and 1 to MARK_BYTES bytes. */
+static inline uint32_t plim__mark_make(uint32_t place, size_t bytes)
 {
-    uint64_t address = (uintptr_t)site;
-#if UINTPTR_MAX > UINT32_MAX
-    if (PLIM__UNLIKELY((address << 1) >> (PLIM__MARK_SHIFT + 1) != 0))
-        address = 0;
-#endif
-    return (uint64_t)bytes << PLIM__MARK_SHIFT | address;
+    return PLIM__MARK_KNOWN | place << PLIM__MARK_SHIFT | (uint32_t)bytes;
 }
 
 /** Whether a block begins there and was not given back. */
-static inline bool plim__mark_is_live(uint64_t mark)
+static inline bool plim__mark_is_live(uint32_t mark)
 {
-    return mark > PLIM__MARK_GONE;
+    return (mark & PLIM__MARK_BYTES) != 0;
 }
 
-static inline size_t plim__mark_bytes(uint64_t mark)
+static inline size_t plim__mark_bytes(uint32_t mark)
 {
-    return (size_t)(mark >> PLIM__MARK_SHIFT) & PLIM__MARK_BYTES_MAX;
+    return mark & PLIM__MARK_BYTES;
 }
 
-static inline const char *plim__mark_site(uint64_t mark)
+/** The place of its request, given back or not. */
+static inline uint32_t plim__mark_place(uint32_t mark)
 {
-    return (const char *)(uintptr_t)(mark & PLIM__MARK_SITE);
+    return (mark & ~PLIM__MARK_KNOWN) >> PLIM__MARK_SHIFT;
 }
 
-/** The mark of the same block after a resize. */
-static inline uint64_t plim__mark_resized(uint64_t mark, size_t bytes)
+/** The mark of the same block after a resize; 0 bytes: after its release. */
+static inline uint32_t plim__mark_resized(uint32_t mark, size_t bytes)
 {
-    return (mark & PLIM__MARK_SITE) | (uint64_t)bytes << PLIM__MARK_SHIFT;
+    return (mark & ~(uint32_t)PLIM__MARK_BYTES) | (uint32_t)bytes;
 }
 
 /** What the last 8 bytes of a block repeat at level full: the mark, mixed so that whatever is
@@ -108,7 +103,7 @@ static inline uint64_t plim__mark_copy(uint64_t mark, const void *block)
     return word ^ word >> 32;
 }
 
-/** The mark that a copy was made of. */
+/** The mark that a copy was made of; more than 32 bits: it was made of none. */
 static inline uint64_t plim__mark_of_copy(uint64_t copy, const void *block)
 {
     uint64_t word = (copy ^ copy >> 32) * PLIM__MARK_INVERSE;

@@ -3,7 +3,8 @@
  * The swift way: a thread's cache, as for managers without checks, and on the way to it one look at
  * the block's mark. No lock, no shared write but the mark; what is asked for is counted in the
  * cache and told when that next has the lock (checked.c). Where anything is not as it should be,
- * nothing is changed and the checked way finds out what it is.
+ * nothing is changed and the checked way finds out what it is. Level full has functions of its own,
+ * so that standard saves no registers for it.
  *
  * W1  A block in a bin has no live mark; one that is given out has, before its address is returned.
  * W2  A live mark lies at the beginning of a live block of a slab, or of a large block.
@@ -22,41 +23,63 @@
 
 #if PLIM_VERIFY_MAX >= 3
 
+#define SWIFT_APART __attribute__((noinline))
+
 /* Where a block leads to. */
 typedef struct swift_block {
     plim__cache *cache;
     plim__bin *bin;
-    uint64_t *mark;
-    uint64_t word; /* of the mark */
+    uint32_t *mark;
+    uint32_t word; /* of the mark */
     unsigned code;
 } swift_block;
 
 /* One shift and one addition: the address's bits below an alignment are 0. */
-static inline uint64_t *swift_mark(const plim__cache *cache, const void *block)
+static inline uint32_t *swift_mark(const plim__cache *cache, const void *block)
 {
-    return (uint64_t *)(cache->marks + (uintptr_t)block / (PLIM__ALIGN / sizeof(uint64_t)));
+    return (uint32_t *)(cache->marks + (uintptr_t)block / (PLIM__ALIGN / sizeof(uint32_t)));
 }
 
-static void swift_asked(plim__cache *cache, ptrdiff_t bytes)
+static inline void swift_asked(plim__cache *cache, ptrdiff_t bytes)
 {
     ptrdiff_t asked = plim__own_load(&cache->asked) + bytes;
     plim__own_store(&cache->asked, asked);
-    if (asked > plim__own_load(&cache->asked_most))
+    if (PLIM__UNLIKELY(asked > plim__own_load(&cache->asked_most)))
         plim__own_store(&cache->asked_most, asked);
 }
 
 /* At full: a released block may be taken if it holds its poison. */
-static inline bool swift_may_take(plim__cache *cache, const char *block, uint64_t word, size_t held)
+static inline bool swift_may_take(plim__cache *cache, const char *block, uint32_t word, size_t held)
 {
-    if (cache->look_in <= 1)
+    if (cache->look_in <= 1 || plim__mark_is_live(word))
         return false;
     cache->look_in--;
-    return word == PLIM__MARK_NONE || (word == PLIM__MARK_GONE && plim__poison_holds(block, held));
+    return word == PLIM__MARK_NONE || plim__poison_holds(block, held);
 }
 
-/* At full, and then the guard. */
-static void *swift_take_full(plim__thread *thread, plim__cache *cache, size_t bytes,
-                             const char *site)
+/* What is not for this way. */
+static SWIFT_APART void *swift_decline(plim__thread *thread, const plim__cache *cache, size_t bytes,
+                                       const char *site)
+{
+    plim_domain domain = {~cache->id};
+    plim__thread_leave(thread, PLIM__IDLE);
+    return plim__take(domain, bytes, 0, false, site);
+}
+
+/* A block is out of its bin; the thread is left. */
+static inline void *swift_give_out(plim__thread *thread, plim__cache *cache, plim__bin *bin,
+                                   void **top, size_t bytes)
+{
+    plim__own_store(&bin->top, top);
+    plim__own_add(&bin->pops, 1);
+    swift_asked(cache, (ptrdiff_t)bytes);
+    plim__thread_leave(thread, PLIM__IDLE);
+    return *top;
+}
+
+/* Of a class for the guard, too. */
+static SWIFT_APART void *swift_take_full(plim__thread *thread, plim__cache *cache, size_t bytes,
+                                         const char *site)
 {
     size_t wanted = bytes + PLIM__GUARD_MIN;
     unsigned code = wanted < PLIM__SMALL_MAX ? plim__class_of(wanted) : 0;
@@ -64,39 +87,37 @@ static void *swift_take_full(plim__thread *thread, plim__cache *cache, size_t by
     void **top = plim__own_load(&bin->top) - 1;
     char *block = *top;
     size_t held = plim__class_bytes[code];
-    uint64_t *mark = swift_mark(cache, block);
-    if (block == NULL || !swift_may_take(cache, block, plim__mark_load(mark), held)) {
-        plim__thread_leave(thread, PLIM__IDLE);
-        return NULL;
-    }
-    uint64_t word = plim__mark_make(bytes, site);
-    plim__own_store(&bin->top, top);
-    plim__own_add(&bin->pops, 1);
+    uint32_t *mark = swift_mark(cache, block);
+    if (block == NULL || !swift_may_take(cache, block, plim__mark_load(mark), held))
+        return swift_decline(thread, cache, bytes, site);
+    uint32_t word = plim__mark_make(plim__place_of(site), bytes);
     plim__mark_store(mark, word);
     plim__guard_put(block, bytes, held, word);
-    swift_asked(cache, (ptrdiff_t)bytes);
-    plim__thread_leave(thread, PLIM__IDLE);
-    return block;
+    return swift_give_out(thread, cache, bin, top, bytes);
 }
 
-void *plim__swift_take(plim__thread *thread, plim__cache *cache, plim__bin *bin, uint32_t id,
+/* With a place that does not stand where it is looked for first. */
+static SWIFT_APART void *swift_take_far(plim__thread *thread, plim__cache *cache, plim__bin *bin,
+                                        void **top, size_t bytes, const char *site)
+{
+    uint32_t *mark = swift_mark(cache, *top);
+    plim__mark_store(mark, plim__mark_make(plim__place_of(site), bytes));
+    return swift_give_out(thread, cache, bin, top, bytes);
+}
+
+void *plim__swift_take(plim__thread *thread, plim__cache *cache, plim__bin *bin, void **top,
                        size_t bytes, const char *site)
 {
-    if (cache->is_full && cache->id == ~id)
+    uint32_t home = plim__place_home(site);
+    const void *block = *top;
+    if (PLIM__UNLIKELY(cache->is_full))
         return swift_take_full(thread, cache, bytes, site);
-    void **top = plim__own_load(&bin->top) - 1;
-    void *block = *top;
-    if (PLIM__UNLIKELY(cache->id != ~id || block == NULL)) {
-        plim__thread_leave(thread, PLIM__IDLE);
-        return NULL;
-    }
-    plim__own_store(&bin->top, top);
-    plim__own_add(&bin->pops, 1);
-    uint64_t *mark = swift_mark(cache, block);
-    plim__mark_store(mark, plim__mark_make(bytes, site));
-    swift_asked(cache, (ptrdiff_t)bytes);
-    plim__thread_leave(thread, PLIM__IDLE);
-    return block;
+    if (PLIM__UNLIKELY(block == NULL))
+        return swift_decline(thread, cache, bytes, site);
+    if (PLIM__UNLIKELY(!plim__place_is_home(home, site)))
+        return swift_take_far(thread, cache, bin, top, bytes, site);
+    plim__mark_store(swift_mark(cache, block), plim__mark_make(home, bytes));
+    return swift_give_out(thread, cache, bin, top, bytes);
 }
 
 /* With the thread entered: what its home says of an address in it. A mark that is live lies at a
@@ -124,37 +145,60 @@ static inline bool swift_may_give(plim__cache *cache, const char *block, const s
     return true;
 }
 
-bool plim__swift_give(void *block)
+/* The block is in its bin; the thread is left. */
+static inline void swift_keep(plim__thread *thread, const swift_block *found, void **top,
+                              void *block)
 {
-    plim__thread *thread = plim__thread_self;
+    plim__mark_store(found->mark, plim__mark_resized(found->word, 0));
+    *top = block;
+    plim__own_store(&found->bin->top, top + 1);
+    plim__own_store(&found->cache->asked, plim__own_load(&found->cache->asked) -
+                                              (ptrdiff_t)plim__mark_bytes(found->word));
+    plim__thread_leave(thread, PLIM__IDLE);
+}
+
+static SWIFT_APART void swift_give_full(plim__thread *thread, uintptr_t offset, char *block)
+{
+    swift_block found;
+    bool is_sound = swift_find(thread, offset, &found);
+    void **top = plim__own_load(&found.bin->top);
+    if (!is_sound || !swift_may_give(found.cache, block, &found)) {
+        plim__thread_leave(thread, PLIM__IDLE);
+        plim__give(block, NULL);
+        return;
+    }
+    plim__poison_put(block, plim__class_bytes[found.code]);
+    swift_keep(thread, &found, top, block);
+}
+
+void plim__swift_give(plim__thread *thread, void *block)
+{
     uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->checked_base);
     if (PLIM__UNLIKELY(offset >= plim__own_load(&thread->checked_bytes) ||
-                       plim__own_load(&thread->busy) != PLIM__IDLE))
-        return false;
+                       plim__own_load(&thread->busy) != PLIM__IDLE)) {
+        plim__give(block, NULL);
+        return;
+    }
     swift_block found;
     plim__thread_enter(thread);
-    bool is_live = swift_find(thread, offset, &found);
+    bool is_sound = swift_find(thread, offset, &found);
     void **top = plim__own_load(&found.bin->top);
-    if (PLIM__UNLIKELY(!is_live || top == found.bin->end ||
-                       (found.cache->is_full && !swift_may_give(found.cache, block, &found)))) {
+    if (PLIM__UNLIKELY(!is_sound || top == found.bin->end)) {
         plim__thread_leave(thread, PLIM__IDLE);
-        return false;
+        plim__give(block, NULL);
+        return;
     }
-    if (found.cache->is_full)
-        plim__poison_put(block, plim__class_bytes[found.code]);
-    plim__mark_store(found.mark, PLIM__MARK_GONE);
-    *top = block;
-    plim__own_store(&found.bin->top, top + 1);
-    plim__own_store(&found.cache->asked,
-                    plim__own_load(&found.cache->asked) - (ptrdiff_t)plim__mark_bytes(found.word));
-    plim__thread_leave(thread, PLIM__IDLE);
-    return true;
+    if (PLIM__UNLIKELY(found.cache->is_full)) {
+        swift_give_full(thread, offset, block);
+        return;
+    }
+    swift_keep(thread, &found, top, block);
 }
 
 /* In place: the mark, and what follows from it. */
 static void swift_renew(const swift_block *found, char *block, size_t bytes)
 {
-    uint64_t word = plim__mark_resized(found->word, bytes);
+    uint32_t word = plim__mark_resized(found->word, bytes);
     plim__mark_store(found->mark, word);
     if (found->cache->is_full)
         plim__guard_put(block, bytes, plim__class_bytes[found->code], word);
@@ -166,7 +210,7 @@ static void *swift_move(const swift_block *found, void *block, size_t bytes)
 {
     bool is_full = found->cache->is_full;
     size_t held = is_full ? plim__mark_bytes(found->word) : plim__class_bytes[found->code];
-    const char *site = plim__mark_site(found->word);
+    const char *site = plim__place_site(plim__mark_place(found->word));
     void *moved = plim__alloc_in((plim_domain){~found->cache->id}, bytes, site);
     if (moved == NULL)
         return NULL;

@@ -4,7 +4,7 @@
  * @brief The swift way of checked managers: what a thread has at hand, with a look at its mark.
  *
  * Each declines where anything is not as it should be, with nothing changed; the checked way then
- * finds out what it is. In builds without level standard they are nothing.
+ * finds out what it is. Builds without level standard have none of them.
  */
 #ifndef PLIM_MEMORY_SWIFT_H
 #define PLIM_MEMORY_SWIFT_H
@@ -12,39 +12,17 @@
 
 #if PLIM_VERIFY_MAX >= 3 /* PLIM_VERIFY_STANDARD, which the preprocessor does not know */
 
-/** A block of a domain, with the thread entered, its cache and bin found; it is left in any case.
- *  NULL: the cache has none, or is not that domain's. */
-void *plim__swift_take(plim__thread *thread, plim__cache *cache, plim__bin *bin, uint32_t id,
+/** A block out of a checked cache's bin, the one at `top`, where that goes; else by plim__take().
+ *  The thread is entered, and left in any case. */
+void *plim__swift_take(plim__thread *thread, plim__cache *cache, plim__bin *bin, void **top,
                        size_t bytes, const char *site);
 
-/** Gives a block back; false: the other ways are to see to it. */
-bool plim__swift_give(void *block);
+/** Gives a block back that is not of the thread's home; what this is not for goes to plim__give(). */
+void plim__swift_give(plim__thread *thread, void *block);
 
 /** The block with its new size, perhaps elsewhere, or NULL where that was refused; false: the other
  *  ways are to see to it. */
 bool plim__swift_resize(void *block, size_t bytes, void **out_block);
-
-#else
-
-static inline void *plim__swift_take(plim__thread *thread, plim__cache *cache, plim__bin *bin,
-                                     uint32_t id, size_t bytes, const char *site)
-{
-    (void)cache, (void)bin, (void)id, (void)bytes, (void)site;
-    plim__thread_leave(thread, PLIM__IDLE);
-    return NULL;
-}
-
-static inline bool plim__swift_give(void *block)
-{
-    (void)block;
-    return false;
-}
-
-static inline bool plim__swift_resize(void *block, size_t bytes, void **out_block)
-{
-    (void)block, (void)bytes, (void)out_block;
-    return false;
-}
 
 #endif
 #endif

@@ -195,6 +195,21 @@ void *plim__take(plim_domain domain, size_t bytes, size_t align, bool zeroed, co
     return alloc_request(domain, bytes, align, PLIM_PROVIDER_AUTO, zeroed, site);
 }
 
+/* A checked cache that the fast way came upon, its thread still entered; or NULL. */
+typedef struct alloc_checked_hand {
+    plim__thread *thread;
+    plim__cache *cache;
+    plim__bin *bin;
+    void **top;
+} alloc_checked_hand;
+
+#if PLIM_VERIFY_MAX >= 3
+#define ALLOC_SWIFT(hand, bytes, site)                                                             \
+    plim__swift_take((hand).thread, (hand).cache, (hand).bin, (hand).top, (bytes), (site))
+#else
+#define ALLOC_SWIFT(hand, bytes, site) NULL /* there is never a hand */
+#endif
+
 /*
  * The fast way. Every line is paid for in each allocation:
  * the size's bin, by one of two tables; a thread inside already (a signal handler, or no record
@@ -202,8 +217,9 @@ void *plim__take(plim_domain domain, size_t bytes, size_t align, bool zeroed, co
  * the domain, or the empty one; its first block, if the cache is this very domain's. Where
  * operations are checked it never is, and the swift way begins here.
  */
-static inline void *alloc_fast(uint32_t id, size_t bytes, const char *site)
+static inline void *alloc_fast(uint32_t id, size_t bytes, alloc_checked_hand *hand)
 {
+    hand->cache = NULL;
     plim__thread *thread = plim__thread_self;
     size_t bin_offset;
     if (PLIM__LIKELY(bytes <= PLIM__FINE_MAX))
@@ -219,8 +235,13 @@ static inline void *alloc_fast(uint32_t id, size_t bytes, const char *site)
     plim__bin *bin = (plim__bin *)(void *)((char *)cache->bins + bin_offset);
     void **top = plim__own_load(&bin->top) - 1;
     void *block = *top;
-    if (PLIM__UNLIKELY(block == NULL || cache->id != id))
-        return plim__swift_take(thread, cache, bin, id, bytes, site);
+    if (PLIM__UNLIKELY(block == NULL || cache->id != id)) {
+        if (PLIM_VERIFY_MAX >= 3 && cache->id == ~id)
+            *hand = (alloc_checked_hand){thread, cache, bin, top};
+        else
+            plim__thread_leave(thread, PLIM__IDLE);
+        return NULL;
+    }
     plim__own_store(&bin->top, top);
     plim__own_add(&bin->pops, 1);
     plim__thread_leave(thread, PLIM__IDLE);
@@ -236,8 +257,11 @@ static __attribute__((noinline)) void *alloc_in_slow(plim_domain domain, size_t 
 
 void *plim__alloc_in(plim_domain domain, size_t bytes, const char *site)
 {
-    void *block = alloc_fast(domain.id, bytes, site);
-    return PLIM__LIKELY(block != NULL) ? block : alloc_in_slow(domain, bytes, site);
+    alloc_checked_hand hand;
+    void *block = alloc_fast(domain.id, bytes, &hand);
+    if (PLIM__LIKELY(block != NULL))
+        return block;
+    return hand.cache != NULL ? ALLOC_SWIFT(hand, bytes, site) : alloc_in_slow(domain, bytes, site);
 }
 
 /* The file's domain, as remembered or found. */
@@ -254,8 +278,11 @@ static __attribute__((noinline)) void *alloc_here_slow(plim__here *here, size_t 
 
 void *plim__alloc(plim__here *here, size_t bytes, const char *site)
 {
-    void *block = alloc_fast(__atomic_load_n(&here->domain.id, __ATOMIC_RELAXED), bytes, site);
-    return PLIM__LIKELY(block != NULL) ? block : alloc_here_slow(here, bytes, site);
+    alloc_checked_hand hand;
+    void *block = alloc_fast(__atomic_load_n(&here->domain.id, __ATOMIC_RELAXED), bytes, &hand);
+    if (PLIM__LIKELY(block != NULL))
+        return block;
+    return hand.cache != NULL ? ALLOC_SWIFT(hand, bytes, site) : alloc_here_slow(here, bytes, site);
 }
 
 void *plim__alloc_as(plim__here *here, const plim_request *request, const char *site)
@@ -387,12 +414,6 @@ void plim__give(void *block, const char *site)
     plim__thread_end();
 }
 
-static __attribute__((noinline)) void alloc_give_elsewhere(void *block)
-{
-    if (!plim__swift_give(block))
-        plim__give(block, NULL);
-}
-
 /*
  * The fast way back: the address in the space that this thread knows best, its page's info word,
  * which is the cache and the bin; a block more where there is room. No shared word is written.
@@ -403,7 +424,11 @@ void plim_free(void *block)
     uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->home_base);
     if (PLIM__UNLIKELY(offset >= plim__own_load(&thread->home_bytes) ||
                        plim__own_load(&thread->busy) != PLIM__IDLE)) {
-        alloc_give_elsewhere(block);
+#if PLIM_VERIFY_MAX >= 3
+        plim__swift_give(thread, block);
+#else
+        plim__give(block, NULL);
+#endif
         return;
     }
     plim__thread_enter(thread);
@@ -526,7 +551,8 @@ void *plim_resize(void *block, size_t bytes)
         bool is_kept = plim__cache_keeps(cache, code);
         if (is_kept && plim__class_of(bytes) == code)
             return block;
-        void *moved = is_kept ? alloc_fast(cache->id, bytes, NULL) : NULL;
+        alloc_checked_hand none; /* home is never a checked manager's */
+        void *moved = is_kept ? alloc_fast(cache->id, bytes, &none) : NULL;
         if (moved != NULL) {
             size_t held = plim__class_bytes[code];
             memcpy(moved, block, bytes < held ? bytes : held);
@@ -534,8 +560,12 @@ void *plim_resize(void *block, size_t bytes)
             return moved;
         }
     }
+#if PLIM_VERIFY_MAX >= 3
     void *resized = NULL;
-    return plim__swift_resize(block, bytes, &resized) ? resized : plim__resize(block, bytes, NULL);
+    if (plim__swift_resize(block, bytes, &resized))
+        return resized;
+#endif
+    return plim__resize(block, bytes, NULL);
 }
 
 plim_status plim_origin_of(const void *block, plim_origin *out_origin)

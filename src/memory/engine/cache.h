@@ -85,7 +85,7 @@ typedef struct plim__thread {
     PLIM__OWNED(size_t) checked_bytes; /* as home_bytes, of a space whose blocks are checked */
     PLIM__OWNED(uintptr_t) checked_base;
     PLIM__OWNED(const uint16_t *) checked_info;
-    PLIM__OWNED(uint64_t *) checked_marks;
+    PLIM__OWNED(uint32_t *) checked_marks;
 } plim__thread;
 
 /** The cache in which nothing is and for which there is no room. */

@@ -88,7 +88,7 @@ size_t plim__space_tables_bytes(size_t page_count, bool has_marks)
 {
     size_t entry = sizeof(uint16_t) + 2 * sizeof(uint8_t) + sizeof(plim__run) +
                    PLIM__PAGE_WORDS * sizeof(uint32_t) +
-                   (has_marks ? SPACE_MARKS * sizeof(uint64_t) : 0);
+                   (has_marks ? SPACE_MARKS * sizeof(uint32_t) : 0);
     /* Each table begins aligned; the marks, on a page. */
     return page_count * entry + 6 * PLIM__ALIGN + (has_marks ? PLIM__PAGE_BYTES : 0);
 }
@@ -107,10 +107,10 @@ size_t plim__space_tables_touched(const plim__space *space)
     return bytes;
 }
 
-/* Marks of two pages share one of the system's. */
+/* Marks of four pages share one of the system's. */
 void plim__space_marked(plim__space *space, uint32_t page, uint32_t pages)
 {
-    for (uint32_t i = page / 2 * 2; i < page + pages; i += 2)
+    for (uint32_t i = page / 4 * 4; i < page + pages; i += 4)
         if ((space->flags[i] & PLIM__PAGE_MARKED) == 0) {
             space->flags[i] |= PLIM__PAGE_MARKED;
             space->mark_pages++;

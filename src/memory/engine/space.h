@@ -52,7 +52,7 @@ typedef struct plim__space {
     uint8_t *backs;      /* per page of a slab: so many pages before it is the slab's first */
     plim__run *runs;     /* per page */
     uint32_t *bits;      /* PAGE_WORDS per page: of a slab's blocks, those not given out */
-    uint64_t *marks;     /* one for each ALIGN bytes, level standard and above (marks.h); or NULL */
+    uint32_t *marks;     /* one for each ALIGN bytes, level standard and above (marks.h); or NULL */
     uint32_t mark_pages; /* pages of the system that marks stand on */
     size_t held_pages;
     size_t held_pages_max;
