@@ -35,7 +35,8 @@ typedef struct plim_search {
 } plim_search;
 
 /**
- * @brief         The next object that fits. With PLIM_BY_OWNER newest first, else by index.
+ * @brief         The next object that fits. With PLIM_BY_OWNER those that stand alone newest
+ *                first, each before those below it; else by index.
  * @param[in]     region      not NULL.
  * @param[in]     search      not NULL.
  * @param[in,out] cursor      0 to start; between calls, that object must not be released.

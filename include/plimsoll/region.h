@@ -12,7 +12,8 @@
  *
  * When not to use it: for buffers that no one needs after a crash; a domain and plim_alloc() are
  * faster.
- * Thread-safety: one thread at a time writes; look-on calls (view) in any thread or process.
+ * Thread-safety: one thread at a time writes (plim_region_enter() where there are several);
+ * look-on calls (view) in any thread or process.
  * @see docs/internals/region.md
  */
 #ifndef PLIM_REGION_H
@@ -23,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 PLIM_DECLS_BEGIN
 
 /** Opaque; ended by plim_region_close(). */
@@ -109,6 +111,23 @@ PLIM_API PLIM_NODISCARD plim_status plim_region_open(const plim_region_options *
  * @note          Threads: the writer's.
  */
 PLIM_API void plim_region_close(plim_region **region);
+
+/**
+ * @brief         For programs in which several threads write: waits until no other thread is
+ *                between enter and leave, and keeps them out. One pair around a scope of calls is
+ *                enough, and pairs nest. A program in which one thread writes needs none.
+ * @param[in]     region  not NULL.
+ * @note          Threads: any. Observers are told by the thread that changed something, between
+ *                its enter and leave; the region itself holds nothing while it tells.
+ */
+PLIM_API void plim_region_enter(plim_region *region);
+
+/**
+ * @brief         Ends what plim_region_enter() began.
+ * @param[in]     region  not NULL.
+ * @note          Threads: the one that entered.
+ */
+PLIM_API void plim_region_leave(plim_region *region);
 
 /**
  * @brief         Makes what was written so far survive a loss of power (file regions).
@@ -247,7 +266,8 @@ PLIM_API const char *plim_region_name_of(const plim_region *region, plim_name_ki
 PLIM_API plim_status plim_region_release(plim_region *region, plim_ref ref);
 
 /**
- * @brief         Ends all objects of an owner, last made first.
+ * @brief         Ends all objects of an owner: those that stand alone, last made first, each as
+ *                plim_region_release() does.
  * @param[in]     region     not NULL.
  * @param[in]     owner      any.
  * @param[out]    out_count  how many ended; may be NULL.
@@ -292,14 +312,30 @@ PLIM_API PLIM_NODISCARD plim_status plim_region_get(const plim_region *region, p
 PLIM_API PLIM_NODISCARD plim_status plim_region_set(plim_region *region, plim_ref ref,
                                                     const void *value, uint32_t size_bytes);
 
+/** Private: how a plim_region begins. */
+typedef struct plim__region_eye {
+    const unsigned char *objects;
+    const unsigned char *data;
+    uint32_t object_max;
+} plim__region_eye;
+
 /**
  * @brief     The value in place, to read; no copy, no check but of the reference.
  * @param[in] region  not NULL.
  * @param[in] ref     any.
  * @return    borrowed until the next call that changes the object; NULL if it is stale.
- * @note      Threads: the writer's.
+ * @note      Threads: the writer's. A few instructions, in place.
  */
-PLIM_API const void *plim_region_peek(const plim_region *region, plim_ref ref);
+static inline const void *plim_region_peek(const plim_region *region, plim_ref ref)
+{
+    const plim__region_eye *eye = (const plim__region_eye *)(const void *)region;
+    uint64_t word, at; /* a slot's word, and where its value lies (src/runtime/layout.h) */
+    if (ref.index >= eye->object_max)
+        return NULL;
+    memcpy(&word, eye->objects + (size_t)ref.index * 64, sizeof word);
+    memcpy(&at, eye->objects + (size_t)ref.index * 64 + 24, sizeof at);
+    return (word >> 32 ^ ref.generation) == 0 && (word & 1) != 0 ? eye->data + at : NULL;
+}
 
 /** Totals of a region. */
 typedef struct plim_region_info {

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Room for values. A value occupies a class: a multiple of 16 bytes up to 1 KiB, then four sizes to
- * a doubling (waste below 20 %). Freed room goes to its class's list, whose links lie in the room;
- * else room is cut off the gaps between live values. None of this is truth: when a class is empty
- * and the gaps are used up, all free room is found anew from the live values, which also joins
- * what was cut apart.
+ * Slots, and room for values. A value occupies a class: a multiple of 16 bytes up to 1 KiB, then
+ * four sizes to a doubling (waste below 20 %). The slot of an object that has ended keeps its room
+ * for the next of its type: that is a load and a store. Else a slot is taken from the free ones,
+ * from those never used, or from another type, and room from the list of its class (links lie in
+ * the room itself), from the gaps between live values, or from another type's. None of this is
+ * truth: when all of it is used up, all free room is found anew from the live values (a bit per
+ * grain up to the last of them), which also joins what was cut apart, and sees whether two overlap.
  */
 #include <string.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "runtime/region.h"
+#include "runtime/store.h"
 
 static const uint64_t EXTENT_SMALL_MAX =
     (uint64_t)PLIM__EXTENT_SMALL_CLASSES * PLIM__REGION_GRAIN; /* 1 KiB */
@@ -43,6 +46,33 @@ uint64_t plim__extent_bytes(uint32_t size_bytes)
     return bytes;
 }
 
+plim__kind plim__kind_of(const plim_region *region, uint32_t size_bytes)
+{
+    uint64_t bytes;
+    uint32_t number = extent_class(size_bytes, &bytes);
+    PLIM_CHECK(number < PLIM__EXTENT_CLASSES);
+    bool is_quick = region->history == NULL && region->observer == NULL && size_bytes % 8 == 0 &&
+                    size_bytes / 8 <= PLIM__KIND_QUICK_MAX && !PLIM__STOP_EVERY;
+    return (plim__kind){.quick_words = is_quick ? size_bytes / 8 : PLIM__KIND_RARE,
+                        .size_bytes = size_bytes,
+                        .held_bytes = (uint32_t)bytes,
+                        .extent_class = number,
+                        .free_first = PLIM__INDEX_NONE};
+}
+
+void plim__extents_sum(const plim_region *region, uint32_t *out_count, uint64_t *out_value_bytes,
+                       uint64_t *out_held_bytes)
+{
+    *out_count = 0;
+    *out_value_bytes = *out_held_bytes = 0;
+    for (uint32_t i = 0; i < region->kind_count; i++) {
+        const plim__kind *kind = &region->kinds[i];
+        *out_count += kind->live_count;
+        *out_value_bytes += (uint64_t)kind->size_bytes * kind->live_count;
+        *out_held_bytes += (uint64_t)kind->held_bytes * kind->live_count;
+    }
+}
+
 static bool extent_from_gaps(plim_region *region, uint64_t bytes, uint64_t *out_offset)
 {
     while (region->gap_count > 0) {
@@ -59,41 +89,21 @@ static bool extent_from_gaps(plim_region *region, uint64_t bytes, uint64_t *out_
     return false;
 }
 
-static bool extent_try(plim_region *region, uint32_t size_bytes, uint64_t *out_offset)
+static bool extent_try(plim_region *region, const plim__kind *kind, uint64_t *out_offset)
 {
-    uint64_t bytes;
-    uint32_t number = extent_class(size_bytes, &bytes);
-    PLIM_CHECK(number < PLIM__EXTENT_CLASSES);
+    uint32_t number = kind->extent_class;
     uint64_t first = region->free_extents[number];
     if (first == 0)
-        return extent_from_gaps(region, bytes, out_offset);
+        return extent_from_gaps(region, kind->held_bytes, out_offset);
     memcpy(&region->free_extents[number], region->data + first - 1, sizeof first);
     *out_offset = first - 1;
     return true;
 }
 
-bool plim__extent_take(plim_region *region, uint32_t size_bytes, uint64_t *out_offset)
+static void extent_give(plim_region *region, uint64_t offset, uint32_t number)
 {
-    if (!extent_try(region, size_bytes, out_offset) &&
-        (plim__extents_rebuild(region, NULL) != PLIM_OK ||
-         !extent_try(region, size_bytes, out_offset)))
-        return false;
-    region->held_bytes += plim__extent_bytes(size_bytes);
-    return true;
-}
-
-void plim__extent_give(plim_region *region, uint64_t offset, uint32_t size_bytes)
-{
-    uint64_t bytes;
-    uint32_t number = extent_class(size_bytes, &bytes);
     memcpy(region->data + offset, &region->free_extents[number], sizeof(uint64_t));
     region->free_extents[number] = offset + 1;
-    region->held_bytes -= bytes;
-}
-
-static uint64_t extent_key(const plim__object *object)
-{
-    return object->data;
 }
 
 static bool extent_add_gap(plim_region *region, uint64_t start, uint64_t end)
@@ -125,26 +135,195 @@ static void extent_largest_first(plim_region *region)
     }
 }
 
-plim_status plim__extents_rebuild(plim_region *region, plim_error *err)
+void plim__room_begin(plim__room *room, void *scratch, uint64_t end_bytes)
 {
-    uint32_t count = region->object_count;
-    uint32_t *order = plim__scratch_take(region, 2 * (size_t)count + 2);
-    if (order == NULL)
-        return plim__no_memory(err, "the room of a region");
-    plim__region_sort(region, extent_key, order, order + count, count);
+    room->bits = scratch;
+    room->grain_count = end_bytes / PLIM__REGION_GRAIN;
+    memset(room->bits, 0, (size_t)(room->grain_count / 64 + 1) * sizeof *room->bits);
+}
+
+bool plim__room_mark(plim__room *room, uint64_t offset, uint64_t bytes)
+{
+    uint64_t first = offset / PLIM__REGION_GRAIN;
+    uint64_t count = bytes / PLIM__REGION_GRAIN;
+    uint64_t seen = 0;
+    PLIM_DCHECK(first + count <= room->grain_count);
+    while (count > 0) {
+        uint64_t bit = first % 64;
+        uint64_t here = 64 - bit < count ? 64 - bit : count;
+        uint64_t mask = (here == 64 ? UINT64_MAX : (UINT64_C(1) << here) - 1) << bit;
+        seen |= room->bits[first / 64] & mask;
+        room->bits[first / 64] |= mask;
+        first += here;
+        count -= here;
+    }
+    return seen == 0;
+}
+
+/* The gaps between marked grains, and behind the last of them. */
+static bool extent_gaps_of(plim_region *region, const plim__room *room)
+{
+    uint64_t at = 0; /* where a gap began, or the last ended */
+    bool is_gap = true;
+    for (uint64_t word = 0; word * 64 < room->grain_count; word++) {
+        uint64_t marks = room->bits[word];
+        if (is_gap ? marks == 0 : marks == UINT64_MAX)
+            continue;
+        for (uint64_t grain = word * 64; grain < word * 64 + 64; grain++) {
+            bool is_free = (marks >> grain % 64 & 1) == 0;
+            if (is_free == is_gap)
+                continue;
+            if (is_gap &&
+                !extent_add_gap(region, at * PLIM__REGION_GRAIN, grain * PLIM__REGION_GRAIN))
+                return false;
+            at = grain;
+            is_gap = is_free;
+        }
+    }
+    if (!is_gap)
+        at = room->grain_count;
+    return extent_add_gap(region, at * PLIM__REGION_GRAIN, region->head->data_bytes);
+}
+
+plim_status plim__room_end(plim_region *region, const plim__room *room, plim_error *err)
+{
     memset(region->free_extents, 0, sizeof region->free_extents);
     region->gap_count = 0;
-    region->held_bytes = 0;
-    uint64_t at = 0;
-    bool fits = true;
-    for (uint32_t i = 0; i < count && fits; i++) {
-        const plim__object *object = &region->objects[order[i]];
-        fits = extent_add_gap(region, at, object->data);
-        at = object->data + plim__extent_bytes(object->size_bytes);
-        region->held_bytes += plim__extent_bytes(object->size_bytes);
-    }
-    fits = fits && extent_add_gap(region, at, region->head->data_bytes);
+    bool fits = extent_gaps_of(region, room);
     extent_largest_first(region);
-    plim__scratch_give(region, order, 2 * (size_t)count + 2);
+    region->is_room_known = fits;
     return fits ? PLIM_OK : plim__no_memory(err, "the room of a region");
+}
+
+/* --- slots --------------------------------------------------------------------------------- */
+
+static bool slot_is_live(const plim__object *object)
+{
+    return plim__word_is_live(atomic_load_explicit(&object->word, memory_order_relaxed));
+}
+
+/* Free slots of all kinds lose their room, and all free room is found anew. */
+static bool slots_rebuild(plim_region *region)
+{
+    uint64_t end = 0;
+    plim__room room;
+    uint32_t top = atomic_load_explicit(&region->head->object_top, memory_order_relaxed);
+    for (uint32_t i = 0; i < top; i++) {
+        const plim__object *object = &region->objects[i];
+        uint64_t after = object->data + plim__extent_bytes(object->size_bytes);
+        end = after > end && slot_is_live(object) ? after : end;
+    }
+    for (uint32_t i = region->told_first; i != PLIM__INDEX_NONE; i = region->links[i].next) {
+        const plim__object *object = &region->objects[i];
+        uint64_t after = object->data + plim__extent_bytes(object->size_bytes);
+        end = after > end ? after : end;
+    }
+    void *scratch = plim__scratch_take(region);
+    if (scratch == NULL)
+        return false;
+    plim__room_begin(&room, scratch, end);
+    for (uint32_t i = 0; i < top; i++) {
+        const plim__object *object = &region->objects[i];
+        if (slot_is_live(object))
+            (void)plim__room_mark(&room, object->data, plim__extent_bytes(object->size_bytes));
+    }
+    /* What is over and not told yet keeps its value until then. */
+    for (uint32_t i = region->told_first; i != PLIM__INDEX_NONE; i = region->links[i].next)
+        (void)plim__room_mark(&room, region->objects[i].data,
+                              plim__extent_bytes(region->objects[i].size_bytes));
+    for (uint32_t i = 0; i < region->kind_count; i++) {
+        plim__kind *kind = &region->kinds[i];
+        while (kind->free_first != PLIM__INDEX_NONE) {
+            uint32_t index = kind->free_first;
+            kind->free_first = region->links[index].next;
+            region->links[index].next = region->free_first;
+            region->free_first = index;
+        }
+    }
+    plim_status status = plim__room_end(region, &room, NULL);
+    plim__scratch_give(region, scratch);
+    return status == PLIM_OK;
+}
+
+/* A free slot that a kind keeps, with its room: of any class, or of one. */
+static bool slot_from_others(plim_region *region, const plim__kind *of_class, uint32_t *out_index,
+                             uint32_t *out_class)
+{
+    for (uint32_t i = 0; i < region->kind_count; i++) {
+        plim__kind *kind = &region->kinds[i];
+        if (kind->free_first == PLIM__INDEX_NONE ||
+            (of_class != NULL && kind->extent_class != of_class->extent_class))
+            continue;
+        *out_index = kind->free_first;
+        *out_class = kind->extent_class;
+        kind->free_first = region->links[*out_index].next;
+        return true;
+    }
+    return false;
+}
+
+/* A slot without room; its generation's next is never the last (retired ones are on no list). */
+static bool slot_take(plim_region *region, uint32_t *out_index)
+{
+    plim__region_head *head = region->head;
+    uint32_t top = atomic_load_explicit(&head->object_top, memory_order_relaxed);
+    uint32_t number;
+    if (region->free_first != PLIM__INDEX_NONE) {
+        *out_index = region->free_first;
+        region->free_first = region->links[*out_index].next;
+        return true;
+    }
+    if (top < head->object_max) {
+        /* Covers the slot before it is live: recovery looks at all slots below. */
+        plim__commit(&head->object_top, top + 1);
+        *out_index = top;
+        return true;
+    }
+    if (!slot_from_others(region, NULL, out_index, &number))
+        return false;
+    extent_give(region, region->objects[*out_index].data, number);
+    return true;
+}
+
+static bool slot_room(plim_region *region, const plim__kind *kind, uint64_t *out_offset)
+{
+    uint32_t count, other, number;
+    uint64_t value_bytes, held_bytes;
+    if (extent_try(region, kind, out_offset))
+        return true;
+    if (slot_from_others(region, kind, &other, &number)) {
+        *out_offset = region->objects[other].data;
+        region->links[other].next = region->free_first;
+        region->free_first = other;
+        return true;
+    }
+    /* Room is found anew only where that can help: something was freed since it last was, and
+       there is as much in all. So what goes on asking a full region is refused at once. */
+    plim__extents_sum(region, &count, &value_bytes, &held_bytes);
+    return !region->is_room_known && region->head->data_bytes - held_bytes >= kind->held_bytes &&
+           slots_rebuild(region) && extent_try(region, kind, out_offset);
+}
+
+bool plim__slot_find(plim_region *region, plim__kind *kind, uint32_t *out_index)
+{
+    uint64_t offset;
+    uint32_t index;
+    if (!slot_take(region, &index))
+        return false;
+    if (!slot_room(region, kind, &offset)) {
+        region->links[index].next = region->free_first;
+        region->free_first = index;
+        return false;
+    }
+    plim__put(&region->objects[index].size_bytes, kind->size_bytes);
+    plim__put(&region->objects[index].data, offset);
+    *out_index = index;
+    return true;
+}
+
+void plim__slot_retire(plim_region *region, uint32_t index)
+{
+    uint64_t bytes;
+    const plim__object *object = &region->objects[index];
+    extent_give(region, object->data, extent_class(object->size_bytes, &bytes));
 }

@@ -69,16 +69,13 @@ typedef struct plim__region_head {
 
 typedef struct plim__object {
     _Atomic uint64_t word; /* generation << 32 | type << 16 | flags */
-    _Atomic uint32_t seq;  /* odd while it changes: a reader looks again; half of it: version */
+    _Atomic uint32_t seq;  /* odd while it changes: a reader looks again */
     uint32_t parent;       /* index + 1; 0: none */
     uint32_t owner;
     uint32_t size_bytes;
     uint64_t data; /* offset in the data, a multiple of the grain */
     uint64_t birth;
-    uint32_t site; /* offset of its text; 0: not known */
-    uint16_t tag;
-    uint8_t visibility;
-    uint8_t spare_byte;
+    uint64_t about; /* site | tag << 32 | visibility << 48 */
     uint64_t spare[2];
 } plim__object;
 _Static_assert(sizeof(plim__object) == 64, "one cache line");
@@ -98,6 +95,11 @@ typedef struct plim__field_row {
     uint32_t count;
     uint32_t spare;
 } plim__field_row;
+
+static inline uint64_t plim__about_of(uint32_t site, uint32_t tag, uint32_t visibility)
+{
+    return (uint64_t)visibility << 48 | (uint64_t)tag << 32 | site;
+}
 
 /** Name rows: number << 32 | text << 4 | kind + 1; 0: no name. */
 typedef _Atomic uint64_t plim__name_row;

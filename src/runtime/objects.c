@@ -5,7 +5,8 @@
  *
  * Order of stores: the compiler may not move them across the commits (release stores and signal
  * fences); a killed process's stores are all seen by the next one, in the order it made them.
- * Readers in other processes see a value whole or look again: seq is odd while it changes.
+ * Readers in other processes see a value whole or look again: seq is odd while it changes. The word
+ * says when the object has ended, before its slot and its room have a new use.
  */
 #include <plimsoll/region.h>
 
@@ -15,20 +16,33 @@
 #include "runtime/region.h"
 #include "runtime/store.h"
 
+/* Out of the way, so that what is not rare needs no registers for it. */
+#define RUNTIME_RARE __attribute__((noinline))
+/* The same in both forms of a call, each with its constants. */
+#define RUNTIME_SAME __attribute__((always_inline)) inline
+
 static uint64_t object_word(const plim__object *object)
 {
     return atomic_load_explicit(&object->word, memory_order_relaxed);
 }
 
-/* The object a reference names, or NULL. */
-static plim__object *object_of(const plim_region *region, plim_ref ref)
+/* The generation after a free slot's, in the high half of a word throughout: a narrow number that
+   is spilled and loaded wide costs as much as all the rest. 0: there is none, the slot is to be
+   retired. */
+static RUNTIME_SAME uint64_t object_generation(const plim_region *region, uint32_t index)
 {
-    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
-    if (ref.index >= region->head->object_max)
+    const uint64_t one = UINT64_C(1) << 32;
+    return (object_word(&region->objects[index]) & ~(one - 1)) + one;
+}
+
+/* The object a reference names, or NULL. */
+static RUNTIME_SAME plim__object *object_of(const plim_region *region, plim_ref ref)
+{
+    if (ref.index >= region->eye.object_max)
         return NULL;
     plim__object *object = &region->objects[ref.index];
     uint64_t word = object_word(object);
-    return plim__word_is_live(word) && plim__word_generation(word) == ref.generation ? object
+    return plim__word_generation(word) == ref.generation && plim__word_is_live(word) ? object
                                                                                      : NULL;
 }
 
@@ -55,9 +69,9 @@ static plim_region_object object_describe(const plim_region *region, uint32_t in
         .type = plim__word_type(word),
         .size_bytes = object->size_bytes,
         .birth = object->birth,
-        .site = object->site,
-        .tag = object->tag,
-        .visibility = object->visibility,
+        .site = (uint32_t)object->about,
+        .tag = (uint16_t)(object->about >> 32),
+        .visibility = (uint8_t)(object->about >> 48),
         .version = atomic_load_explicit(&object->seq, memory_order_relaxed) / 2,
         .held_bytes = (uint32_t)(sizeof *object + plim__extent_bytes(object->size_bytes))};
     if (object->parent != 0) {
@@ -67,9 +81,19 @@ static plim_region_object object_describe(const plim_region *region, uint32_t in
     return seen;
 }
 
+/* Before a value changes or its object ends: its room may be another's from then on. */
+static plim_status object_touch(plim_region *region, uint32_t index)
+{
+    const plim__object *object = &region->objects[index];
+    plim_status status = plim__region_touch(region, object, sizeof *object);
+    return status != PLIM_OK ? status
+                             : plim__region_touch(region, region->data + object->data,
+                                                  (size_t)plim__extent_bytes(object->size_bytes));
+}
+
 /* --- telling ------------------------------------------------------------------------------- */
 
-static void object_tell_made(plim_region *region, uint32_t index)
+static RUNTIME_RARE void object_tell_made(plim_region *region, uint32_t index)
 {
     const plim__region_observer *observer = region->observer;
     plim_region_object object = object_describe(region, index);
@@ -77,7 +101,7 @@ static void object_tell_made(plim_region *region, uint32_t index)
         observer->allocated(observer->context, region, &object);
 }
 
-static void object_tell_changed(plim_region *region, uint32_t index)
+static RUNTIME_RARE void object_tell_changed(plim_region *region, uint32_t index)
 {
     const plim__region_observer *observer = region->observer;
     plim_region_object object = object_describe(region, index);
@@ -85,29 +109,29 @@ static void object_tell_changed(plim_region *region, uint32_t index)
         observer->changed(observer->context, region, &object);
 }
 
-/* Room and slot of an object that is over: others may have them. */
+/* The slot of an object that is over, with its room, is there for the next of its type. */
 static void object_give_back(plim_region *region, uint32_t index)
 {
-    const plim__object *object = &region->objects[index];
-    plim__extent_give(region, object->data, object->size_bytes);
-    /* Else retired: a generation never comes again. */
-    if (plim__slot_generation(region, index) < UINT32_MAX)
-        region->free_slots[region->free_slot_count++] = index;
+    uint64_t word = object_word(&region->objects[index]);
+    plim__kind *kind = &region->kinds[plim__word_type(word) - 1];
+    region->is_room_known = false;
+    region->links[index].next = kind->free_first;
+    kind->free_first = index;
 }
 
 /* An object that is over keeps room and slot until the observer has been told of it. */
-static void object_tell_later(plim_region *region, uint32_t index)
+static RUNTIME_RARE void object_tell_later(plim_region *region, uint32_t index)
 {
-    region->next_owned[index] = PLIM__INDEX_NONE;
+    region->links[index].next = PLIM__INDEX_NONE;
     if (region->told_first == PLIM__INDEX_NONE)
         region->told_first = index;
     else
-        region->next_owned[region->told_last] = index;
+        region->links[region->told_last].next = index;
     region->told_last = index;
 }
 
 /* Outside the lists, so that the observer may call back; what that ends comes behind. */
-static void object_tell_released(plim_region *region)
+static RUNTIME_RARE void object_tell_released(plim_region *region)
 {
     if (region->told_first == PLIM__INDEX_NONE || region->is_telling)
         return;
@@ -120,7 +144,7 @@ static void object_tell_released(plim_region *region)
             observer->released(observer->context, region, &object,
                                region->data + region->objects[index].data);
         }
-        region->told_first = region->next_owned[index];
+        region->told_first = region->links[index].next;
         object_give_back(region, index);
     }
     region->is_telling = false;
@@ -128,128 +152,150 @@ static void object_tell_released(plim_region *region)
 
 /* --- lists --------------------------------------------------------------------------------- */
 
-static uint32_t *owner_head(plim_region *region, uint32_t owner)
+/* The list an object is in: its parent's, or its owner's. */
+static uint32_t *object_list(plim_region *region, const plim__object *object)
 {
-    return &region->owner_heads[(owner * 2654435761u >> 7) & region->owner_mask];
+    return object->parent != 0
+               ? &region->links[object->parent - 1].first_child
+               : &region->owner_heads[(object->owner * 2654435761u >> 7) & region->owner_mask];
 }
 
-uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at)
+static RUNTIME_SAME void object_link(plim_region *region, uint32_t index, uint32_t *head)
 {
-    at = at == PLIM__INDEX_NONE
-             ? region->owner_heads[(owner * 2654435761u >> 7) & region->owner_mask]
-             : region->next_owned[at];
-    while (at != PLIM__INDEX_NONE && region->objects[at].owner != owner)
-        at = region->next_owned[at]; /* another's, of the same hash */
-    return at;
+    uint32_t next = *head;
+    region->links[index].next = next;
+    if (next != PLIM__INDEX_NONE)
+        region->links[next].previous = index;
+    *head = index;
 }
 
 void plim__object_link(plim_region *region, uint32_t index)
 {
-    const plim__object *object = &region->objects[index];
-    uint32_t *head = object->parent != 0 ? &region->first_child[object->parent - 1] : NULL;
-    region->first_child[index] = PLIM__INDEX_NONE;
-    region->previous_sibling[index] = PLIM__INDEX_NONE;
-    region->next_sibling[index] = head != NULL ? *head : PLIM__INDEX_NONE;
-    if (head != NULL) {
-        if (*head != PLIM__INDEX_NONE)
-            region->previous_sibling[*head] = index;
-        *head = index;
-    }
-    head = owner_head(region, object->owner);
-    region->previous_owned[index] = PLIM__INDEX_NONE;
-    region->next_owned[index] = *head;
-    if (*head != PLIM__INDEX_NONE)
-        region->previous_owned[*head] = index;
-    *head = index;
+    object_link(region, index, object_list(region, &region->objects[index]));
 }
 
-/* Takes an entry out of a list whose head is *head (or of no list: NULL). */
-static void object_unlink(uint32_t *head, uint32_t *next, uint32_t *previous, uint32_t index)
+static void object_unlink(plim_region *region, uint32_t index)
 {
-    if (previous[index] != PLIM__INDEX_NONE)
-        next[previous[index]] = next[index];
-    else if (head != NULL)
-        *head = next[index];
-    if (next[index] != PLIM__INDEX_NONE)
-        previous[next[index]] = previous[index];
+    const plim__links *links = &region->links[index];
+    uint32_t *head = object_list(region, &region->objects[index]);
+    if (*head == index)
+        *head = links->next;
+    else
+        region->links[links->previous].next = links->next;
+    if (links->next != PLIM__INDEX_NONE)
+        region->links[links->next].previous = links->previous;
 }
 
 /* --- make ---------------------------------------------------------------------------------- */
 
-/* A free slot; its generation's next is never the last (retired slots are on no list). */
-static bool slot_take(plim_region *region, uint32_t *out_index)
+/* Values are short for the most part, and of whole words: no call for those. */
+static RUNTIME_SAME void object_put_quick(unsigned char *to, const unsigned char *from,
+                                          uint32_t words)
 {
-    plim__region_head *head = region->head;
-    uint32_t top = atomic_load_explicit(&head->object_top, memory_order_relaxed);
-    if (region->free_slot_count > 0) {
-        *out_index = region->free_slots[--region->free_slot_count];
-        return true;
-    }
-    if (top == head->object_max)
-        return false;
-    /* Covers the slot before it is live: recovery looks at all slots below. */
-    plim__commit(&head->object_top, top + 1);
-    *out_index = top;
-    return true;
+    enum { WORD = sizeof(uint64_t) };
+    if (from == NULL)
+        for (uint32_t at = 0; at < words; at++)
+            memset(to + (size_t)at * WORD, 0, WORD);
+    else if (words == 2)
+        memcpy(to, from, 2 * (size_t)WORD);
+    else
+        for (uint32_t at = 0; at < words; at++)
+            memcpy(to + (size_t)at * WORD, from + (size_t)at * WORD, WORD);
 }
 
-/* Fills a slot that is taken, and commits it. */
-static void object_fill(plim_region *region, uint32_t index, uint32_t generation,
-                        const plim__object *facts, const plim_object_request *request)
+/* In one store, as whoever passes it on at once loads it as one. generation: in the high half. */
+static RUNTIME_SAME void object_put_ref(plim_ref *out_ref, uint32_t index, uint64_t generation)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t both = generation | index;
+#else
+    uint64_t both = (uint64_t)index << 32 | generation >> 32;
+#endif
+    memcpy(out_ref, &both, sizeof both);
+}
+
+/* A slot that is taken becomes an object. */
+static RUNTIME_SAME void object_fill(plim_region *region, uint32_t index, uint64_t generation,
+                                     uint32_t type, plim__kind *kind, const void *initial,
+                                     uint32_t owner, uint32_t above, uint64_t about, bool is_quick,
+                                     plim_ref *out_ref)
 {
     plim__object *object = &region->objects[index];
-    object_begin_change(object);
-    plim__put(&object->parent, facts->parent);
-    plim__put(&object->owner, facts->owner);
-    plim__put(&object->size_bytes, facts->size_bytes);
-    plim__put(&object->data, facts->data);
-    plim__put(&object->birth, region->next_birth);
-    plim__put(&object->site, request->site);
-    plim__put(&object->tag, request->tag);
-    plim__put(&object->visibility, (uint8_t)request->visibility);
-    plim__put_bytes(region->data + facts->data, request->initial, facts->size_bytes);
-    /* The commit. */
-    plim__commit(&object->word, plim__word_of(generation, request->type, PLIM__OBJECT_LIVE));
-    object_end_change(object);
-    region->next_birth++;
-    region->object_count++;
-    region->value_bytes += facts->size_bytes;
-    plim__object_link(region, index);
+    uint64_t birth = region->next_birth;
+    plim__put(&object->parent, above);
+    plim__put(&object->owner, owner);
+    plim__put(&object->birth, birth);
+    plim__put(&object->about, about);
+    if (is_quick)
+        object_put_quick(region->data + object->data, initial, kind->quick_words);
+    else
+        plim__put_bytes(region->data + object->data, initial, kind->size_bytes);
+    /* The commit. No reader trusts what lies here before it, nor what it saw of the last. */
+    plim__commit(&object->word, generation | type << 16 | PLIM__OBJECT_LIVE);
+    region->next_birth = birth + 1;
+    kind->live_count++;
+    object_link(region, index,
+                above != 0 ? &region->links[above - 1].first_child : object_list(region, object));
+    object_put_ref(out_ref, index, generation);
 }
 
-static plim_status object_make(plim_region *region, const plim_object_request *request,
-                               plim_ref *out_ref)
+/* All that is rare: no slot of its kind at hand, a long value, somebody who watches or is told. */
+static RUNTIME_RARE plim_status object_make_rare(plim_region *region, uint16_t type,
+                                                 const void *initial, uint32_t owner,
+                                                 uint32_t above, uint64_t about, plim_ref *out_ref)
 {
-    const plim__object *above = NULL;
-    uint32_t index;
-    plim__object facts = {.owner = request->owner};
-    if (request->type == 0 || request->type > plim__types_count(region->head->types))
-        return PLIM_ERR_STALE;
-    if (request->parent.generation != 0) {
-        above = object_of(region, request->parent);
-        if (above == NULL)
-            return PLIM_ERR_STALE;
-        facts.owner = above->owner;
-        facts.parent = request->parent.index + 1;
-    }
-    facts.size_bytes = region->types[request->type - 1].size_bytes;
+    plim__kind *kind = &region->kinds[type - 1];
     plim_status status = plim__region_touch_head(region);
     if (status != PLIM_OK)
         return status;
-    if (!slot_take(region, &index))
+    uint32_t index = kind->free_first;
+    while (index != PLIM__INDEX_NONE && plim__slot_generation(region, index) == UINT32_MAX) {
+        kind->free_first = region->links[index].next;
+        plim__slot_retire(region, index);
+        index = kind->free_first;
+    }
+    if (index != PLIM__INDEX_NONE)
+        kind->free_first = region->links[index].next;
+    else if (!plim__slot_find(region, kind, &index))
         return PLIM_ERR_LIMIT;
+    /* Free room need not be told of: nobody looks at it, now or at an earlier moment. */
     status = plim__region_touch(region, &region->objects[index], sizeof *region->objects);
-    if (status == PLIM_OK && !plim__extent_take(region, facts.size_bytes, &facts.data))
-        status = PLIM_ERR_LIMIT;
     if (status != PLIM_OK) {
-        region->free_slots[region->free_slot_count++] = index;
+        region->links[index].next = kind->free_first;
+        kind->free_first = index;
         return status;
     }
-    uint32_t generation = plim__slot_generation(region, index) + 1;
-    object_fill(region, index, generation, &facts, request);
-    *out_ref = (plim_ref){index, generation};
+    uint64_t generation = (plim__slot_generation(region, index) + UINT64_C(1)) << 32;
+    object_fill(region, index, generation, type, kind, initial, owner, above, about, false,
+                out_ref);
     if (region->observer != NULL)
         object_tell_made(region, index);
+    return PLIM_OK;
+}
+
+static RUNTIME_SAME plim_status object_make(plim_region *region, uint16_t type, const void *initial,
+                                            uint32_t owner, plim_ref parent, uint64_t about,
+                                            plim_ref *out_ref)
+{
+    uint32_t above = 0;
+    if (type - 1u >= region->kind_count)
+        return PLIM_ERR_STALE;
+    if (parent.generation != 0) {
+        const plim__object *object = object_of(region, parent);
+        if (object == NULL)
+            return PLIM_ERR_STALE;
+        owner = object->owner;
+        above = parent.index + 1;
+    }
+    plim__kind *kind = &region->kinds[type - 1];
+    uint32_t index = kind->free_first;
+    if (index == PLIM__INDEX_NONE || kind->quick_words == PLIM__KIND_RARE)
+        return object_make_rare(region, type, initial, owner, above, about, out_ref);
+    uint64_t generation = object_generation(region, index);
+    if (generation == 0)
+        return object_make_rare(region, type, initial, owner, above, about, out_ref);
+    kind->free_first = region->links[index].next;
+    object_fill(region, index, generation, type, kind, initial, owner, above, about, true, out_ref);
     return PLIM_OK;
 }
 
@@ -258,9 +304,7 @@ plim_status plim_region_allocate(plim_region *region, uint16_t type, const void 
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     PLIM_CHECK(out_ref != NULL);
-    const plim_object_request request = {
-        .type = type, .initial = initial, .owner = owner, .parent = parent};
-    return object_make(region, &request, out_ref);
+    return object_make(region, type, initial, owner, parent, 0, out_ref);
 }
 
 plim_status plim_region_allocate_as(plim_region *region, const plim_object_request *request,
@@ -272,74 +316,102 @@ plim_status plim_region_allocate_as(plim_region *region, const plim_object_reque
         (uint32_t)request->visibility > PLIM_VISIBILITY_INHERITED ||
         request->site >= region->head->text_used)
         return PLIM_ERR_USAGE;
-    return object_make(region, request, out_ref);
+    uint64_t about = plim__about_of(request->site, request->tag, (uint32_t)request->visibility);
+    return object_make(region, request->type, request->initial, request->owner, request->parent,
+                       about, out_ref);
 }
 
 /* --- end ----------------------------------------------------------------------------------- */
 
-/* One object without children. The generation stays: the next allocation raises it. */
-static void object_end(plim_region *region, uint32_t index)
+/* What a cascade has in its hands: the free slots of one kind, given back when another comes. */
+typedef struct cascade_run {
+    uint64_t low; /* of the words of its objects: type and flags */
+    plim__kind *kind;
+    uint32_t free_first, ended;
+} cascade_run;
+
+static void cascade_flush(const cascade_run *run)
 {
-    plim__object *object = &region->objects[index];
-    uint32_t generation = plim__word_generation(object_word(object));
-    uint16_t type = plim__word_type(object_word(object)); /* stays, for whoever is told */
-    object_unlink(object->parent != 0 ? &region->first_child[object->parent - 1] : NULL,
-                  region->next_sibling, region->previous_sibling, index);
-    object_unlink(owner_head(region, object->owner), region->next_owned, region->previous_owned,
-                  index);
-    object_begin_change(object);
-    /* The commit of this one; of the whole cascade it is the intent. */
-    plim__commit(&object->word, plim__word_of(generation, type, 0));
-    object_end_change(object);
-    region->object_count--;
-    region->value_bytes -= object->size_bytes;
-    if (region->observer == NULL)
-        object_give_back(region, index);
-    else
-        object_tell_later(region, index);
+    run->kind->live_count -= run->ended;
+    run->kind->free_first = run->free_first;
 }
 
-void plim__object_cascade(plim_region *region, uint32_t root)
+static cascade_run cascade_begin(plim_region *region, uint64_t word)
 {
-    /* Down along the newest children to one that has none; ends it; again from its parent. No
-       recursion, and no more steps than objects and edges below the root. */
-    uint32_t at = root;
-    for (;;) {
-        while (region->first_child[at] != PLIM__INDEX_NONE)
-            at = region->first_child[at];
-        uint32_t above = region->objects[at].parent;
-        object_end(region, at);
-        if (at == root)
-            return;
-        at = above - 1;
+    plim__kind *kind = &region->kinds[plim__word_type(word) - 1];
+    return (cascade_run){(uint32_t)word, kind, kind->free_first, 0};
+}
+
+/* Ends an object without children; the lists are the caller's. Generation and type stay: the next
+   allocation raises the one, who is told is shown the other. */
+static RUNTIME_SAME void cascade_end(plim_region *region, uint32_t index, cascade_run *run,
+                                     bool is_told)
+{
+    plim__object *object = &region->objects[index];
+    uint64_t word = object_word(object);
+    if ((uint32_t)word != run->low) {
+        cascade_flush(run);
+        *run = cascade_begin(region, word);
     }
+    /* The commit of this one; of the whole cascade it is the intent. Who is copying the value sees
+       from it that it may not trust the copy. */
+    plim__commit(&object->word, word ^ PLIM__OBJECT_LIVE);
+    run->ended++;
+    if (is_told) {
+        object_tell_later(region, index);
+    } else {
+        region->links[index].next = run->free_first;
+        run->free_first = index;
+    }
+}
+
+/* Down along the newest children to one that has none; ends it; to its next, or up. No recursion,
+   and no more steps than objects and edges below the root. */
+static RUNTIME_SAME uint32_t cascade_run_down(plim_region *region, uint32_t root, bool is_told)
+{
+    plim__links *const links = region->links;
+    cascade_run run = cascade_begin(region, object_word(&region->objects[root]));
+    uint32_t at = root;
+    uint32_t ended = 0;
+    for (;;) {
+        while (links[at].first_child != PLIM__INDEX_NONE)
+            at = links[at].first_child;
+        uint32_t next = links[at].next;
+        uint32_t above = region->objects[at].parent;
+        cascade_end(region, at, &run, is_told);
+        ended++;
+        if (at == root)
+            break;
+        if (next == PLIM__INDEX_NONE) {
+            next = above - 1;
+            links[next].first_child = PLIM__INDEX_NONE; /* all have ended */
+        }
+        at = next;
+    }
+    atomic_thread_fence(memory_order_release); /* before others write where values lay */
+    cascade_flush(&run);
+    return ended;
+}
+
+uint32_t plim__object_cascade(plim_region *region, uint32_t root)
+{
+    object_unlink(region, root);
+    region->is_room_known = false;
+    return region->observer != NULL ? cascade_run_down(region, root, true)
+                                    : cascade_run_down(region, root, false);
 }
 
 uint32_t plim__owner_cascade(plim_region *region, uint32_t owner)
 {
-    /* The list is newest first and children are newer than parents, so each entry met has none
-       of its own left; one that is of another owner (the same hash) is passed by. */
+    const plim__object facts = {.owner = owner};
     uint32_t ended = 0;
     uint32_t next;
-    for (uint32_t at = *owner_head(region, owner); at != PLIM__INDEX_NONE; at = next) {
-        next = region->next_owned[at];
-        if (region->objects[at].owner != owner)
-            continue;
-        PLIM_DCHECK(region->first_child[at] == PLIM__INDEX_NONE);
-        object_end(region, at);
-        ended++;
+    for (uint32_t at = *object_list(region, &facts); at != PLIM__INDEX_NONE; at = next) {
+        next = region->links[at].next;
+        if (region->objects[at].owner == owner) /* else another of the same hash */
+            ended += plim__object_cascade(region, at);
     }
     return ended;
-}
-
-static plim_status object_touch(plim_region *region, uint32_t index)
-{
-    const plim__object *object = &region->objects[index];
-    plim_status status = plim__region_touch(region, object, sizeof *object);
-    /* Its room, which may be another's from then on. */
-    return status != PLIM_OK ? status
-                             : plim__region_touch(region, region->data + object->data,
-                                                  (size_t)plim__extent_bytes(object->size_bytes));
 }
 
 /* All that a cascade will change, before it begins: it cannot stop in the middle. */
@@ -349,58 +421,82 @@ static plim_status object_touch_below(plim_region *region, uint32_t root)
     uint32_t at = root;
     while (status == PLIM_OK) { /* each object once, parents first */
         status = object_touch(region, at);
-        if (region->first_child[at] != PLIM__INDEX_NONE) {
-            at = region->first_child[at];
+        if (region->links[at].first_child != PLIM__INDEX_NONE) {
+            at = region->links[at].first_child;
             continue;
         }
-        while (at != root && region->next_sibling[at] == PLIM__INDEX_NONE)
+        while (at != root && region->links[at].next == PLIM__INDEX_NONE)
             at = region->objects[at].parent - 1;
         if (at == root)
             return status;
-        at = region->next_sibling[at];
+        at = region->links[at].next;
     }
     return status;
 }
 
 static plim_status object_touch_owned(plim_region *region, uint32_t owner)
 {
+    const plim__object facts = {.owner = owner};
     plim_status status = plim__region_touch_head(region);
-    uint32_t at = *owner_head(region, owner);
-    for (; at != PLIM__INDEX_NONE && status == PLIM_OK; at = region->next_owned[at])
+    for (uint32_t at = *object_list(region, &facts); at != PLIM__INDEX_NONE && status == PLIM_OK;
+         at = region->links[at].next)
         if (region->objects[at].owner == owner)
-            status = object_touch(region, at);
+            status = object_touch_below(region, at);
     return status;
+}
+
+uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at)
+{
+    const plim__links *links = region->links;
+    if (at != PLIM__INDEX_NONE && links[at].first_child != PLIM__INDEX_NONE)
+        return links[at].first_child;
+    while (at != PLIM__INDEX_NONE && region->objects[at].parent != 0 &&
+           links[at].next == PLIM__INDEX_NONE)
+        at = region->objects[at].parent - 1;
+    at = at == PLIM__INDEX_NONE
+             ? region->owner_heads[(owner * 2654435761u >> 7) & region->owner_mask]
+             : links[at].next;
+    while (at != PLIM__INDEX_NONE && region->objects[at].owner != owner)
+        at = links[at].next; /* another's, of the same hash */
+    return at;
 }
 
 plim_status plim_region_release(plim_region *region, plim_ref ref)
 {
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     plim__object *object = object_of(region, ref);
     if (object == NULL)
         return PLIM_ERR_STALE;
-    plim_status status = region->history != NULL ? object_touch_below(region, ref.index) : PLIM_OK;
-    if (status != PLIM_OK)
-        return status;
+    if (region->history != NULL) {
+        plim_status status = object_touch_below(region, ref.index);
+        if (status != PLIM_OK)
+            return status;
+    }
     /* One object alone needs no intent: its own word is the commit. */
-    bool is_alone = region->first_child[ref.index] == PLIM__INDEX_NONE;
+    bool is_alone = region->links[ref.index].first_child == PLIM__INDEX_NONE;
     if (!is_alone)
         plim__commit(&region->head->intent, plim__intent_of(PLIM__INTENT_OBJECT, ref.index));
-    plim__object_cascade(region, ref.index);
+    (void)plim__object_cascade(region, ref.index);
     if (!is_alone)
         plim__commit(&region->head->intent, 0);
-    object_tell_released(region);
+    if (region->told_first != PLIM__INDEX_NONE)
+        object_tell_released(region);
     return PLIM_OK;
 }
 
 plim_status plim_region_release_owner(plim_region *region, uint32_t owner, uint32_t *out_count)
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
-    plim_status status = region->history != NULL ? object_touch_owned(region, owner) : PLIM_OK;
-    if (status != PLIM_OK)
-        return status;
+    if (region->history != NULL) {
+        plim_status status = object_touch_owned(region, owner);
+        if (status != PLIM_OK)
+            return status;
+    }
     plim__commit(&region->head->intent, plim__intent_of(PLIM__INTENT_OWNER, owner));
     uint32_t ended = plim__owner_cascade(region, owner);
     plim__commit(&region->head->intent, 0);
-    object_tell_released(region);
+    if (region->told_first != PLIM__INDEX_NONE)
+        object_tell_released(region);
     if (out_count != NULL)
         *out_count = ended;
     return PLIM_OK;
@@ -410,43 +506,50 @@ plim_status plim_region_release_owner(plim_region *region, uint32_t owner, uint3
 
 bool plim_region_is_valid(const plim_region *region, plim_ref ref)
 {
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     return object_of(region, ref) != NULL;
 }
 
-const void *plim_region_peek(const plim_region *region, plim_ref ref)
+static inline void object_copy_value(void *to, const unsigned char *from, uint32_t bytes)
 {
-    const plim__object *object = object_of(region, ref);
-    return object == NULL ? NULL : region->data + object->data;
+    enum { STEP = 8 };
+    if (bytes == STEP || bytes == 2 * STEP)
+        for (uint32_t at = 0; at < bytes; at += STEP)
+            memcpy((unsigned char *)to + at, from + at, STEP);
+    else
+        memcpy(to, from, bytes);
 }
 
 plim_status plim_region_get(const plim_region *region, plim_ref ref, void *out_value,
                             uint32_t size_bytes)
 {
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     const plim__object *object = object_of(region, ref);
     if (object == NULL)
         return PLIM_ERR_STALE;
     if (size_bytes != object->size_bytes)
         return PLIM_ERR_USAGE;
-    memcpy(out_value, region->data + object->data, size_bytes);
+    object_copy_value(out_value, region->data + object->data, size_bytes);
     return PLIM_OK;
 }
 
 plim_status plim_region_set(plim_region *region, plim_ref ref, const void *value,
                             uint32_t size_bytes)
 {
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     plim__object *object = object_of(region, ref);
     if (object == NULL)
         return PLIM_ERR_STALE;
     if (size_bytes != object->size_bytes)
         return PLIM_ERR_USAGE;
     unsigned char *place = region->data + object->data;
-    plim_status status = plim__region_touch(region, object, sizeof *object);
-    if (status == PLIM_OK)
-        status = plim__region_touch(region, place, (size_t)plim__extent_bytes(size_bytes));
-    if (status == PLIM_OK && size_bytes > sizeof(uint64_t))
-        status = plim__region_touch_head(region);
-    if (status != PLIM_OK)
-        return status;
+    if (region->history != NULL) {
+        plim_status status = object_touch(region, ref.index);
+        if (status == PLIM_OK && size_bytes > sizeof(uint64_t))
+            status = plim__region_touch_head(region);
+        if (status != PLIM_OK)
+            return status;
+    }
     if (size_bytes <= sizeof(uint64_t)) {
         /* One store: values are aligned to the grain and have at least that much room. */
         uint64_t word = 0;
@@ -473,6 +576,7 @@ plim_status plim_region_set(plim_region *region, plim_ref ref, const void *value
 plim_status plim_region_describe(const plim_region *region, plim_ref ref,
                                  plim_region_object *out_object)
 {
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     if (object_of(region, ref) == NULL)
         return PLIM_ERR_STALE;
     *out_object = object_describe(region, ref.index);

@@ -46,3 +46,28 @@ void plim__region_sort(const plim_region *region, uint64_t (*key)(const plim__ob
     if (from != out && count > 0)
         memcpy(out, from, (size_t)count * sizeof *out);
 }
+
+void plim__region_sort_packed(uint64_t *keys, uint64_t *scratch, uint32_t count, unsigned shift,
+                              uint64_t highest)
+{
+    uint64_t *from = keys;
+    uint64_t *to = scratch;
+    for (; shift < 64 && highest >> shift != 0; shift += SORT_BITS) {
+        uint32_t starts[SORT_SLOTS] = {0};
+        uint32_t sum = 0;
+        for (uint32_t i = 0; i < count; i++)
+            starts[from[i] >> shift & (SORT_SLOTS - 1)]++;
+        for (uint32_t slot = 0; slot < SORT_SLOTS; slot++) {
+            uint32_t here = starts[slot];
+            starts[slot] = sum;
+            sum += here;
+        }
+        for (uint32_t i = 0; i < count; i++)
+            to[starts[from[i] >> shift & (SORT_SLOTS - 1)]++] = from[i];
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != keys && count > 0)
+        memcpy(keys, from, (size_t)count * sizeof *keys);
+}

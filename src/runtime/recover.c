@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the next writer does first: a value that was half replaced becomes the old one again, the
- * lists are made anew from the objects, and a cascade that was under way is finished. Cost: a
- * few passes over the slots that were ever used, and radix sorts of the live ones.
+ * lists are made anew from the objects, and a cascade that was under way is finished. Cost: three
+ * passes over the slots that were ever used, and a radix sort of the live ones' births where they
+ * do not lie in that order.
  *
  * The tables may be anything: a region is a file, and files get damaged. Everything that is
  * followed here is checked first, and what does not fit is PLIM_ERR_DAMAGED.
@@ -11,8 +12,24 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "base/limits.h"
 #include "runtime/region.h"
 #include "runtime/store.h"
+
+/* A birth (less the first) and an index in one number, where that suffices. */
+#define RECOVER_INDEX_BITS 28
+#define RECOVER_SPAN_MAX   (UINT64_C(1) << 36)
+_Static_assert(PLIM_REGION_OBJECTS_MAX == 1u << RECOVER_INDEX_BITS, "all indexes fit");
+
+/* Live objects: birth and index, and room to sort them. */
+typedef struct recover_list {
+    uint64_t *births; /* then packed with the index */
+    uint64_t *scratch;
+    uint32_t *indexes;
+    uint32_t count;
+    uint64_t first, last; /* births */
+    uint64_t end_bytes;   /* of the last value */
+} recover_list;
 
 static uint64_t recover_word_of(const plim_region *region, uint32_t index)
 {
@@ -31,19 +48,26 @@ static plim_status recover_damaged(plim_error *err, uint32_t index, const char *
     return status;
 }
 
-/* --- room to sort ---------------------------------------------------------------------------- */
+/* --- scratch ------------------------------------------------------------------------------- */
 
-uint32_t *plim__scratch_take(plim_region *region, size_t count)
+size_t plim__scratch_bytes(const plim_region *region)
+{
+    size_t grains = (size_t)(region->head->data_bytes / PLIM__REGION_GRAIN);
+    return (grains / 64 + 1) * sizeof(uint64_t) +
+           (size_t)region->head->object_max * (2 * sizeof(uint64_t) + sizeof(uint32_t));
+}
+
+void *plim__scratch_take(plim_region *region)
 {
     return region->scratch != NULL
                ? region->scratch
-               : plim__array_new(region->allocator, count, sizeof *region->scratch);
+               : plim__array_new(region->allocator, plim__scratch_bytes(region), 1);
 }
 
-void plim__scratch_give(plim_region *region, uint32_t *scratch, size_t count)
+void plim__scratch_give(plim_region *region, void *scratch)
 {
     if (scratch != region->scratch)
-        plim__array_free(region->allocator, scratch, count, sizeof *scratch);
+        plim__array_free(region->allocator, scratch, plim__scratch_bytes(region), 1);
 }
 
 /* --- lists --------------------------------------------------------------------------------- */
@@ -51,34 +75,25 @@ void plim__scratch_give(plim_region *region, uint32_t *scratch, size_t count)
 static plim_status lists_make(plim_region *region, plim_error *err)
 {
     const plim_allocator *allocator = region->allocator;
-    size_t count = region->head->object_max;
+    uint32_t count = region->head->object_max;
     uint32_t heads = 64;
     while (heads < count / 4)
         heads *= 2;
     region->owner_mask = heads - 1;
-    uint32_t **arrays[] = {&region->first_child, &region->next_sibling,   &region->previous_sibling,
-                           &region->next_owned,  &region->previous_owned, &region->free_slots};
     region->owner_heads = plim__array_new(allocator, heads, sizeof *region->owner_heads);
-    bool fits = region->owner_heads != NULL;
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
-        *arrays[i] = plim__array_new(allocator, count, sizeof **arrays[i]);
-        fits = fits && *arrays[i] != NULL;
-    }
-    if (!fits)
-        return plim__no_memory(err, "the lists of a region");
-    memset(region->owner_heads, 0xff, heads * sizeof *region->owner_heads);
-    memset(region->first_child, 0xff, count * sizeof *region->first_child);
-    return PLIM_OK;
+    region->links = plim__array_new(allocator, count, sizeof *region->links);
+    return region->owner_heads != NULL && region->links != NULL
+               ? PLIM_OK
+               : plim__no_memory(err, "the lists of a region");
 }
 
 void plim__region_lists_fini(plim_region *region)
 {
     const plim_allocator *allocator = region->allocator;
     size_t count = region->head != NULL ? region->head->object_max : 0;
-    uint32_t *arrays[] = {region->first_child, region->next_sibling,   region->previous_sibling,
-                          region->next_owned,  region->previous_owned, region->free_slots};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        plim__array_free(allocator, arrays[i], count, sizeof **arrays);
+    plim__array_free(allocator, region->kinds, region->head != NULL ? region->head->type_max : 0,
+                     sizeof *region->kinds);
+    plim__array_free(allocator, region->links, count, sizeof *region->links);
     plim__array_free(allocator, region->owner_heads, (size_t)region->owner_mask + 1,
                      sizeof *region->owner_heads);
     plim__array_free(allocator, region->gaps, region->gap_capacity, sizeof *region->gaps);
@@ -92,12 +107,13 @@ static plim_status recover_check(const plim_region *region, uint32_t index, plim
     const plim__object *object = &region->objects[index];
     const plim__region_head *head = region->head;
     uint16_t type = plim__word_type(recover_word_of(region, index));
-    if (type == 0 || type > plim__types_count(head->types))
+    if (type == 0 || type > region->kind_count)
         return recover_damaged(err, index, "has a type that is not there");
-    if (object->size_bytes != region->types[type - 1].size_bytes)
+    const plim__kind *kind = &region->kinds[type - 1];
+    if (object->size_bytes != kind->size_bytes)
         return recover_damaged(err, index, "has not the size of its type");
     if (object->data % PLIM__REGION_GRAIN != 0 || object->data > head->data_bytes ||
-        head->data_bytes - object->data < plim__extent_bytes(object->size_bytes))
+        head->data_bytes - object->data < kind->held_bytes)
         return recover_damaged(err, index, "has its value outside the data");
     if (object->parent == 0)
         return PLIM_OK;
@@ -149,9 +165,11 @@ plim_status plim_region_verify(const plim_region *region, plim_error *err)
     }
     if (status != PLIM_OK)
         return status;
-    if (count != region->object_count)
-        return plim_error_set(err, PLIM_ERR_DAMAGED, "%u objects live, %u counted", count,
-                              region->object_count);
+    uint32_t counted;
+    uint64_t value_bytes, held_bytes;
+    plim__extents_sum(region, &counted, &value_bytes, &held_bytes);
+    if (count != counted)
+        return plim_error_set(err, PLIM_ERR_DAMAGED, "%u objects live, %u counted", count, counted);
     uint32_t *order = plim__array_new(region->allocator, 3 * (size_t)count + 1, sizeof *order);
     if (order == NULL)
         return plim__no_memory(err, "a walk over a region");
@@ -187,11 +205,14 @@ static plim_status recover_value(plim_region *region, plim_error *err)
     return PLIM_OK;
 }
 
-/* One pass over the slots: counts, free slots, sequence numbers made even. */
-static plim_status recover_slots(plim_region *region, plim_error *err)
+/* One pass over the slots: counts, free slots, sequence numbers made even; live ones into the
+   list. */
+static plim_status recover_slots(plim_region *region, recover_list *list, plim_error *err)
 {
     uint32_t top = recover_top(region);
-    for (uint32_t i = top; i-- > 0;) { /* so that low slots are taken first */
+    uint32_t *free_end = &region->free_first; /* so that low slots are taken first */
+    uint64_t newest = 0;
+    for (uint32_t i = 0; i < top; i++) {
         plim__object *object = &region->objects[i];
         uint64_t word = recover_word_of(region, i);
         uint32_t seq = atomic_load_explicit(&object->seq, memory_order_relaxed);
@@ -202,35 +223,101 @@ static plim_status recover_slots(plim_region *region, plim_error *err)
             plim__commit(&object->seq, seq + 1);
             region->recovered = true;
         }
+        /* Also of those that have ended: their numbers never come again. */
+        newest = object->birth > newest ? object->birth : newest;
         if (!plim__word_is_live(word)) {
-            if (plim__slot_generation(region, i) < UINT32_MAX)
-                region->free_slots[region->free_slot_count++] = i;
+            if (plim__slot_generation(region, i) < UINT32_MAX) {
+                *free_end = i;
+                free_end = &region->links[i].next;
+            }
             continue;
         }
         plim_status status = recover_check(region, i, err);
         if (status != PLIM_OK)
             return status;
-        region->object_count++;
-        region->value_bytes += object->size_bytes;
-        if (object->birth >= region->next_birth)
-            region->next_birth = object->birth + 1;
+        plim__kind *kind = &region->kinds[plim__word_type(word) - 1];
+        kind->live_count++;
+        list->indexes[list->count] = i;
+        list->births[list->count++] = object->birth;
+        list->first = object->birth < list->first ? object->birth : list->first;
+        list->last = object->birth > list->last ? object->birth : list->last;
+        if (object->data + kind->held_bytes > list->end_bytes)
+            list->end_bytes = object->data + kind->held_bytes;
     }
+    *free_end = PLIM__INDEX_NONE;
+    if (newest > UINT64_MAX / 2)
+        return plim_error_set(err, PLIM_ERR_DAMAGED, "it has seen more objects than there can be");
+    if (newest >= region->next_birth) /* what was taken back does not come again either */
+        region->next_birth = newest + 1;
     return PLIM_OK;
 }
 
-/* Links in the order of birth, so that lists are as they were. */
-static plim_status recover_links(plim_region *region, plim_error *err)
+/* The list's indexes in the order of birth. */
+static void recover_sort(const plim_region *region, recover_list *list)
 {
-    uint32_t count = region->object_count;
-    size_t room = 2 * (size_t)count + 1;
-    uint32_t *order = plim__scratch_take(region, room);
-    if (order == NULL)
-        return plim__no_memory(err, "the lists of a region");
-    plim__region_sort(region, recover_birth, order, order + count, count);
+    uint32_t count = list->count;
+    bool is_sorted = true;
+    for (uint32_t i = 1; i < count && is_sorted; i++)
+        is_sorted = list->births[i - 1] < list->births[i];
+    if (is_sorted)
+        return;
+    if (list->last - list->first >= RECOVER_SPAN_MAX) {
+        plim__region_sort(region, recover_birth, list->indexes, (uint32_t *)list->scratch, count);
+        return;
+    }
     for (uint32_t i = 0; i < count; i++)
-        plim__object_link(region, order[i]);
-    plim__scratch_give(region, order, room);
-    return PLIM_OK;
+        list->births[i] = (list->births[i] - list->first) << RECOVER_INDEX_BITS | list->indexes[i];
+    plim__region_sort_packed(list->births, list->scratch, count, RECOVER_INDEX_BITS,
+                             (list->last - list->first) << RECOVER_INDEX_BITS);
+    for (uint32_t i = 0; i < count; i++)
+        list->indexes[i] = (uint32_t)list->births[i] & (PLIM_REGION_OBJECTS_MAX - 1);
+}
+
+/* R3 and R4; links in the order of birth, so that lists are as they were; and room. */
+static plim_status recover_links(plim_region *region, const recover_list *list, void *scratch,
+                                 plim_error *err)
+{
+    uint64_t before = 0;
+    plim__room room;
+    plim_status status = PLIM_OK;
+    plim__room_begin(&room, scratch, list->end_bytes);
+    for (uint32_t i = 0; i < list->count && status == PLIM_OK; i++) {
+        uint32_t index = list->indexes[i];
+        const plim__object *object = &region->objects[index];
+        if (object->birth == before)
+            status = recover_damaged(err, index, "has another's birth, or none");
+        else if (!plim__room_mark(&room, object->data,
+                                  region->kinds[plim__word_type(object->word) - 1].held_bytes))
+            status = recover_damaged(err, index, "lies over another's value");
+        before = object->birth;
+        plim__object_link(region, index);
+    }
+    plim_status ended = plim__room_end(region, &room, err);
+    return status != PLIM_OK ? status : ended;
+}
+
+plim_status plim__region_rebuild(plim_region *region, plim_error *err)
+{
+    size_t count = region->head->object_max;
+    size_t room_words = (size_t)(region->head->data_bytes / PLIM__REGION_GRAIN / 64 + 1);
+    uint64_t *scratch = plim__scratch_take(region);
+    if (scratch == NULL)
+        return plim__no_memory(err, "the lists of a region");
+    recover_list list = {.first = UINT64_MAX, .births = scratch + room_words};
+    list.scratch = list.births + count;
+    list.indexes = (uint32_t *)(void *)(list.scratch + count);
+    memset(region->owner_heads, 0xff, ((size_t)region->owner_mask + 1) * sizeof(uint32_t));
+    memset(region->links, 0xff, count * sizeof *region->links);
+    region->free_first = PLIM__INDEX_NONE;
+    for (uint32_t i = 0; i < region->kind_count; i++)
+        region->kinds[i] = plim__kind_of(region, region->kinds[i].size_bytes);
+    plim_status status = recover_slots(region, &list, err);
+    if (status == PLIM_OK) {
+        recover_sort(region, &list);
+        status = recover_links(region, &list, scratch, err);
+    }
+    plim__scratch_give(region, scratch);
+    return status;
 }
 
 static plim_status recover_intent(plim_region *region, plim_error *err)
@@ -245,29 +332,10 @@ static plim_status recover_intent(plim_region *region, plim_error *err)
     else if (kind != PLIM__INTENT_OBJECT || number >= recover_top(region))
         return plim_error_set(err, PLIM_ERR_DAMAGED, "the intent is none that we know");
     else if (plim__word_is_live(recover_word_of(region, number)))
-        plim__object_cascade(region, number);
+        (void)plim__object_cascade(region, number);
     plim__commit(&region->head->intent, 0);
     region->recovered = true;
     return PLIM_OK;
-}
-
-plim_status plim__region_rebuild(plim_region *region, plim_error *err)
-{
-    uint64_t next_birth = region->next_birth; /* not again, though those that had them are gone */
-    memset(region->owner_heads, 0xff,
-           ((size_t)region->owner_mask + 1) * sizeof *region->owner_heads);
-    memset(region->first_child, 0xff, region->head->object_max * sizeof *region->first_child);
-    region->free_slot_count = 0;
-    region->object_count = 0;
-    region->value_bytes = 0;
-    plim_status status = recover_slots(region, err);
-    if (status == PLIM_OK)
-        status = recover_links(region, err);
-    if (status == PLIM_OK)
-        status = plim__extents_rebuild(region, err);
-    if (region->next_birth < next_birth)
-        region->next_birth = next_birth;
-    return status;
 }
 
 plim_status plim__region_recover(plim_region *region, plim_error *err)
@@ -277,13 +345,7 @@ plim_status plim__region_recover(plim_region *region, plim_error *err)
     if (status == PLIM_OK)
         status = recover_value(region, err);
     if (status == PLIM_OK)
-        status = recover_slots(region, err);
-    if (status == PLIM_OK)
-        status = recover_links(region, err);
-    if (status == PLIM_OK)
-        status = plim_region_verify(region, err);
-    if (status == PLIM_OK)
-        status = plim__extents_rebuild(region, err);
+        status = plim__region_rebuild(region, err);
     if (status == PLIM_OK)
         status = recover_intent(region, err);
     return status;

@@ -15,6 +15,11 @@
 #include "base/limits.h"
 #include "runtime/store.h"
 
+_Static_assert(offsetof(struct plim_region, eye) == 0 && sizeof(plim__object) == 64 &&
+                   offsetof(plim__object, word) == 0 && offsetof(plim__object, data) == 24 &&
+                   PLIM__OBJECT_LIVE == 1,
+               "plim_region_peek() looks there");
+
 enum {
     REGION_OBJECTS_DEFAULT = 65536,
     REGION_TYPES_DEFAULT = 256,
@@ -249,6 +254,8 @@ static void region_point(plim_region *region)
     region->text = (char *)base + region->head->text_at;
     region->log = base + region->head->log_at;
     region->data = base + region->head->data_at;
+    region->eye =
+        (plim__region_eye){base + region->head->objects_at, region->data, region->head->object_max};
 }
 
 static plim_status region_check_options(const plim_region_options *options, plim_error *err)
@@ -328,10 +335,51 @@ void plim_region_close(plim_region **region_ptr)
     *region_ptr = NULL;
 }
 
+/* Whether objects may be made the quick way is asked of their kind alone. */
+static void region_rate_kinds(plim_region *region)
+{
+    for (uint32_t i = 0; i < region->kind_count; i++)
+        region->kinds[i].quick_words =
+            plim__kind_of(region, region->kinds[i].size_bytes).quick_words;
+}
+
 void plim__region_observe(plim_region *region, const plim__region_observer *observer)
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     region->observer = observer;
+    region_rate_kinds(region);
+}
+
+/* --- several threads ------------------------------------------------------------------------ */
+
+/* A number that no other thread has at the same time. */
+static uintptr_t region_thread(void)
+{
+    static _Thread_local char mine;
+    return (uintptr_t)&mine;
+}
+
+void plim_region_enter(plim_region *region)
+{
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    uintptr_t self = region_thread();
+    if (atomic_load_explicit(&region->lock_holder, memory_order_relaxed) != self) {
+        plim__lock_take(&region->lock);
+        atomic_store_explicit(&region->lock_holder, self, memory_order_relaxed);
+    }
+    region->lock_depth++;
+}
+
+void plim_region_leave(plim_region *region)
+{
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    PLIM_CHECK(atomic_load_explicit(&region->lock_holder, memory_order_relaxed) ==
+                   region_thread() &&
+               region->lock_depth > 0);
+    if (--region->lock_depth > 0)
+        return;
+    atomic_store_explicit(&region->lock_holder, 0, memory_order_relaxed);
+    plim__lock_give(&region->lock);
 }
 
 plim_status plim_region_sync(plim_region *region, plim_error *err)
@@ -344,12 +392,15 @@ void plim_region_read_info(const plim_region *region, plim_region_info *out_info
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     const plim__region_head *head = region->head;
+    uint32_t count;
+    uint64_t value_bytes, held_bytes;
+    plim__extents_sum(region, &count, &value_bytes, &held_bytes);
     *out_info = (plim_region_info){.object_max = head->object_max,
-                                   .object_count = region->object_count,
+                                   .object_count = count,
                                    .type_count = plim__types_count(head->types),
                                    .types_hash = plim__types_hash(head->types),
-                                   .value_bytes = region->value_bytes,
-                                   .held_bytes = region->held_bytes,
+                                   .value_bytes = value_bytes,
+                                   .held_bytes = held_bytes,
                                    .data_bytes = head->data_bytes,
                                    .epoch = head->epoch,
                                    .writer_pid = (int64_t)head->writer_pid,

@@ -12,6 +12,7 @@
 #define PLIM_RUNTIME_REGION_H
 #include <plimsoll/region.h>
 
+#include "platform/lock.h"
 #include "platform/shared.h"
 #include "runtime/commit/journal.h"
 #include "runtime/layout.h"
@@ -19,7 +20,9 @@
 enum {
     PLIM__REGION_MAGIC = 0x4e610001,
     PLIM__EXTENT_SMALL_CLASSES = 64, /* by the grain, up to 1 KiB */
-    PLIM__EXTENT_CLASSES = 64 + 4 * 15
+    PLIM__EXTENT_CLASSES = 64 + 4 * 15,
+    PLIM__KIND_QUICK_MAX = 8,
+    PLIM__KIND_RARE = 9
 };
 
 #define PLIM__INDEX_NONE UINT32_MAX
@@ -46,7 +49,29 @@ typedef struct plim__region_observer {
     void (*went_back)(void *context, plim_region *region);
 } plim__region_observer;
 
+/** The lists a slot is in. A child is in its parent's, an object that stands alone in its owner's,
+ *  newest first; a free slot, and one whose end is not told yet, in theirs by `next`. */
+typedef struct plim__links {
+    uint32_t first_child; /* PLIM__INDEX_NONE: none; of a free slot always none */
+    uint32_t next;
+    uint32_t previous; /* of those that are not first in their list; else anything */
+    uint32_t spare;
+} plim__links;
+
+/** What is derived of a type. Slots of its objects that have ended keep their room. */
+typedef struct plim__kind {
+    uint32_t size_bytes;
+    uint32_t held_bytes; /* what a value occupies */
+    uint32_t extent_class;
+    uint32_t live_count;
+    uint32_t free_first;  /* slots with room, linked by next; last ended first */
+    uint32_t quick_words; /* of a value that is short and of whole words, if nobody watches; else
+                             PLIM__KIND_RARE */
+    uint32_t spare[2];
+} plim__kind;
+
 struct plim_region {
+    plim__region_eye eye; /* first: plim_region_peek() */
     uint32_t magic;
     const plim_allocator *allocator;
     plim__shared shared; /* memory NULL: the caller's storage */
@@ -59,21 +84,19 @@ struct plim_region {
     unsigned char *log;
     unsigned char *data;
 
-    /* Derived; one entry per slot. Lists are newest first; PLIM__INDEX_NONE ends them. */
-    uint32_t *first_child, *next_sibling, *previous_sibling;
-    uint32_t *next_owned, *previous_owned;
-    uint32_t *free_slots; /* a stack */
-    uint32_t free_slot_count;
+    plim__kind *kinds;     /* derived; one per type */
+    plim__links *links;    /* derived; one per slot */
+    uint32_t kind_count;   /* types */
+    uint32_t free_first;   /* free slots without room, linked by next */
     uint32_t *owner_heads; /* by hash of the owner; owner_mask + 1 of them */
     uint32_t owner_mask;
-    uint32_t object_count;
-    uint64_t value_bytes, held_bytes;
     uint64_t next_birth;
 
-    /* Free room: lists of freed values by class (links lie in the room itself), then gaps. */
+    /* Free room that is no free slot's: by class (links lie in the room itself), then gaps. */
     uint64_t free_extents[PLIM__EXTENT_CLASSES]; /* offset + 1; 0: none */
     plim__gap *gaps;
     uint32_t gap_count, gap_capacity;
+    bool is_room_known; /* nothing was freed since the gaps were last looked for */
 
     /* Texts by hash (0: free); names by hash of kind and number, rows linked. */
     uint32_t *intern_offsets;
@@ -82,13 +105,16 @@ struct plim_region {
     uint32_t name_mask, name_free;
 
     const plim__region_observer *observer; /* NULL: nobody */
-    uint32_t told_first, told_last;        /* ended and not yet told, linked by next_owned */
+    uint32_t told_first, told_last;        /* ended and not yet told, linked by next */
+    plim__lock lock;
+    _Atomic uintptr_t lock_holder; /* 0: nobody; else a name of the thread */
+    uint32_t lock_depth;           /* the holder's */
     bool is_telling;
     bool recovered;
 
     /* Transactions; NULL: the region has none. The other two stand from the first begin on. */
     plim_journal *history;
-    uint32_t *scratch;     /* room to sort all objects: going back cannot fail for want of it */
+    void *scratch;         /* room to rebuild: going back cannot fail for want of it */
     uint32_t *generations; /* per slot, the highest that was ever taken back */
 };
 
@@ -153,21 +179,24 @@ void plim__names_fini(plim_region *region);
 
 /* --- types.c ------------------------------------------------------------------------------- */
 
-/** Whether types, their fields and the hash in the head agree. */
-PLIM_NODISCARD plim_status plim__types_check(const plim_region *region, plim_error *err);
+/** Whether types, their fields and the hash in the head agree; what is derived of them. */
+PLIM_NODISCARD plim_status plim__types_check(plim_region *region, plim_error *err);
 
 /* --- recover.c ----------------------------------------------------------------------------- */
 
 /** Undoes a value half written, rebuilds the lists, finishes a cascade. The head is sound. */
 PLIM_NODISCARD plim_status plim__region_recover(plim_region *region, plim_error *err);
 
-/** Room for count numbers, at most twice the objects and two: region->scratch if it stands. */
-uint32_t *plim__scratch_take(plim_region *region, size_t count);
+/** Room to rebuild: region->scratch if it stands; NULL if there is no memory for it. */
+void *plim__scratch_take(plim_region *region);
 
 /** Gives it back. */
-void plim__scratch_give(plim_region *region, uint32_t *scratch, size_t count);
+void plim__scratch_give(plim_region *region, void *scratch);
 
-/** Makes the derived lists anew, in the memory they have and region->scratch. */
+/** Bytes of it: two numbers and an index per object, and a bit per grain of the data. */
+size_t plim__scratch_bytes(const plim_region *region);
+
+/** Makes all that is derived anew, after objects or names were put back from outside. */
 PLIM_NODISCARD plim_status plim__region_rebuild(plim_region *region, plim_error *err);
 
 /** Frees the derived lists. */
@@ -180,29 +209,57 @@ void plim__region_lists_fini(plim_region *region);
 void plim__region_sort(const plim_region *region, uint64_t (*key)(const plim__object *),
                        uint32_t *out, uint32_t *scratch, uint32_t count);
 
+/** Sorts numbers by their bits from `shift` up to those of `highest`, stably; the same scratch. */
+void plim__region_sort_packed(uint64_t *keys, uint64_t *scratch, uint32_t count, unsigned shift,
+                              uint64_t highest);
+
 /* --- extents.c ----------------------------------------------------------------------------- */
 
 /** Bytes that a value of that size occupies. */
 uint64_t plim__extent_bytes(uint32_t size_bytes);
 
-/** Finds room; false if there is none. */
-bool plim__extent_take(plim_region *region, uint32_t size_bytes, uint64_t *out_offset);
+/** What is derived of a type of that size, without objects. */
+plim__kind plim__kind_of(const plim_region *region, uint32_t size_bytes);
 
-/** Gives room back. */
-void plim__extent_give(plim_region *region, uint64_t offset, uint32_t size_bytes);
+/** A slot with room for an object of a kind that has none to itself; false if there is none. */
+bool plim__slot_find(plim_region *region, plim__kind *kind, uint32_t *out_index);
 
-/** Forgets the lists and finds all room anew between live values. */
-PLIM_NODISCARD plim_status plim__extents_rebuild(plim_region *region, plim_error *err);
+/** Takes back slot and room of an object that is over and whose slot is retired. */
+void plim__slot_retire(plim_region *region, uint32_t index);
+
+/** Sums over all kinds: live objects, their values, what those occupy. */
+void plim__extents_sum(const plim_region *region, uint32_t *out_count, uint64_t *out_value_bytes,
+                       uint64_t *out_held_bytes);
+
+/** Where free room lies, found from live values: begin, each of them, end. Bits are the grains'. */
+typedef struct plim__room {
+    uint64_t *bits;       /* at the beginning of a scratch */
+    uint64_t grain_count; /* up to the end of the last live value */
+} plim__room;
+
+/** Pre: the last live value ends at end_bytes. */
+void plim__room_begin(plim__room *room, void *scratch, uint64_t end_bytes);
+
+/** A live value; false if it lies over another. */
+bool plim__room_mark(plim__room *room, uint64_t offset, uint64_t bytes);
+
+/** The gaps, in the region's list instead of what was there. */
+PLIM_NODISCARD plim_status plim__room_end(plim_region *region, const plim__room *room,
+                                          plim_error *err);
 
 /* --- objects.c ----------------------------------------------------------------------------- */
 
 /** Puts a live object into the lists of its parent and its owner, as the newest. */
 void plim__object_link(plim_region *region, uint32_t index);
 
-/** Ends an object and all below it; lists stand, the intent is the caller's. */
-void plim__object_cascade(plim_region *region, uint32_t root);
+/** Ends an object and all below it; lists stand, the intent is the caller's. How many. */
+uint32_t plim__object_cascade(plim_region *region, uint32_t root);
 
 /** The next older object of an owner; from PLIM__INDEX_NONE on: the newest. */
+uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at);
+
+/** The next object of an owner, from PLIM__INDEX_NONE on: those that stand alone newest first, each
+ *  before those below it. */
 uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at);
 
 /** Ends all objects of an owner; how many. */

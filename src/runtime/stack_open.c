@@ -209,7 +209,7 @@ static const plim_block_head *open_block(const plim_stack *stack, const plim_reg
             return NULL;
     const plim_block_head *head = plim_region_peek(stack->region, object->ref);
     *out_name = name + PLIM__BLOCK_PREFIX_BYTES;
-    return head->stack == stack->number ? head : NULL;
+    return head != NULL && head->stack == stack->number ? head : NULL;
 }
 
 /* K1: the order of births. */

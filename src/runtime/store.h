@@ -21,7 +21,8 @@
 #include PLIM_STORE_SEAM
 #else
 /* Called before each store. */
-#define PLIM__STOP() ((void)0)
+#define PLIM__STOP()     ((void)0)
+#define PLIM__STOP_EVERY 0 /* 1: no way round these macros */
 #endif
 
 #define plim__put(place, value) (PLIM__STOP(), (void)(*(place) = (value)))

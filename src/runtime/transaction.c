@@ -50,7 +50,8 @@ void plim__history_close(plim_region *region)
 {
     size_t count = region->head != NULL ? region->head->object_max : 0;
     plim_journal_close(&region->history);
-    plim__array_free(region->allocator, region->scratch, 2 * count + 2, sizeof *region->scratch);
+    if (region->scratch != NULL)
+        plim__array_free(region->allocator, region->scratch, plim__scratch_bytes(region), 1);
     plim__array_free(region->allocator, region->generations, count, sizeof *region->generations);
 }
 
@@ -74,8 +75,7 @@ static plim_status transaction_prepare(plim_region *region, plim_error *err)
 {
     size_t count = region->head->object_max;
     if (region->scratch == NULL)
-        region->scratch =
-            plim__array_new(region->allocator, 2 * count + 2, sizeof *region->scratch);
+        region->scratch = plim__array_new(region->allocator, plim__scratch_bytes(region), 1);
     if (region->generations == NULL)
         region->generations =
             plim__array_new_zero(region->allocator, count, sizeof *region->generations);

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/allocator.h"
 #include "base/assert.h"
 #include "base/text.h"
 #include "runtime/region.h"
@@ -111,10 +112,14 @@ static uint32_t type_hash(const plim_region *region, uint32_t hash, const plim__
     return hash;
 }
 
-plim_status plim__types_check(const plim_region *region, plim_error *err)
+plim_status plim__types_check(plim_region *region, plim_error *err)
 {
     const plim__region_head *head = region->head;
     uint32_t hash = 0;
+    if (region->kinds == NULL)
+        region->kinds = plim__array_new(region->allocator, head->type_max, sizeof *region->kinds);
+    if (region->kinds == NULL)
+        return plim__no_memory(err, "the types of a region");
     for (uint32_t i = 0; i < type_count(region); i++) {
         const plim__type_row *type = &region->types[i];
         bool fits = type->size_bytes <= head->value_max && type->name != 0 &&
@@ -125,7 +130,9 @@ plim_status plim__types_check(const plim_region *region, plim_error *err)
         if (!fits)
             return plim_error_set(err, PLIM_ERR_DAMAGED, "type %u does not fit its tables", i + 1);
         hash = type_hash(region, hash, type);
+        region->kinds[i] = plim__kind_of(region, type->size_bytes);
     }
+    region->kind_count = type_count(region);
     if (hash != plim__types_hash(head->types))
         return plim_error_set(err, PLIM_ERR_DAMAGED,
                               "its types are not those that its head was written for");
@@ -163,6 +170,8 @@ static plim_status type_add(plim_region *region, const char *name, uint32_t size
     plim__commit(&head->field_count, row.first_field + field_count);
     uint32_t hash = type_hash(region, plim__types_hash(head->types), &row);
     plim__commit(&head->types, (uint64_t)hash << 32 | (count + 1));
+    region->kinds[count] = plim__kind_of(region, size_bytes);
+    region->kind_count = count + 1;
     return PLIM_OK;
 }
 

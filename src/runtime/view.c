@@ -320,14 +320,15 @@ static bool view_copy(const plim_region_view *view, uint32_t index, plim_region_
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
     uint16_t type = plim__word_type(word);
     uint64_t data = slot->data;
+    uint64_t about = slot->about;
     plim_region_object seen = {.ref = {index, plim__word_generation(word)},
                                .owner = slot->owner,
                                .type = type,
                                .size_bytes = slot->size_bytes,
                                .birth = slot->birth,
-                               .site = slot->site,
-                               .tag = slot->tag,
-                               .visibility = slot->visibility};
+                               .site = (uint32_t)about,
+                               .tag = (uint16_t)(about >> 32),
+                               .visibility = (uint8_t)(about >> 48)};
     uint32_t parent = slot->parent;
     if (!plim__word_is_live(word) || !view_type_row(view, type, &row) ||
         row.size_bytes != seen.size_bytes || data > view->head.data_bytes ||
@@ -363,9 +364,11 @@ static bool view_read(const plim_region_view *view, uint32_t index, plim_region_
         uint32_t before = atomic_load_explicit(&slot->seq, memory_order_acquire);
         if (before % 2 != 0)
             continue;
+        uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
         bool is_one = view_copy(view, index, out_object, value);
         atomic_thread_fence(memory_order_acquire);
         if (atomic_load_explicit(&slot->seq, memory_order_relaxed) == before &&
+            atomic_load_explicit(&slot->word, memory_order_relaxed) == word &&
             view_restores(view) == restores) {
             if (is_one)
                 out_object->version = before / 2;
