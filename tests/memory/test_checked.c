@@ -153,6 +153,27 @@ static void a_large_block_leaves_no_mark(void **state)
     }
 }
 
+/* More sites than most programs have: each block's is its own, or unknown, never another's. */
+static void sites_are_kept_or_unknown_never_anothers(void **state)
+{
+    (void)state;
+    enum { SITES = 3000 };
+    static char sites[SITES * 7]; /* addresses with nothing in common but that they are near */
+    unsigned known = 0;
+    begin(PLIM_VERIFY_STANDARD);
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < SITES; i++) {
+            void *block = plim__alloc_in(domain, 20, sites + (size_t)i * 7);
+            plim_origin origin;
+            assert_int_equal(plim_origin_of(block, &origin), PLIM_OK);
+            known += origin.site == sites + (size_t)i * 7;
+            assert_true(origin.site == sites + (size_t)i * 7 || origin.site[0] == '\0');
+            plim_free(block);
+        }
+    assert_in_range(known, SITES * 2 - 20, SITES * 2);
+    end();
+}
+
 /* At standard and full most operations go the swift way; so that this file tests it at all. */
 static void the_swift_way_is_taken_where_there_are_caches(void **state)
 {
@@ -248,7 +269,7 @@ static void a_write_after_the_release_is_seen_and_mended(void **state)
     (void)state;
     begin(PLIM_VERIFY_FULL);
     char *keeper = plim_alloc_in(domain, 200);
-    for (size_t at = sizeof(void *); at < 200; at += 13) {
+    for (size_t at = 0; at < 200; at += 13) {
         char *block = plim_alloc_in(domain, 200);
         assert_true(block != NULL && keeper != NULL);
         plim_free(block);
@@ -268,6 +289,32 @@ static void a_write_after_the_release_is_seen_and_mended(void **state)
     assert_int_equal(panic_count, 0);
     expect_sound();
     end();
+}
+
+/* Of larger blocks the head each time, the rest each so many times; at redundant always. */
+static void a_write_far_inside_a_released_block_is_seen_in_samples(void **state)
+{
+    (void)state;
+    for (plim_verify level = PLIM_VERIFY_FULL; level <= PLIM_VERIFY_REDUNDANT; level++) {
+        begin(level);
+        char *keeper = plim_alloc_in(domain, 2000);
+        unsigned tries = 0, seen = 0;
+        for (; tries < 2 * PLIM__POISON_EVERY; tries++) {
+            char *block = plim_alloc_in(domain, 2000);
+            assert_true(block != NULL && keeper != NULL);
+            plim_free(block);
+            block[1500] ^= 1;
+            void *taken = plim_alloc_in(domain, 2000);
+            seen += taken == NULL;
+            assert_int_equal(panic_count, seen);
+            block[1500] ^= taken == NULL ? 0 : 1;
+            plim_free(taken);
+        }
+        bool has_caches = storage_bytes > 1 << 20 && level == PLIM_VERIFY_FULL;
+        assert_in_range(seen, has_caches ? 1 : tries, tries);
+        plim_free(keeper);
+        end();
+    }
 }
 
 static void a_spoiled_mark_is_seen(void **state)
@@ -507,11 +554,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_live_block_cannot_be_given_back),
+        cmocka_unit_test(sites_are_kept_or_unknown_never_anothers),
         cmocka_unit_test(a_large_block_leaves_no_mark),
         cmocka_unit_test(the_swift_way_is_taken_where_there_are_caches),
         cmocka_unit_test(what_was_asked_is_kept_exactly),
         cmocka_unit_test(a_byte_behind_a_block_is_seen),
         cmocka_unit_test(a_write_after_the_release_is_seen_and_mended),
+        cmocka_unit_test(a_write_far_inside_a_released_block_is_seen_in_samples),
         cmocka_unit_test(a_spoiled_mark_is_seen),
         cmocka_unit_test(a_spoiled_word_of_the_state_is_named_before_anything_changes),
         cmocka_unit_test(at_full_samples_find_it_in_time),

@@ -109,17 +109,13 @@ static void checked_enter(const plim_manager *manager, const checked_block *bloc
         plim__guard_put(block->begin, bytes, block->held_bytes, mark);
 }
 
-static size_t checked_poison_bytes(const checked_block *block)
-{
-    return block->held_bytes < PLIM__POISON_MAX ? block->held_bytes : PLIM__POISON_MAX;
-}
-
-/* Says that it was given back. */
+/* Says that it was given back. Here there is time to poison the whole. */
 static void checked_strike(const plim_manager *manager, const checked_block *block)
 {
+    uint32_t mark = plim__mark_resized(plim__mark_load(block->mark), 0) | PLIM__MARK_WHOLE;
     if (plim__is_full(manager))
-        plim__poison_put(block->begin, checked_poison_bytes(block));
-    plim__mark_store(block->mark, plim__mark_resized(plim__mark_load(block->mark), 0));
+        plim__poison_put(block->begin, plim__poison_bytes(mark, block->held_bytes));
+    plim__mark_store(block->mark, mark);
     /* A large block's pages may become anything; that it is gone, they say themselves. */
     if (checked_is_large(block))
         memset(block->mark, 0, PLIM__MARK_LARGE_WORDS * sizeof *block->mark);
@@ -359,10 +355,11 @@ static plim__fault checked_reuse_fault(plim_manager *manager, const checked_bloc
         return checked_fault("V2", "the mark of a released block was written to", block->slot,
                              block->begin);
     }
-    if (plim__poison_holds(block->begin, checked_poison_bytes(block)))
+    size_t poisoned = plim__poison_bytes(mark, block->held_bytes);
+    if (plim__poison_holds(block->begin, poisoned))
         return (plim__fault){0};
     /* So that the next request finds it in order. */
-    plim__poison_put(block->begin, checked_poison_bytes(block));
+    plim__poison_put(block->begin, poisoned);
     return checked_fault("V3", "a block was written to after its release", block->slot,
                          block->begin);
 }

@@ -19,9 +19,8 @@
 #include "memory/engine/cache.h"
 
 enum {
-    PLIM__GUARD_MIN = 16,     /* bytes behind each block at level full */
-    PLIM__GUARD_MAX = 128,    /* of what lies behind it, so much is filled and looked at */
-    PLIM__POISON_MAX = 32768, /* of a released block, so much is poisoned */
+    PLIM__GUARD_MIN = 16,  /* bytes behind each block at level full */
+    PLIM__GUARD_MAX = 128, /* of what lies behind it, so much is filled and looked at */
     /* From one look at the whole state to the next so many operations, and so many for each page
        that the look goes through: it costs the same share of the time however large the state. */
     PLIM__SAMPLE_EVERY = 1024,

@@ -23,11 +23,15 @@ enum {
     PLIM__MARK_SHIFT = 15,
     PLIM__MARK_BYTES = (1 << PLIM__MARK_SHIFT) - 1, /* larger requests are whole pages */
     PLIM__MARK_LARGE_WORDS = 4,
-    PLIM__GUARD = 0xfb
+    PLIM__GUARD = 0xfb,
+    PLIM__POISON_HEAD = 256,  /* of a released block, so much is poisoned each time … */
+    PLIM__POISON_MAX = 32768, /* … and so much each so many times */
+    PLIM__POISON_EVERY = 17   /* a prime: a loop of a few operations does not keep evading it */
 };
 
-/* A block began there, whatever its place. */
+/* A block began there, whatever its place; after its release: all of it was poisoned. */
 #define PLIM__MARK_KNOWN (UINT32_C(1) << 31)
+#define PLIM__MARK_WHOLE (UINT32_C(1) << 30)
 
 #define PLIM__GUARD_WORD   UINT64_C(0xfbfbfbfbfbfbfbfb)
 #define PLIM__MARK_FACTOR  UINT64_C(0x9e3779b97f4a7c15)
@@ -57,7 +61,7 @@ static inline void plim__mark_store(uint32_t *mark, uint32_t word)
 }
 #endif
 
-_Static_assert(PLIM__MARK_SHIFT + PLIM__PLACES_LOG2 <= 31, "a place has room in a mark");
+_Static_assert(PLIM__MARK_SHIFT + PLIM__PLACES_LOG2 <= 30, "a place has room in a mark");
 
 /** The mark of an address of the space that is a multiple of 16. */
 static inline uint32_t *plim__mark_of(const plim__space *space, const void *address)
@@ -85,7 +89,15 @@ static inline size_t plim__mark_bytes(uint32_t mark)
 /** The place of its request, given back or not. */
 static inline uint32_t plim__mark_place(uint32_t mark)
 {
-    return (mark & ~PLIM__MARK_KNOWN) >> PLIM__MARK_SHIFT;
+    return (mark & ~(PLIM__MARK_KNOWN | PLIM__MARK_WHOLE)) >> PLIM__MARK_SHIFT;
+}
+
+/** How much of a released block that mark says is poison. */
+static inline size_t plim__poison_bytes(uint32_t mark, size_t held)
+{
+    size_t most =
+        (mark & PLIM__MARK_WHOLE) != 0 ? (size_t)PLIM__POISON_MAX : (size_t)PLIM__POISON_HEAD;
+    return held < most ? held : most;
 }
 
 /** The mark of the same block after a resize; 0 bytes: after its release. */

@@ -54,7 +54,7 @@ static inline bool swift_may_take(plim__cache *cache, const char *block, uint32_
     if (cache->look_in <= 1 || plim__mark_is_live(word))
         return false;
     cache->look_in--;
-    return word == PLIM__MARK_NONE || plim__poison_holds(block, held);
+    return word == PLIM__MARK_NONE || plim__poison_holds(block, plim__poison_bytes(word, held));
 }
 
 /* What is not for this way. */
@@ -146,10 +146,10 @@ static inline bool swift_may_give(plim__cache *cache, const char *block, const s
 }
 
 /* The block is in its bin; the thread is left. */
-static inline void swift_keep(plim__thread *thread, const swift_block *found, void **top,
-                              void *block)
+static inline void swift_keep(plim__thread *thread, const swift_block *found, uint32_t gone,
+                              void **top, void *block)
 {
-    plim__mark_store(found->mark, plim__mark_resized(found->word, 0));
+    plim__mark_store(found->mark, gone);
     *top = block;
     plim__own_store(&found->bin->top, top + 1);
     plim__own_store(&found->cache->asked, plim__own_load(&found->cache->asked) -
@@ -167,8 +167,11 @@ static SWIFT_APART void swift_give_full(plim__thread *thread, uintptr_t offset, 
         plim__give(block, NULL);
         return;
     }
-    plim__poison_put(block, plim__class_bytes[found.code]);
-    swift_keep(thread, &found, top, block);
+    uint32_t gone = plim__mark_resized(found.word, 0);
+    if (found.cache->look_in % PLIM__POISON_EVERY == 0)
+        gone |= PLIM__MARK_WHOLE;
+    plim__poison_put(block, plim__poison_bytes(gone, plim__class_bytes[found.code]));
+    swift_keep(thread, &found, gone, top, block);
 }
 
 void plim__swift_give(plim__thread *thread, void *block)
@@ -192,7 +195,7 @@ void plim__swift_give(plim__thread *thread, void *block)
         swift_give_full(thread, offset, block);
         return;
     }
-    swift_keep(thread, &found, top, block);
+    swift_keep(thread, &found, plim__mark_resized(found.word, 0), top, block);
 }
 
 /* In place: the mark, and what follows from it. */
