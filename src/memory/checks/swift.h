@@ -17,7 +17,7 @@
 void *plim__swift_take(plim__thread *thread, plim__cache *cache, plim__bin *bin, void **top,
                        size_t bytes, const char *site);
 
-/** Gives a block back that is not of the thread's home; what this is not for goes to plim__give(). */
+/** Gives a block back that is not of the thread's home; if this is not for it, by plim__give(). */
 void plim__swift_give(plim__thread *thread, void *block);
 
 /** The block with its new size, perhaps elsewhere, or NULL where that was refused; false: the other
