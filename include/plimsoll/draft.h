@@ -3,14 +3,15 @@
  * @file draft.h
  * @brief Private pages over a journaled file, for code that writes through plain pointers.
  *
- * The truth is a file or memfd that its owner has mapped shared and opened a journal over. A draft is a
- * private mapping of it: whatever is written there stays the process's own until it is committed,
- * and vanishes with the process. Commit finds the written pages, and moves them into the truth as one
- * transaction. Nobody has to say what was written.
+ * The truth is a file or memfd that its owner has mapped shared and opened a journal over. A draft
+ * is a private mapping of it: whatever is written there stays the process's own until it is
+ * committed, and vanishes with the process. Commit finds the written pages, and moves them into the
+ * truth as one transaction. Nobody has to say what was written.
  *
- * The draft may lie in the owner's process (plim_draft_commit()), or in another, which has inherited or
- * was sent the descriptor: then the owner adopts what that process wrote (plim_draft_adopt()), and
- * the other drops its pages to see the truth again. A worker that dies has changed nothing.
+ * The draft may lie in the owner's process (plim_draft_commit()), or in another, which has
+ * inherited or was sent the descriptor: then the owner adopts what that process wrote
+ * (plim_draft_adopt()), and the other drops its pages to see the truth again. A worker that dies
+ * has changed nothing.
  *
  * When not to use it: where all writes go through calls of yours; plim_journal_note() costs less.
  * Thread-safety: one thread at a time; nobody writes to the draft while it is committed or adopted.
@@ -91,8 +92,8 @@ PLIM_API plim_draft_way plim_draft_way_taken(const plim_draft *draft);
  * @retval PLIM_ERR_BUSY        a transaction of the journal's is open.
  * @retval PLIM_ERR_NO_SPACE    more was written than the log holds.
  * @retval PLIM_ERR_USAGE       the draft does not lie within the journal's memory.
- * @retval PLIM_ERR_IO, PLIM_ERR_NO_MEMORY the system could not list the pages. After any failure the
- *                              truth is as it was, and the draft keeps what it has.
+ * @retval PLIM_ERR_IO, PLIM_ERR_NO_MEMORY the system could not list the pages. After any failure
+ *                              the truth is as it was, and the draft keeps what it has.
  * @note          Threads: the draft's, which is the journal's.
  */
 PLIM_API PLIM_NODISCARD plim_status plim_draft_commit(plim_draft *draft, plim_journal *journal,
@@ -119,8 +120,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_draft_drop(plim_draft *draft, plim_erro
  * @param[in]     size_bytes    of it; both multiples of the system's page.
  * @param[out]    out_bytes     how much was moved; may be NULL; set only on PLIM_OK.
  * @param[in,out] err           may be NULL.
- * @retval PLIM_ERR_GONE        it has ended, or has nothing mapped there. As after any failure the truth
- *                              is as it was.
+ * @retval PLIM_ERR_GONE        it has ended, or has nothing mapped there. As after any failure the
+ *                              truth is as it was.
  * @retval PLIM_ERR_ACCESS      the system does not let this process look.
  * @retval PLIM_ERR_BUSY, PLIM_ERR_NO_SPACE, PLIM_ERR_USAGE as plim_draft_commit() says them.
  * @retval PLIM_ERR_NOT_FOUND, PLIM_ERR_IO, PLIM_ERR_NO_MEMORY, PLIM_ERR_UNSUPPORTED as they say.

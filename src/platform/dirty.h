@@ -3,11 +3,11 @@
  * @file dirty.h
  * @brief Contract: private pages over a file, and which of them were written.
  *
- * plim__draft_map() gives pages that show a file; a store makes a page the process's own, and the file
- * stays as it is. plim__dirty_take() lists the pages written since the last plim__dirty_rearm(), in
- * order; it may list others that are the process's own, never leave one out. Pre: nobody writes to
- * the pages from the take to the rearm. Ways differ in cost and in what they need; whether one works
- * here is found out by writing and looking, each time.
+ * plim__draft_map() gives pages that show a file; a store makes a page the process's own, and the
+ * file stays as it is. plim__dirty_take() lists the pages written since the last
+ * plim__dirty_rearm(), in order; it may list others that are the process's own, never leave one
+ * out. Pre: nobody writes to the pages from the take to the rearm. Ways differ in cost and in what
+ * they need; whether one works here is found out by writing and looking, each time.
  */
 #ifndef PLIM_PLATFORM_DIRTY_H
 #define PLIM_PLATFORM_DIRTY_H
@@ -61,8 +61,8 @@ PLIM_NODISCARD plim_status plim__dirty_take(plim__dirty *dirty, size_t *position
                                             plim__dirty_run *runs, size_t cap, size_t *out_count,
                                             plim_error *err);
 
-/** The file holds what runs within [start, end) held: they count as unwritten from now on. Where that
- *  fails they go on being listed. */
+/** The file holds what runs within [start, end) held: they count as unwritten from now on. Where
+ *  that fails they go on being listed. */
 void plim__dirty_rearm(plim__dirty *dirty, uint64_t start, uint64_t end);
 
 /** Ends the watch; the mapping stays. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drafts. Method: a memfd is the truth; the same cases run in every way that written pages are found.
- * What the system refuses is made up by wrapping its calls at link time: the n-th fails.
+ * Drafts. Method: a memfd is the truth; the same cases run in every way that written pages are
+ * found. What the system refuses is made up by wrapping its calls at link time: the n-th fails.
  */
 #include <plimsoll/draft.h>
 

@@ -2,17 +2,18 @@
 /*
  * Private pages (MAP_PRIVATE) and three ways to find the written ones.
  *
- * Scan: userfaultfd in asynchronous write-protect mode. The kernel itself takes a page's mark away at
- * its first write, and PAGEMAP_SCAN lists pages that are the process's own and have no mark, or sets
- * the marks again. (A page that is not there at all has no mark either: it has to be there.) No handler, no thread; system calls that write are seen too. It needs no
- * privilege: UFFD_USER_MODE_ONLY, since no fault is ever handled.
+ * Scan: userfaultfd in asynchronous write-protect mode. The kernel itself takes a page's mark away
+ * at its first write, and PAGEMAP_SCAN lists pages that are the process's own and have no mark, or
+ * sets the marks again. (A page that is not there at all has no mark either: it has to be there.)
+ * No handler, no thread; system calls that write are seen too. It needs no privilege:
+ * UFFD_USER_MODE_ONLY, since no fault is ever handled.
  * Private: a written page is no longer the file's, which PAGEMAP_SCAN tells, or /proc/PID/pagemap
  * of any age. To count as unwritten it has to be given back.
  * Trap: dirty_trap.c.
  * Soft-dirty bits are never asked: where the kernel lacks them it says so by finding nothing.
  *
- * The numbers of the interface are the kernel's (linux/fs.h, linux/userfaultfd.h of 6.7), written out
- * because Debian 12's headers are older than the kernels it meets.
+ * The numbers of the interface are the kernel's (linux/fs.h, linux/userfaultfd.h of 6.7), written
+ * out because Debian 12's headers are older than the kernels it meets.
  */
 #define _GNU_SOURCE
 #include "platform/dirty.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One handler of SIGSEGV for all memory that is watched so. It looks the address up in a fixed table,
- * sets the page's bit, makes the page writable and returns: the store is done again. A fault that
- * is not ours goes to whoever handled the signal before.
+ * One handler of SIGSEGV for all memory that is watched so. It looks the address up in a fixed
+ * table, sets the page's bit, makes the page writable and returns: the store is done again. A fault
+ * that is not ours goes to whoever handled the signal before.
  *
- * Why a table of statics: a handler has no argument of ours. It reads atomics and calls mprotect(2),
- * nothing else. The table is bounded. With the last range the handler goes, unless another was set
- * over it meanwhile: taking ours out would take that out too. Then ours stays, and no new range
- * begins, since nobody knows whether that one passes faults on.
+ * Why a table of statics: a handler has no argument of ours. It reads atomics and calls
+ * mprotect(2), nothing else. The table is bounded. With the last range the handler goes, unless
+ * another was set over it meanwhile: taking ours out would take that out too. Then ours stays, and
+ * no new range begins, since nobody knows whether that one passes faults on.
  */
 #define _GNU_SOURCE
 #include "platform/linux/dirty_trap.h"
