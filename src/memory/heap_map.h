@@ -26,6 +26,7 @@
 enum {
     PLIM__HEAP_MAP_VERSION = 1,
     PLIM__HEAP_CLASSES = 64,
+    PLIM__HEAP_OWN_RANGES = 6, /* the library, the manager, notes' two, stacks' two */
     PLIM__NOTE_SITE_BITS = 20,
     PLIM__NOTE_KIND_BITS = 4,
     PLIM__STACK_FRAMES_MAX = 16,
@@ -76,9 +77,9 @@ typedef struct plim__heap_map {
     uint64_t domain_names_at; /* the first one's name; the next is domain_bytes on */
     uint32_t domain_bytes;
     uint32_t name_bytes;
-    /* What is the allocator's, and no root of the program's blocks: two ranges. */
-    uint64_t own_at[2];
-    uint64_t own_bytes[2];
+    /* What is the allocator's, and no root of the program's blocks; ranges of 0 bytes are none. */
+    uint64_t own_at[PLIM__HEAP_OWN_RANGES];
+    uint64_t own_bytes[PLIM__HEAP_OWN_RANGES];
     /* Blocks from before there was a manager: no notes, but they may hold addresses. */
     uint64_t boot_at;
     uint64_t boot_bytes;

@@ -26,6 +26,7 @@ static struct {
     const plim__space *space;
     _Atomic uint64_t *pages; /* per page: where its notes are */
     _Atomic uint64_t *notes;
+    uint64_t pages_bytes;
     uint64_t cap;       /* notes, in addresses */
     uint64_t committed; /* notes that may be touched */
     _Atomic uint64_t end;
@@ -82,6 +83,7 @@ bool plim__notes_start(const plim__space *space, uint32_t depth)
     notes_state.space = space;
     notes_state.pages = pages;
     notes_state.notes = notes;
+    notes_state.pages_bytes = pages_bytes;
     notes_state.cap = cap;
     notes_state.depth = depth;
     notes_state.births = 1;
@@ -98,6 +100,10 @@ void plim__notes_describe(plim__heap_map *map)
     map->notes_end_at = (uintptr_t)&notes_state.end;
     map->notes_lost_at = (uintptr_t)&notes_state.lost;
     map->births_at = (uintptr_t)&notes_state.births;
+    map->own_at[2] = (uintptr_t)notes_state.pages;
+    map->own_bytes[2] = notes_state.pages_bytes;
+    map->own_at[3] = (uintptr_t)notes_state.notes;
+    map->own_bytes[3] = notes_state.cap * sizeof(uint64_t);
     map->site_bits = PLIM__NOTE_SITE_BITS;
     map->depth = notes_state.depth;
     plim__stacks_describe(map);

@@ -19,6 +19,7 @@ enum {
 static struct {
     plim__heap_stack *rows;
     _Atomic uint32_t *index; /* number of a stack, by hash */
+    size_t rows_bytes;       /* in addresses */
     size_t committed;        /* bytes of rows */
     _Atomic uint32_t count;
     plim__lock lock;
@@ -34,6 +35,7 @@ bool plim__stacks_start(void)
     if (rows == NULL || index == NULL || !plim__backing_commit(index, index_bytes))
         return false;
     stacks_state.rows = rows;
+    stacks_state.rows_bytes = (row_bytes + page - 1) / page * page;
     stacks_state.index = index;
     return true;
 }
@@ -50,6 +52,10 @@ void plim__stacks_thaw(void)
 
 void plim__stacks_describe(plim__heap_map *map)
 {
+    map->own_at[4] = (uintptr_t)stacks_state.rows;
+    map->own_bytes[4] = stacks_state.rows_bytes;
+    map->own_at[5] = (uintptr_t)stacks_state.index;
+    map->own_bytes[5] = (uint64_t)STACKS_INDEX * sizeof(uint32_t);
     map->stacks_at = (uintptr_t)stacks_state.rows;
     map->stack_count_at = (uintptr_t)&stacks_state.count;
     map->stack_bytes = sizeof(plim__heap_stack);

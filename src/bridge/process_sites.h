@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file process_sites.h
+ * @brief Names for places in another process: allocation sites, variables; by symbols and DWARF.
+ *
+ * Names are kept for as long as the process is looked at: a site keeps the name it was first given,
+ * so blocks keep their class from snapshot to snapshot.
+ */
+#ifndef PLIM_BRIDGE_PROCESS_SITES_H
+#define PLIM_BRIDGE_PROCESS_SITES_H
+#include "bridge/process_heap.h"
+
+enum { PLIM__SITE_NAME_BYTES = 160 };
+
+typedef struct plim__process_sites plim__process_sites;
+
+/** Reads which files the process has mapped. Ended by plim__process_sites_destroy(). */
+PLIM_NODISCARD plim_status plim__process_sites_create(int64_t pid, const plim_allocator *allocator,
+                                                      plim__process_sites **out_sites,
+                                                      plim_error *err);
+
+/** Reads stacks that are new, and names them. */
+PLIM_NODISCARD plim_status plim__process_sites_read(plim__process_sites *sites,
+                                                    const plim__peer *peer,
+                                                    const plim__heap_map *map, plim_error *err);
+
+/** The name of a site, in static or the sites' storage; never NULL. */
+const char *plim__process_site_name(const plim__process_sites *sites, uint32_t site);
+
+/** The variable at an address, "name" or "name+0x10", or "MODULE+0x…"; bytes written. */
+size_t plim__process_variable(const plim__process_sites *sites, uint64_t address, char *out,
+                              size_t cap);
+
+void plim__process_sites_destroy(plim__process_sites **sites);
+
+#endif
