@@ -96,7 +96,7 @@ enum {
 /* The heap of another process (bridge/process). */
 #define PLIM_MAPPINGS_MAX           (1u << 20) /* the kernel's bound is 65,530 unless raised */
 #define PLIM_THREADS_MAX            32768u     /* of one process: the kernel's usual bound */
-#define PLIM_PROCESS_PAGES_MAX      (1u << 28) /* 1 TiB of address space for a heap */
+#define PLIM_PROCESS_PAGES_MAX      (1u << 26) /* 256 GiB of address space for a heap */
 #define PLIM_PROCESS_BLOCKS_MAX     (1u << 30) /* live blocks: 16 GiB of the smallest */
 #define PLIM_PROCESS_SITES_MAX      (1u << 20) /* what a note can name */
 #define PLIM_PROCESS_ROOT_BYTES_MAX (UINT64_C(1) << 33) /* touched memory beside the heap: 8 GiB */

@@ -30,7 +30,9 @@ typedef struct edges_scan {
     const plim__process_heap *heap;
     plim__process_edges *edges;
     uint64_t *chunk;
-    uint64_t low, high; /* addresses of the heap's pages */
+    uint64_t low, high;  /* addresses of the heap's pages */
+    bool wants_others;   /* than modules and stacks */
+    uint32_t module;     /* the last module's root */
     uint64_t module_end; /* where the last mapping ended, if it was a module's */
     plim_status status;
     plim_error *err;
@@ -119,8 +121,8 @@ static bool edges_scan_range(edges_scan *scan, uint64_t start, uint64_t end, uin
             uint64_t reach = page + (uint64_t)more * EDGES_PAGE_BYTES;
             reach = reach < stop ? reach : stop;
             if (present[i]) {
-                size_t got = plim__peer_read(scan->peer, start, scan->chunk,
-                                             (size_t)(reach - start));
+                size_t got =
+                    plim__peer_read(scan->peer, start, scan->chunk, (size_t)(reach - start));
                 scan->edges->root_bytes += got;
                 if (!edges_scan_words(scan, scan->chunk, got / sizeof(uint64_t), root,
                                       start - zero))
@@ -140,8 +142,7 @@ static bool edges_scan_range(edges_scan *scan, uint64_t start, uint64_t end, uin
 /* --- outside the heap ------------------------------------------------------------------------ */
 
 /* The thread whose stack a mapping is: the one with the lowest stack pointer in it. */
-static const plim__peer_thread *edges_stack_in(const plim__peer *peer, uint64_t start,
-                                               uint64_t end)
+static const plim__peer_thread *edges_stack_in(const plim__peer *peer, uint64_t start, uint64_t end)
 {
     const plim__peer_thread *found = NULL;
     for (uint32_t i = 0; i < peer->thread_count; i++) {
@@ -186,44 +187,70 @@ static bool edges_scan_others(edges_scan *scan, uint64_t start, uint64_t end, ui
 /* Whether all of a mapping is the allocator's. */
 static bool edges_is_own(const plim__heap_map *map, uint64_t start, uint64_t end)
 {
-    uint64_t own;
-    uint64_t own_end;
+    uint64_t own = 0;
+    uint64_t own_end = 0;
     while (start < end && edges_own_after(map, start, &own, &own_end) && own <= start)
         start = own_end;
     return start >= end;
 }
 
-/* Whose a mapping is: its file's, that of the module whose zeroed data it is, or nobody's. */
-static bool edges_find_root(edges_scan *scan, const plim__peer_mapping *mapping)
+/* A module's variables: its file's, or what lies behind those and was zero at first. */
+static bool edges_is_module(edges_scan *scan, const plim__peer_mapping *mapping, bool *out_goes_on)
 {
-    const char *slash = strrchr(mapping->path, '/');
-    bool is_file = slash != NULL && strncmp(mapping->path, "/memfd:", 7) != 0;
-    bool goes_on = mapping->path[0] == '\0' && mapping->start == scan->module_end;
-    scan->module_end = is_file || goes_on ? mapping->end : 0;
-    if (goes_on)
-        return true;
-    return is_file ? edges_add_root(scan, PLIM__ROOT_MODULE, mapping->start, slash + 1)
-                   : edges_add_root(scan, PLIM__ROOT_MAPPING, mapping->start, mapping->path);
+    bool is_file =
+        mapping->path[0] == '/' && strncmp(mapping->path, "/memfd:", strlen("/memfd:")) != 0;
+    *out_goes_on = mapping->path[0] == '\0' && mapping->start == scan->module_end;
+    scan->module_end = is_file || *out_goes_on ? mapping->end : 0;
+    return is_file || *out_goes_on;
+}
+
+/* A stack that was looked through, as its thread stood. */
+static bool edges_was_stack(const plim__process_edges *edges, const plim__peer_mapping *mapping)
+{
+    for (uint32_t i = 0; i < edges->root_count; i++)
+        if (edges->roots[i].kind == PLIM__ROOT_STACK && edges->roots[i].start == mapping->start)
+            return true;
+    return false;
+}
+
+static bool edges_scan_stack(edges_scan *scan, const plim__peer_mapping *mapping,
+                             const plim__peer_thread *thread)
+{
+    uint64_t low = (thread->stack & ~UINT64_C(7)) - EDGES_RED_ZONE;
+    low = low > mapping->start ? low : mapping->start;
+    if (!edges_add_root(scan, PLIM__ROOT_STACK, (uint64_t)thread->id, ""))
+        return false;
+    uint32_t root = scan->edges->root_count - 1;
+    scan->edges->roots[root].start = mapping->start;
+    return edges_scan_range(scan, low, mapping->end, root, thread->stack);
 }
 
 static bool edges_visit(void *ctx, const plim__peer_mapping *mapping)
 {
     edges_scan *scan = ctx;
-    bool is_device = strncmp(mapping->path, "/dev/", 5) == 0;
+    bool goes_on = false;
+    bool is_device = strncmp(mapping->path, "/dev/", strlen("/dev/")) == 0;
     if (!mapping->is_readable || !mapping->is_writable || mapping->is_shared || is_device ||
         edges_is_own(&scan->heap->map, mapping->start, mapping->end))
         return true;
     const plim__peer_thread *thread = edges_stack_in(scan->peer, mapping->start, mapping->end);
-    if (thread != NULL) {
-        uint64_t low = (thread->stack & ~UINT64_C(7)) - EDGES_RED_ZONE;
-        low = low > mapping->start ? low : mapping->start;
-        return edges_add_root(scan, PLIM__ROOT_STACK, (uint64_t)thread->id, "") &&
-               edges_scan_range(scan, low, mapping->end, scan->edges->root_count - 1,
-                                thread->stack);
+    bool is_module = edges_is_module(scan, mapping, &goes_on);
+    if (scan->wants_others) {
+        if (is_module || edges_was_stack(scan->edges, mapping))
+            return true;
+        return edges_add_root(scan, PLIM__ROOT_MAPPING, mapping->start, mapping->path) &&
+               edges_scan_others(scan, mapping->start, mapping->end, scan->edges->root_count - 1) &&
+               !scan->edges->is_cut;
     }
-    return edges_find_root(scan, mapping) &&
-           edges_scan_others(scan, mapping->start, mapping->end, scan->edges->root_count - 1) &&
-           !scan->edges->is_cut;
+    if (thread != NULL)
+        return edges_scan_stack(scan, mapping, thread);
+    if (is_module && !goes_on) {
+        const char *slash = strrchr(mapping->path, '/');
+        if (!edges_add_root(scan, PLIM__ROOT_MODULE, mapping->start, slash + 1))
+            return false;
+        scan->module = scan->edges->root_count - 1;
+    }
+    return !is_module || edges_scan_others(scan, mapping->start, mapping->end, scan->module);
 }
 
 static bool edges_scan_registers(edges_scan *scan)
@@ -239,53 +266,67 @@ static bool edges_scan_registers(edges_scan *scan)
     return true;
 }
 
+/* Room for a look through memory; false: refused. */
+static bool edges_begin(edges_scan *scan)
+{
+    const plim__process_heap *heap = scan->heap;
+    scan->low = heap->map.base;
+    scan->high = scan->low + ((uint64_t)heap->page_count << heap->map.page_shift);
+    scan->chunk = plim__array_new(scan->edges->allocator, EDGES_CHUNK_BYTES, 1);
+    if (scan->chunk == NULL)
+        scan->status = plim__no_memory(scan->err, "a look through its memory");
+    return scan->chunk != NULL;
+}
+
+static void edges_end(edges_scan *scan)
+{
+    plim__array_free(scan->edges->allocator, scan->chunk, EDGES_CHUNK_BYTES, 1);
+}
+
+static void edges_scan_mappings(edges_scan *scan)
+{
+    plim_status status = plim__peer_mappings(scan->peer, edges_visit, scan);
+    if (status != PLIM_OK)
+        scan->status =
+            plim_error_set(scan->err, status, "the mappings of process %lld cannot be read",
+                           (long long)scan->peer->pid);
+}
+
 plim_status plim__process_find_roots(const plim__peer *peer, const plim__process_heap *heap,
                                      plim__process_edges *edges, plim_error *err)
 {
     edges_scan scan = {.peer = peer, .heap = heap, .edges = edges, .err = err};
-    scan.low = heap->map.base;
-    scan.high = scan.low + ((uint64_t)heap->page_count << heap->map.page_shift);
-    scan.chunk = plim__array_new(edges->allocator, EDGES_CHUNK_BYTES, 1);
-    if (scan.chunk == NULL)
-        return plim__no_memory(err, "a look through its memory");
-    plim_status status = plim__peer_mappings(peer, edges_visit, &scan);
-    if (status != PLIM_OK)
-        (void)plim_error_set(err, status, "the mappings of process %lld cannot be read",
-                             (long long)peer->pid);
-    else
-        status = scan.status;
-    if (status == PLIM_OK && heap->map.boot_bytes <= 1u << 24) {
-        (void)(edges_add_root(&scan, PLIM__ROOT_MAPPING, heap->map.boot_at, "before start-up") &&
-               edges_scan_range(&scan, heap->map.boot_at,
-                                heap->map.boot_at + heap->map.boot_bytes,
-                                edges->root_count - 1, 0));
-        status = scan.status;
-    }
-    if (status == PLIM_OK && !edges_scan_registers(&scan))
-        status = scan.status;
-    plim__array_free(edges->allocator, scan.chunk, EDGES_CHUNK_BYTES, 1);
-    return status;
+    if (edges_begin(&scan))
+        edges_scan_mappings(&scan);
+    if (scan.status == PLIM_OK)
+        (void)edges_scan_registers(&scan);
+    edges_end(&scan);
+    return scan.status;
+}
+
+plim_status plim__process_find_mappings(const plim__peer *peer, const plim__process_heap *heap,
+                                        plim__process_edges *edges, plim_error *err)
+{
+    edges_scan scan = {
+        .peer = peer, .heap = heap, .edges = edges, .err = err, .wants_others = true};
+    const plim__heap_map *map = &heap->map;
+    if (edges_begin(&scan))
+        edges_scan_mappings(&scan);
+    if (scan.status == PLIM_OK && map->boot_bytes <= 1u << 24 &&
+        edges_add_root(&scan, PLIM__ROOT_MAPPING, map->boot_at, "before start-up"))
+        (void)edges_scan_range(&scan, map->boot_at, map->boot_at + map->boot_bytes,
+                               edges->root_count - 1, 0);
+    edges_end(&scan);
+    return scan.status;
 }
 
 /* --- between blocks -------------------------------------------------------------------------- */
 
 void plim__process_copy(const plim__peer *peer, const plim__process_heap *heap, uint8_t *copy)
 {
-    uint64_t done = 0;
-    for (uint32_t i = 0; i < heap->block_count;) {
-        /* Blocks that stand together are read together. */
-        uint32_t last = i;
-        uint64_t bytes = heap->blocks[i].bytes;
-        while (last + 1 < heap->block_count &&
-               heap->blocks[last + 1].address == heap->blocks[i].address + bytes) {
-            last++;
-            bytes += heap->blocks[last].bytes;
-        }
-        size_t got = plim__peer_read(peer, heap->blocks[i].address, copy + done, (size_t)bytes);
-        memset(copy + done + got, 0, (size_t)bytes - got);
-        done += bytes;
-        i = last + 1;
-    }
+    size_t bytes = (size_t)heap->page_count << heap->map.page_shift;
+    size_t got = plim__peer_read(peer, heap->map.base, copy, bytes);
+    memset(copy + got, 0, bytes - got);
 }
 
 static bool edges_link_words(edges_scan *scan, const uint8_t *words, size_t bytes, uint32_t from,
@@ -364,21 +405,18 @@ plim_status plim__process_find_links(const plim__peer *peer, const plim__process
                                      plim__process_edges *edges, plim_error *err)
 {
     edges_scan scan = {.peer = peer, .heap = heap, .edges = edges, .err = err};
-    scan.low = heap->map.base;
-    scan.high = scan.low + ((uint64_t)heap->page_count << heap->map.page_shift);
-    scan.chunk = plim__array_new(edges->allocator, EDGES_CHUNK_BYTES, 1);
-    if (scan.chunk == NULL)
-        return plim__no_memory(err, "a look through its blocks");
-    uint64_t done = 0;
+    if (!edges_begin(&scan))
+        return scan.status;
     uint32_t told = 0;
     bool goes_on = true;
     for (uint32_t i = 0; i < heap->block_count && goes_on;) {
         uint32_t last = i;
+        const plim__process_block *block = &heap->blocks[i];
         if (copy != NULL)
-            goes_on = edges_link_words(&scan, copy + done, (size_t)heap->blocks[i].bytes, i, 0);
+            goes_on = edges_link_words(&scan, copy + (block->address - heap->map.base),
+                                       (size_t)block->bytes, i, 0);
         else
             goes_on = edges_link_group(&scan, i, &last);
-        done += heap->blocks[i].bytes;
         if (i - told >= EDGES_STEP && goes_on) {
             told = i;
             if (progress.step != NULL &&
@@ -389,7 +427,7 @@ plim_status plim__process_find_links(const plim__peer *peer, const plim__process
         }
         i = last + 1;
     }
-    plim__array_free(edges->allocator, scan.chunk, EDGES_CHUNK_BYTES, 1);
+    edges_end(&scan);
     return scan.status;
 }
 

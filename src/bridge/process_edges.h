@@ -31,7 +31,8 @@ typedef enum plim__process_root_kind {
 
 typedef struct plim__process_root {
     plim__process_root_kind kind;
-    uint64_t number; /* of a thread; of a mapping, its address */
+    uint64_t number;                          /* of a thread; of a mapping, its address */
+    uint64_t start;                           /* of a stack: the mapping it lies in */
     char name[PLIM__PROCESS_ROOT_NAME_BYTES]; /* of a module: its file's */
 } plim__process_root;
 
@@ -48,19 +49,24 @@ typedef struct plim__process_edges {
     bool is_cut;         /* there was more of that than is looked through */
 } plim__process_edges;
 
-/** Roots: modules, other mappings, stacks, registers of the threads that stand still. */
+/** Roots: modules, and stacks and registers of the threads that stand still. Comes first. */
 PLIM_NODISCARD plim_status plim__process_find_roots(const plim__peer *peer,
                                                     const plim__process_heap *heap,
                                                     plim__process_edges *edges, plim_error *err);
 
-/** Links between blocks. `copy` holds what was copied of the blocks, one after another, or is NULL:
- *  then they are read now. */
+/** Further roots: what else the program has mapped to write to. Its threads may run. */
+PLIM_NODISCARD plim_status plim__process_find_mappings(const plim__peer *peer,
+                                                       const plim__process_heap *heap,
+                                                       plim__process_edges *edges, plim_error *err);
+
+/** Links between blocks. `copy` holds the heap's pages as they were, or is NULL: then they are read
+ *  now. */
 PLIM_NODISCARD plim_status plim__process_find_links(const plim__peer *peer,
                                                     const plim__process_heap *heap,
                                                     const uint8_t *copy, plim_progress progress,
                                                     plim__process_edges *edges, plim_error *err);
 
-/** Copies all blocks into `copy`, which has heap->used_bytes; what cannot be read is 0. */
+/** Copies the heap's pages: heap->page_count of them; what cannot be read is 0. */
 void plim__process_copy(const plim__peer *peer, const plim__process_heap *heap, uint8_t *copy);
 
 /** Frees. */

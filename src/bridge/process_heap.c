@@ -14,13 +14,13 @@
 
 #include "base/allocator.h"
 #include "base/limits.h"
-#include "bridge/clean_text.h"
 
 enum {
     HEAP_WINDOW_PAGES = 4096,
     HEAP_RUN_BYTES_MAX = 64,
     HEAP_SLAB_BLOCKS_MAX = 1 << 14,
-    HEAP_FIRST_BLOCKS = 4096
+    HEAP_FIRST_BLOCKS = 4096,
+    HEAP_FIRST_NOTES = 1 << 18
 };
 
 bool plim__process_is_map(const plim__peer_mapping *mapping)
@@ -49,9 +49,9 @@ static bool heap_visit(void *ctx, const plim__peer_mapping *mapping)
 static bool heap_map_is_sound(const plim__heap_map *map)
 {
     static const uint64_t address_max = UINT64_C(1) << 56;
-    const uint64_t addresses[] = {map->base,          map->touched_at,     map->info_at,
-                                  map->runs_at,       map->note_pages_at,  map->notes_at,
-                                  map->notes_end_at,  map->notes_lost_at,  map->stacks_at,
+    const uint64_t addresses[] = {map->base,           map->touched_at,      map->info_at,
+                                  map->runs_at,        map->note_pages_at,   map->notes_at,
+                                  map->notes_end_at,   map->notes_lost_at,   map->stacks_at,
                                   map->stack_count_at, map->domain_names_at, map->boot_at};
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
         if (addresses[i] >= address_max)
@@ -67,8 +67,7 @@ static bool heap_map_is_sound(const plim__heap_map *map)
                                 map->stack_bytes == sizeof(plim__heap_stack)));
 }
 
-plim_status plim__process_find_map(const plim__peer *peer, plim__heap_map *out_map,
-                                   plim_error *err)
+plim_status plim__process_find_map(const plim__peer *peer, plim__heap_map *out_map, plim_error *err)
 {
     heap_search search = {.peer = peer, .map = out_map};
     plim_status status = plim__peer_mappings(peer, heap_visit, &search);
@@ -101,11 +100,11 @@ plim_status plim__process_find_map(const plim__peer *peer, plim__heap_map *out_m
 typedef struct heap_window {
     const plim__peer *peer;
     plim__process_heap *heap;
-    uint64_t notes_end;
     uint16_t *info;
     uint8_t *runs;
     uint64_t *rows;
-    uint64_t *notes; /* of one slab */
+    uint64_t *notes;
+    uint64_t note_count, note_cap;
     uint32_t next_page; /* B1: pages before it are done with */
 } heap_window;
 
@@ -123,8 +122,8 @@ static plim_status heap_add(plim__process_heap *heap, uint64_t address, uint64_t
         uint32_t cap = heap->block_cap == 0 ? HEAP_FIRST_BLOCKS : 2 * heap->block_cap;
         if (heap->block_cap > PLIM_PROCESS_BLOCKS_MAX / 2)
             return plim_error_set(err, PLIM_ERR_LIMIT, "more than %u blocks", heap->block_cap);
-        plim__process_block *blocks = plim__array_resize(heap->allocator, heap->blocks,
-                                                         heap->block_cap, cap, sizeof *blocks);
+        plim__process_block *blocks =
+            plim__array_resize(heap->allocator, heap->blocks, heap->block_cap, cap, sizeof *blocks);
         if (blocks == NULL)
             return plim__no_memory(err, "the list of its blocks");
         heap->blocks = blocks;
@@ -135,19 +134,41 @@ static plim_status heap_add(plim__process_heap *heap, uint64_t address, uint64_t
     return PLIM_OK;
 }
 
+/* All notes; as many as can be read of what the process says there are. */
+static plim_status heap_read_notes(heap_window *window, uint64_t end, plim_error *err)
+{
+    const plim_allocator *allocator = window->heap->allocator;
+    uint64_t from = window->heap->map.notes_at;
+    end = end < PLIM_PROCESS_BLOCKS_MAX ? end : PLIM_PROCESS_BLOCKS_MAX;
+    while (window->note_count < end && window->note_count == window->note_cap) {
+        uint64_t cap = window->note_cap == 0 ? HEAP_FIRST_NOTES : 2 * window->note_cap;
+        cap = cap < end ? cap : end;
+        uint64_t *notes = plim__array_resize(allocator, window->notes, window->note_cap, cap,
+                                             sizeof *window->notes);
+        if (notes == NULL)
+            return plim__no_memory(err, "the notes of its blocks");
+        window->notes = notes;
+        window->note_cap = cap;
+        size_t got =
+            plim__peer_read(window->peer, from + window->note_count * sizeof *notes,
+                            notes + window->note_count, (cap - window->note_count) * sizeof *notes);
+        window->note_count += got / sizeof *notes;
+    }
+    return PLIM_OK;
+}
+
 /* The notes of the blocks that begin at a page: their place is in the page's row. How many. */
-static uint32_t heap_read_notes(heap_window *window, uint64_t row, uint32_t count)
+static uint32_t heap_notes_of(const heap_window *window, uint64_t row, uint32_t count,
+                              const uint64_t **out_notes)
 {
     uint64_t start = row >> PLIM__NOTE_KIND_BITS;
     uint32_t kind = (uint32_t)(row & ((1u << PLIM__NOTE_KIND_BITS) - 1));
     uint64_t room = kind == 0 ? 0 : UINT64_C(1) << (kind - 1);
     count = count < room ? count : (uint32_t)room;
-    if (count == 0 || start > window->notes_end || count > window->notes_end - start)
+    if (count == 0 || start > window->note_count || count > window->note_count - start)
         return 0;
-    size_t got = plim__peer_read(window->peer,
-                                 window->heap->map.notes_at + start * sizeof(uint64_t),
-                                 window->notes, count * sizeof(uint64_t));
-    return (uint32_t)(got / sizeof(uint64_t));
+    *out_notes = window->notes + start;
+    return count;
 }
 
 /* What begins at a page, i in the window. */
@@ -172,12 +193,13 @@ static plim_status heap_take_page(heap_window *window, uint32_t page, uint32_t i
     if (count > fit || count > HEAP_SLAB_BLOCKS_MAX)
         return PLIM_OK;
     window->next_page = page + pages;
-    count = heap_read_notes(window, window->rows[i], count);
+    const uint64_t *notes = NULL;
+    count = heap_notes_of(window, window->rows[i], count, &notes);
     plim_status status = PLIM_OK;
     for (uint32_t k = 0; k < count && status == PLIM_OK; k++)
-        if (window->notes[k] != 0)
+        if (notes[k] != 0)
             status = heap_add(heap, address + k * block_bytes, is_large ? bytes : block_bytes,
-                              window->notes[k], domain, err);
+                              notes[k], domain, err);
     return status;
 }
 
@@ -233,23 +255,25 @@ plim_status plim__process_read_blocks(const plim__peer *peer, plim__process_heap
     const plim_allocator *allocator = heap->allocator;
     heap_window window = {.peer = peer, .heap = heap};
     uint32_t touched = 0;
+    uint64_t notes_end = 0;
     (void)plim__peer_read(peer, map->touched_at, &touched, sizeof touched);
-    (void)plim__peer_read(peer, map->notes_end_at, &window.notes_end, sizeof window.notes_end);
+    (void)plim__peer_read(peer, map->notes_end_at, &notes_end, sizeof notes_end);
     (void)plim__peer_read(peer, map->notes_lost_at, &heap->lost_notes, sizeof heap->lost_notes);
     heap->page_count = touched < map->page_count ? touched : (uint32_t)map->page_count;
     window.info = plim__array_new(allocator, HEAP_WINDOW_PAGES, sizeof *window.info);
     window.runs = plim__array_new(allocator, HEAP_WINDOW_PAGES, HEAP_RUN_BYTES_MAX);
     window.rows = plim__array_new(allocator, HEAP_WINDOW_PAGES, sizeof *window.rows);
-    window.notes = plim__array_new(allocator, HEAP_SLAB_BLOCKS_MAX, sizeof *window.notes);
     plim_status status = PLIM_OK;
-    if (window.info == NULL || window.runs == NULL || window.rows == NULL || window.notes == NULL)
+    if (window.info == NULL || window.runs == NULL || window.rows == NULL)
         status = plim__no_memory(err, "the tables of its heap");
     else if (map->depth > 0)
+        status = heap_read_notes(&window, notes_end, err);
+    if (status == PLIM_OK && map->depth > 0)
         status = heap_read_windows(&window, err);
     plim__array_free(allocator, window.info, HEAP_WINDOW_PAGES, sizeof *window.info);
     plim__array_free(allocator, window.runs, HEAP_WINDOW_PAGES, HEAP_RUN_BYTES_MAX);
     plim__array_free(allocator, window.rows, HEAP_WINDOW_PAGES, sizeof *window.rows);
-    plim__array_free(allocator, window.notes, HEAP_SLAB_BLOCKS_MAX, sizeof *window.notes);
+    plim__array_free(allocator, window.notes, (size_t)window.note_cap, sizeof *window.notes);
     return status == PLIM_OK ? heap_index(heap, err) : status;
 }
 
@@ -270,19 +294,6 @@ uint32_t plim__process_block_at(const plim__process_heap *heap, uint64_t address
             high = middle;
     }
     return low < heap->block_count && heap->blocks[low].address <= address ? low : UINT32_MAX;
-}
-
-void plim__process_domain(const plim__peer *peer, const plim__heap_map *map, uint32_t domain,
-                          char *out, size_t cap)
-{
-    char name[256] = {0};
-    out[0] = '\0';
-    if (domain >= map->domain_count)
-        return;
-    (void)plim__peer_read(peer, map->domain_names_at + (uint64_t)domain * map->domain_bytes, name,
-                          map->name_bytes < sizeof name ? map->name_bytes : sizeof name - 1);
-    size_t length = plim__clean_text(out, cap - 1, name, sizeof name - 1);
-    out[length] = '\0';
 }
 
 void plim__process_heap_fini(plim__process_heap *heap)

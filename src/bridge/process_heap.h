@@ -23,7 +23,7 @@ typedef struct plim__process_block {
 /** What one reading found. Zero it but for the allocator; ended by plim__process_heap_fini(). */
 typedef struct plim__process_heap {
     const plim_allocator *allocator;
-    plim__heap_map map; /* checked */
+    plim__heap_map map;          /* checked */
     plim__process_block *blocks; /* in order of address */
     uint32_t block_count, block_cap;
     /* Per page: the first block that begins at or behind its first byte or reaches into it. */
@@ -47,10 +47,6 @@ PLIM_NODISCARD plim_status plim__process_read_blocks(const plim__peer *peer,
 
 /** The block that an address lies in; UINT32_MAX: none. */
 uint32_t plim__process_block_at(const plim__process_heap *heap, uint64_t address);
-
-/** Name of a domain, in `out`; "" if it cannot be read. */
-void plim__process_domain(const plim__peer *peer, const plim__heap_map *map, uint32_t domain,
-                          char *out, size_t cap);
 
 /** Frees. */
 void plim__process_heap_fini(plim__process_heap *heap);

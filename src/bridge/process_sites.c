@@ -25,8 +25,8 @@
 
 enum {
     SITES_MAGIC = 0x517e5001,
-    SITES_AT_ONCE = 1024,     /* stacks read together */
-    SITES_CALLERS_MANY = 12,  /* a nameless place called from so many is a wrapper */
+    SITES_AT_ONCE = 1024,    /* stacks read together */
+    SITES_CALLERS_MANY = 12, /* a nameless place called from so many is a wrapper */
     SITES_CALLERS_KEPT = 1 << 16
 };
 
@@ -77,9 +77,9 @@ plim_status plim__process_sites_create(int64_t pid, const plim_allocator *alloca
                                         .debuginfo_path = &sites->debug_path};
     sites->dwfl = dwfl_begin(&sites->callbacks);
     if (sites->dwfl == NULL || !sites_report(sites, pid)) {
-        plim_status status = plim_error_set(err, PLIM_ERR_ACCESS,
-                                            "the modules of process %lld cannot be read: %s",
-                                            (long long)pid, dwfl_errmsg(-1));
+        plim_status status =
+            plim_error_set(err, PLIM_ERR_ACCESS, "the modules of process %lld cannot be read: %s",
+                           (long long)pid, dwfl_errmsg(-1));
         plim__process_sites_destroy(&sites);
         return status;
     }
@@ -143,10 +143,8 @@ static void sites_line(const sites_place *place, uint64_t address, char *out, si
 {
     int number = 0;
     out[0] = '\0';
-    Dwfl_Line *line =
-        place->handle != NULL ? dwfl_module_getsrc(place->handle, address) : NULL;
-    const char *path =
-        line != NULL ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
+    Dwfl_Line *line = place->handle != NULL ? dwfl_module_getsrc(place->handle, address) : NULL;
+    const char *path = line != NULL ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
     if (path == NULL)
         return;
     const char *slash = strrchr(path, '/');
@@ -158,7 +156,8 @@ static bool sites_has_word(const char *name, const char *word)
     size_t length = strlen(word);
     for (; *name != '\0'; name++) {
         size_t same = 0;
-        while (same < length && (name[same] | 0x20) == word[same])
+        while (same < length && (name[same] >= 'A' && name[same] <= 'Z' ? name[same] | 0x20
+                                                                        : name[same]) == word[same])
             same++;
         if (same == length)
             return true;
@@ -169,11 +168,12 @@ static bool sites_has_word(const char *name, const char *word)
 /* By its name, or its library's: code that allocates on behalf of whoever calls it. */
 static bool sites_is_wrapper_by_name(const sites_place *place)
 {
-    static const char *const modules[] = {"libc.so",   "libstdc++.so", "libc++.so",
-                                          "libjemalloc", "ld-linux",   "libplimsoll-malloc"};
-    static const char *const words[] = {"alloc", "strdup", "strndup", "memdup"};
-    static const char *const starts[] = {"_Znw", "_Zna", "_ZNSt", "_ZNKSt", "_ZSt",
-                                         "_ZN9__gnu_cxx"};
+    static const char *const modules[] = {"libc.so",     "libstdc++.so", "libc++.so",
+                                          "libjemalloc", "ld-linux",     "libplimsoll-malloc"};
+    static const char *const words[] = {"alloc",  "strdup",       "strndup",
+                                        "memdup", "pyobject_new", "pyobject_gc_new"};
+    static const char *const starts[] = {"_Znw",   "_Zna", "_ZNSt",
+                                         "_ZNKSt", "_ZSt", "_ZN9__gnu_cxx"};
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
         if (strncmp(place->module, modules[i], strlen(modules[i])) == 0)
             return true;
@@ -244,7 +244,7 @@ static uint64_t sites_choose(plim__process_sites *sites, const plim__heap_stack 
     return depth > 0 ? stack->frames[0] : 0;
 }
 
-static void sites_name(plim__process_sites *sites, const plim__heap_stack *stack, char *out)
+static void sites_call(plim__process_sites *sites, const plim__heap_stack *stack, char *out)
 {
     char text[2 * PLIM__SITE_NAME_BYTES];
     char line[96];
@@ -273,8 +273,8 @@ static plim_status sites_room(plim__process_sites *sites, uint32_t count, plim_e
     uint32_t cap = sites->cap == 0 ? SITES_AT_ONCE : sites->cap;
     while (cap < count)
         cap *= 2;
-    void *names = plim__array_resize(sites->allocator, sites->names, sites->cap, cap,
-                                     sizeof *sites->names);
+    void *names =
+        plim__array_resize(sites->allocator, sites->names, sites->cap, cap, sizeof *sites->names);
     if (names == NULL)
         return plim__no_memory(err, "names of its sites");
     sites->names = names;
@@ -304,7 +304,7 @@ plim_status plim__process_sites_read(plim__process_sites *sites, const plim__pee
     for (uint32_t i = 0; i < new_count; i++)
         sites_learn(sites, &stacks[i]);
     for (uint32_t i = 0; i < new_count; i++)
-        sites_name(sites, &stacks[i], sites->names[sites->count + i]);
+        sites_call(sites, &stacks[i], sites->names[sites->count + i]);
     sites->count = count;
     plim__array_free(sites->allocator, stacks, new_count, sizeof *stacks);
     return PLIM_OK;

@@ -14,6 +14,7 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "bridge/process_target.h"
 #include "bridge/program.h"
 #include "inspect/target.h"
 #include "platform/process.h"
@@ -445,6 +446,7 @@ static const plim_target_family region_family = {
 
 const plim_target_family *const *plim_program_families(void)
 {
-    static const plim_target_family *const families[] = {&region_family, NULL};
+    static const plim_target_family *const families[] = {&region_family, &plim__process_family,
+                                                         NULL};
     return families;
 }
