@@ -13,8 +13,8 @@
  * what stacks and registers hold is weak, too.
  *
  * Tables (the slots of a vector, the buckets of a hash) are arrays, not objects: parts of what
- * holds them, that come anew when they grow. A site makes tables if most of its bytes are in blocks that
- * are full of addresses.
+ * holds them, that come anew when they grow. A site makes tables if most of its bytes are in blocks
+ * that are full of addresses.
  *
  * G1  Every block can be reached by edges that are not weak: from a root, or from "(lost)", which
  *     has an edge to one block of each set that nothing else leads to.

@@ -49,20 +49,20 @@ static bool heap_visit(void *ctx, const plim__peer_mapping *mapping)
 static bool heap_map_is_sound(const plim__heap_map *map)
 {
     static const uint64_t address_max = UINT64_C(1) << 56;
-    const uint64_t addresses[] = {map->base,           map->touched_at,      map->info_at,
-                                  map->runs_at,        map->note_pages_at,   map->notes_at,
-                                  map->notes_end_at,   map->notes_lost_at,   map->stacks_at,
-                                  map->stack_count_at, map->domain_names_at, map->boot_at};
+    const uint64_t addresses[] = {map->base,      map->backs_at,       map->touched_at,
+                                  map->info_at,   map->runs_at,        map->note_pages_at,
+                                  map->notes_at,  map->notes_end_at,   map->notes_lost_at,
+                                  map->stacks_at, map->stack_count_at, map->domain_names_at,
+                                  map->boot_at};
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
         if (addresses[i] >= address_max)
             return false;
     uint32_t fields = map->run_bytes - (uint32_t)sizeof(uint32_t);
     return map->page_shift == 12 && map->page_count <= PLIM_PROCESS_PAGES_MAX &&
            map->run_bytes >= 8 && map->run_bytes <= HEAP_RUN_BYTES_MAX &&
-           map->run_pages <= fields && map->run_start <= fields && map->run_count <= fields &&
-           map->class_bits == 6 && map->class_large < PLIM__HEAP_CLASSES &&
-           map->domain_count <= 1u << 10 && map->domain_bytes <= 1u << 16 &&
-           map->name_bytes <= 256 &&
+           map->run_pages <= fields && map->run_count <= fields && map->class_bits == 6 &&
+           map->class_large < PLIM__HEAP_CLASSES && map->domain_count <= 1u << 10 &&
+           map->domain_bytes <= 1u << 16 && map->name_bytes <= 256 &&
            (map->depth == 0 || (map->site_bits == PLIM__NOTE_SITE_BITS &&
                                 map->stack_bytes == sizeof(plim__heap_stack)));
 }
@@ -101,6 +101,7 @@ typedef struct heap_window {
     const plim__peer *peer;
     plim__process_heap *heap;
     uint16_t *info;
+    uint8_t *backs;
     uint8_t *runs;
     uint64_t *rows;
     uint64_t *notes;
@@ -184,7 +185,7 @@ static plim_status heap_take_page(heap_window *window, uint32_t page, uint32_t i
     bool is_large = code == map->class_large;
     if (code == 0 || domain == map->own_domain || page < window->next_page || pages == 0 ||
         pages > heap->page_count - page || (!is_large && block_bytes < 16) ||
-        (!is_large && heap_word(run, map->run_start) != page))
+        (!is_large && window->backs[i] != 0))
         return PLIM_OK;
     uint64_t address = map->base + ((uint64_t)page << map->page_shift);
     uint64_t bytes = (uint64_t)pages << map->page_shift;
@@ -216,6 +217,7 @@ static plim_status heap_read_windows(heap_window *window, plim_error *err)
         size_t rows_bytes = count * sizeof *window->rows;
         if (plim__peer_read(window->peer, map->info_at + page * sizeof *window->info, window->info,
                             info_bytes) != info_bytes ||
+            plim__peer_read(window->peer, map->backs_at + page, window->backs, count) != count ||
             plim__peer_read(window->peer, map->runs_at + (uint64_t)page * map->run_bytes,
                             window->runs, runs_bytes) != runs_bytes ||
             plim__peer_read(window->peer, map->note_pages_at + page * sizeof *window->rows,
@@ -261,16 +263,18 @@ plim_status plim__process_read_blocks(const plim__peer *peer, plim__process_heap
     (void)plim__peer_read(peer, map->notes_lost_at, &heap->lost_notes, sizeof heap->lost_notes);
     heap->page_count = touched < map->page_count ? touched : (uint32_t)map->page_count;
     window.info = plim__array_new(allocator, HEAP_WINDOW_PAGES, sizeof *window.info);
+    window.backs = plim__array_new(allocator, HEAP_WINDOW_PAGES, 1);
     window.runs = plim__array_new(allocator, HEAP_WINDOW_PAGES, HEAP_RUN_BYTES_MAX);
     window.rows = plim__array_new(allocator, HEAP_WINDOW_PAGES, sizeof *window.rows);
     plim_status status = PLIM_OK;
-    if (window.info == NULL || window.runs == NULL || window.rows == NULL)
+    if (window.info == NULL || window.backs == NULL || window.runs == NULL || window.rows == NULL)
         status = plim__no_memory(err, "the tables of its heap");
     else if (map->depth > 0)
         status = heap_read_notes(&window, notes_end, err);
     if (status == PLIM_OK && map->depth > 0)
         status = heap_read_windows(&window, err);
     plim__array_free(allocator, window.info, HEAP_WINDOW_PAGES, sizeof *window.info);
+    plim__array_free(allocator, window.backs, HEAP_WINDOW_PAGES, 1);
     plim__array_free(allocator, window.runs, HEAP_WINDOW_PAGES, HEAP_RUN_BYTES_MAX);
     plim__array_free(allocator, window.rows, HEAP_WINDOW_PAGES, sizeof *window.rows);
     plim__array_free(allocator, window.notes, (size_t)window.note_cap, sizeof *window.notes);

@@ -51,11 +51,11 @@ typedef struct plim__heap_map {
     uint64_t page_count;
     uint64_t touched_at; /* u32: pages from the front that ever were taken */
     uint64_t info_at;    /* u16 per page: domain << class_bits | class; 0: nothing */
-    uint64_t runs_at;    /* per page, of so many bytes, with three fields at those offsets: */
+    uint64_t backs_at;   /* u8 per page of a slab: so many pages before it is its first */
+    uint64_t runs_at;    /* per page, of run_bytes, with two fields at those offsets: */
     uint32_t page_shift;
     uint32_t run_bytes;
     uint32_t run_pages; /* u32: pages of the run, at its first page */
-    uint32_t run_start; /* u32: the first page */
     uint32_t run_count; /* u16: blocks of a slab */
     uint32_t class_bits;
     uint32_t class_large; /* the first page of a large block */

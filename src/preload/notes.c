@@ -32,7 +32,6 @@ static struct {
     _Atomic uint64_t end;
     _Atomic uint64_t lost;
     _Atomic uint64_t births;
-    uint8_t kinds[PLIM__CLASS_CODES]; /* of room that a class's largest slab needs */
     uint64_t free[NOTES_KINDS]; /* by kind: start + 1 of room left by smaller slabs; in a list */
     uint32_t depth;
     plim__lock lock; /* of taking room */
@@ -41,19 +40,9 @@ static struct {
 static PLIM__THREAD_LOCAL uint64_t notes_birth, notes_birth_end;
 
 /* The kind of room that so many blocks need. */
-static unsigned notes_kind(uint32_t count)
+static inline unsigned notes_kind(uint32_t count)
 {
     return count <= 1 ? NOTES_LARGE_KIND : 33u - (unsigned)__builtin_clz(count - 1);
-}
-
-static void notes_learn_kinds(void)
-{
-    for (unsigned code = 0; code < PLIM__CLASS_CODES; code++)
-        notes_state.kinds[code] = NOTES_LARGE_KIND;
-    for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++) {
-        size_t bytes = (size_t)plim__class_run_pages(code, false) << PLIM__PAGE_SHIFT;
-        notes_state.kinds[code] = (uint8_t)notes_kind((uint32_t)(bytes / plim__class_bytes[code]));
-    }
 }
 
 /* A child must find the locks open: nobody else holds them while it is made. */
@@ -87,7 +76,6 @@ bool plim__notes_start(const plim__space *space, uint32_t depth)
     notes_state.cap = cap;
     notes_state.depth = depth;
     notes_state.births = 1;
-    notes_learn_kinds();
     plim__local_on_fork(notes_before_fork, notes_after_fork, notes_after_fork);
     plim__notes_are_on = true;
     return true;
@@ -179,20 +167,22 @@ static inline _Atomic uint64_t *notes_find(const void *block, bool may_grow)
     uint32_t page = plim__space_page(space, block);
     unsigned code = space->info[page] & (PLIM__CLASS_CODES - 1);
     uint32_t index = 0;
+    unsigned needed = NOTES_LARGE_KIND;
     if (PLIM__LIKELY(code - 1 < PLIM__CLASS_COUNT)) {
-        page = space->runs[page].start;
+        page = plim__space_slab(space, page);
         size_t offset = (uintptr_t)block - (uintptr_t)plim__space_address(space, page);
         index = (uint32_t)((uint64_t)offset * plim__class_inverse[code] >> 32);
+        needed = notes_kind(space->runs[page].block_count);
     } else if (code != PLIM__CLASS_LARGE) {
         return NULL; /* no block: the program gives back what it does not have */
     }
     uint64_t row = plim__load(&notes_state.pages[page]);
     uint64_t start = row >> PLIM__NOTE_KIND_BITS;
     unsigned kind = (unsigned)(row & ((1u << PLIM__NOTE_KIND_BITS) - 1));
-    /* What the class needs decides, not the index: else of two threads that note the first blocks
-       of a slab, one might still use the room of a smaller slab that was here before. */
-    if (PLIM__UNLIKELY(kind < notes_state.kinds[code])) {
-        if (!may_grow || !notes_grow(page, notes_state.kinds[code]))
+    /* What the slab needs decides, not the index: else of two threads that note its first blocks,
+       one might still use the room of a smaller slab that was here before. */
+    if (PLIM__UNLIKELY(kind < needed)) {
+        if (!may_grow || !notes_grow(page, needed))
             return NULL;
         start = plim__load(&notes_state.pages[page]) >> PLIM__NOTE_KIND_BITS;
     }

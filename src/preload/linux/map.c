@@ -22,11 +22,11 @@ static void map_describe_pages(plim__heap_map *map, const plim_manager *manager)
     map->page_count = space->page_count;
     map->touched_at = (uintptr_t)&space->touched;
     map->info_at = (uintptr_t)space->info;
+    map->backs_at = (uintptr_t)space->backs;
     map->runs_at = (uintptr_t)space->runs;
     map->page_shift = PLIM__PAGE_SHIFT;
     map->run_bytes = sizeof(plim__run);
     map->run_pages = offsetof(plim__run, pages);
-    map->run_start = offsetof(plim__run, start);
     map->run_count = offsetof(plim__run, block_count);
     map->class_bits = PLIM__CLASS_BITS;
     map->class_large = PLIM__CLASS_LARGE;
