@@ -108,19 +108,53 @@ PLIM_API PLIM_NODISCARD plim_status plim_graph_read_v8(plim_source source,
                                                        const plim_read_options *options,
                                                        plim_graph **out_graph, plim_error *err);
 
+/** A moment of a recording, and the highest id that was given out by then. */
+typedef struct plim_write_sample {
+    uint64_t at_us;
+    uint64_t last_id;
+} plim_write_sample;
+
+/** A function that allocates. */
+typedef struct plim_write_function {
+    const char *name;   /**< not NULL */
+    const char *source; /**< path or URL; not NULL, "" where unknown */
+    uint32_t script_id; /**< the number of that source; 0: none */
+    uint32_t line;      /**< 1 and up; 0: unknown */
+} plim_write_function;
+
+/** One call of a tree of calls; a caller stands before what it calls. */
+typedef struct plim_write_call {
+    uint32_t function; /**< index of it */
+    uint32_t parent;   /**< an earlier call, or PLIM_NONE: the outermost */
+    uint64_t count;    /**< objects made by this call, not by those below it */
+    uint64_t bytes;    /**< of these */
+} plim_write_call;
+
+/** Where the objects of a graph were allocated. */
+typedef struct plim_write_trace {
+    const plim_write_function *functions;
+    uint32_t function_count;
+    const plim_write_call *calls;
+    uint32_t call_count;
+    const uint32_t *node_call; /**< per node its call, or PLIM_NONE */
+} plim_write_trace;
+
 /** All zero is the default. */
 typedef struct plim_write_options {
-    uint32_t struct_bytes;           /**< sizeof(plim_write_options) */
-    uint32_t unused;                 /**< 0 */
-    const plim_allocator *allocator; /**< NULL: the system's; 64 KiB while it writes */
-    plim_progress progress;          /**< step NULL: none */
+    uint32_t struct_bytes;            /**< sizeof(plim_write_options) */
+    uint32_t sample_count;            /**< of samples */
+    const plim_allocator *allocator;  /**< NULL: the system's; 64 KiB while it writes */
+    plim_progress progress;           /**< step NULL: none */
+    const plim_write_sample *samples; /**< of a recording, rising; NULL: none */
+    const plim_write_trace *trace;    /**< NULL: not known */
 } plim_write_options;
 
 /**
  * @brief         Writes a graph as a V8 heap snapshot, which Chrome DevTools opens; read back it
  *                is the same graph, but for sizes of 4 GiB and more: they are spread over further
  *                nodes, since DevTools keeps sizes in 32 bits; and for ids, numbered anew where
- *                one passes 32 bits. A timeline's stacks are not in it.
+ *                one passes 32 bits. Of a timeline's stacks and samples it has those that the
+ *                options name.
  * @param[in]     graph    not NULL.
  * @param[in]     sink     where to, in pieces of at most 64 KiB.
  * @param[in]     options  NULL: defaults.

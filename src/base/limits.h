@@ -80,7 +80,12 @@ enum {
 #define PLIM_SERVER_HEADER_BYTES_MAX  8192u      /* of an HTTP request; browsers send under 1 KiB */
 #define PLIM_SERVER_MESSAGE_BYTES_MAX (1u << 20) /* one request; an expression is the longest */
 #define PLIM_SERVER_REQUESTS_MAX      64u        /* waiting, of one connection; DevTools sends 20 */
-#define PLIM_SERVER_QUEUE_BYTES_MAX   (4u << 20) /* written, not yet taken by the client */
+#define PLIM_SERVER_QUEUE_BYTES_MAX   (16u << 20)  /* made for a client, not yet taken by it */
+#define PLIM_SERVER_INTERVALS_MAX     (1u << 15)   /* of a recording: half an hour at 20 a second */
+#define PLIM_SERVER_SOURCES_MAX       10000u       /* that a heap may name */
+#define PLIM_SERVER_SOURCE_BYTES_MAX  (8u << 20)   /* of one; a generated file may have some MB */
+#define PLIM_SERVER_FIELDS_MAX        10000u       /* of an object: DevTools shows 100 at a time */
+#define PLIM_SERVER_TICK_NS           50000000u    /* between two looks of a recording: V8's */
 #define PLIM_SERVER_CHUNK_BYTES       (64u << 10)  /* of a snapshot's text in one event */
 #define PLIM_SERVER_IDLE_NS           10000000000u /* an HTTP request that does not end */
 

@@ -41,12 +41,15 @@ static plim_status serve_copy(plim_source source, plim_sink sink, plim_error *er
     }
 }
 
-static plim_status serve_snapshot(void *ctx, plim_sink sink, plim_progress progress,
+static plim_status serve_snapshot(void *ctx, const plim_write_sample *samples,
+                                  uint32_t sample_count, plim_sink sink, plim_progress progress,
                                   plim_error *err)
 {
     const serve_file *file = ctx;
     plim_file_source *opened = NULL;
     plim_decoder *decoder = NULL;
+    (void)samples;
+    (void)sample_count;
     (void)progress;
     plim_status status = plim_file_source_open(file->path, file->cli->allocator, &opened, err);
     if (status == PLIM_OK)

@@ -23,7 +23,8 @@
 enum {
     WRITE_BUFFER_BYTES = 1 << 16, /* one call of the sink: past 64 KiB it is no faster */
     WRITE_STEP = 1 << 16,         /* rows between two calls of progress */
-    WRITE_FIELDS = 7
+    WRITE_FIELDS = 7,
+    WRITE_CALL_FIRST_ID = 2 /* 0 is "no call", 1 the root of the tree */
 };
 
 /* What one node may show of its size: the largest number that 32 bits hold. */
@@ -33,6 +34,8 @@ typedef struct write_state {
     const plim_graph *graph;
     plim_sink sink;
     plim_progress progress;
+    plim_write_options options;
+    const plim_allocator *allocator;
     plim_error *err;
     plim_status status;
     uint64_t rest_count;   /* further nodes for large sizes */
@@ -109,6 +112,13 @@ static uint64_t write_rests(uint64_t self_bytes)
     return self_bytes == 0 ? 0 : (self_bytes - 1) / WRITE_SELF_MAX;
 }
 
+/* With "(root)", which stands first. */
+static uint32_t write_function_count(const write_state *state)
+{
+    const plim_write_trace *trace = state->options.trace;
+    return trace == NULL ? 0 : trace->function_count + 1;
+}
+
 static plim_status write_survey(write_state *state)
 {
     const plim_graph *graph = state->graph;
@@ -127,7 +137,9 @@ static plim_status write_survey(write_state *state)
                               (unsigned long long)state->rest_count);
     state->renumbers = id_max > UINT32_MAX;
     state->rest_next_id = (state->renumbers ? 2 * (uint64_t)graph->node_count : id_max) + 2;
-    state->total = (uint64_t)graph->node_count + graph->edge_count + graph->string_count;
+    state->total = (uint64_t)graph->node_count + graph->edge_count + graph->string_count +
+                   write_function_count(state) + state->options.sample_count +
+                   (state->options.trace == NULL ? 0 : state->options.trace->call_count + 1u);
     return PLIM_OK;
 }
 
@@ -182,7 +194,9 @@ static void write_head(write_state *state)
     write_number(state, graph->node_count + state->rest_count);
     write_text(state, ",\"edge_count\":");
     write_number(state, graph->edge_count + state->rest_count);
-    write_text(state, ",\"trace_function_count\":0,\"extra_native_bytes\":");
+    write_text(state, ",\"trace_function_count\":");
+    write_number(state, write_function_count(state));
+    write_text(state, ",\"extra_native_bytes\":");
     write_number(state, graph->extra_native_bytes);
     write_text(state, "},\n");
 }
@@ -191,13 +205,15 @@ static void write_node_row(write_state *state, bool first, uint32_t node, uint64
                            uint64_t self_bytes, uint64_t edge_count)
 {
     const plim_graph *graph = state->graph;
+    const plim_write_trace *trace = state->options.trace;
+    uint32_t call = trace == NULL ? PLIM_NONE : trace->node_call[node];
     const uint64_t fields[WRITE_FIELDS] = {
         graph->node_type[node],
         graph->node_name[node],
         id,
         self_bytes,
         edge_count,
-        0,
+        call == PLIM_NONE ? 0 : (uint64_t)call + WRITE_CALL_FIRST_ID,
         graph->node_detached == NULL ? 0 : graph->node_detached[node]};
     write_row(state, first, fields, WRITE_FIELDS);
 }
@@ -265,12 +281,106 @@ static void write_edges(write_state *state)
     write_text(state, "],\n");
 }
 
+/* Their names are the strings behind the graph's, two each. */
+static void write_functions(write_state *state)
+{
+    const plim_write_trace *trace = state->options.trace;
+    uint64_t string = state->graph->string_count;
+    write_text(state, "\"trace_function_infos\":[");
+    for (uint32_t i = 0; i < write_function_count(state) && state->status == PLIM_OK; i++) {
+        const plim_write_function *function = i == 0 ? NULL : &trace->functions[i - 1];
+        const uint64_t fields[6] = {i,
+                                    string + 2 * (uint64_t)i,
+                                    string + 2 * (uint64_t)i + 1,
+                                    function == NULL ? 0 : function->script_id,
+                                    function == NULL ? 0 : function->line,
+                                    0};
+        write_row(state, i == 0, fields, 6);
+    }
+    write_text(state, "],\n");
+}
+
+/* id, function, count, size, and where the list of those below it begins. */
+static void write_call(write_state *state, uint64_t id, uint64_t function, uint64_t count,
+                       uint64_t bytes)
+{
+    const uint64_t fields[4] = {id, function, count, bytes};
+    write_row(state, true, fields, 4);
+    write_text(state, ",[");
+}
+
+/* The nested lists, walked without recursion: first_below and beside are per call. */
+static void write_calls(write_state *state, uint32_t top, const uint32_t *first_below,
+                        const uint32_t *beside)
+{
+    const plim_write_trace *trace = state->options.trace;
+    uint32_t at = top;
+    while (at != PLIM_NONE && state->status == PLIM_OK) {
+        const plim_write_call *call = &trace->calls[at];
+        write_call(state, (uint64_t)at + WRITE_CALL_FIRST_ID, (uint64_t)call->function + 1,
+                   call->count, call->bytes);
+        if (first_below[at] != PLIM_NONE) {
+            at = first_below[at];
+            continue;
+        }
+        write_text(state, "]");
+        while (at != PLIM_NONE && beside[at] == PLIM_NONE) {
+            at = trace->calls[at].parent;
+            write_text(state, at == PLIM_NONE ? "" : "]");
+        }
+        if (at != PLIM_NONE) {
+            at = beside[at];
+            write_text(state, ",");
+        }
+    }
+}
+
+static void write_tree(write_state *state)
+{
+    const plim_write_trace *trace = state->options.trace;
+    write_text(state, "\"trace_tree\":[");
+    if (trace != NULL) {
+        uint32_t count = trace->call_count;
+        uint32_t *links = plim__array_new(state->allocator, 2 * (size_t)count + 1, sizeof *links);
+        if (links == NULL) {
+            state->status = plim__no_memory(state->err, "a tree of calls");
+            return;
+        }
+        uint32_t *first_below = links, *beside = links + count, top = PLIM_NONE;
+        for (uint32_t i = 0; i < count; i++)
+            first_below[i] = PLIM_NONE;
+        for (uint32_t i = count; i-- > 0;) { /* from behind: then they stand in order */
+            uint32_t parent = trace->calls[i].parent;
+            PLIM_CHECK(parent == PLIM_NONE || parent < i);
+            PLIM_CHECK(trace->calls[i].function < trace->function_count);
+            uint32_t *head = parent == PLIM_NONE ? &top : &first_below[parent];
+            beside[i] = *head;
+            *head = i;
+        }
+        write_call(state, 1, 0, 0, 0);
+        write_calls(state, top, first_below, beside);
+        write_text(state, "]");
+        plim__array_free(state->allocator, links, 2 * (size_t)count + 1, sizeof *links);
+    }
+    write_text(state, "],\n");
+}
+
+static void write_samples(write_state *state)
+{
+    write_text(state, "\"samples\":[");
+    for (uint32_t i = 0; i < state->options.sample_count && state->status == PLIM_OK; i++) {
+        const uint64_t fields[2] = {state->options.samples[i].at_us,
+                                    state->options.samples[i].last_id};
+        write_row(state, i == 0, fields, 2);
+    }
+    write_text(state, "],\n");
+}
+
 static void write_locations(write_state *state)
 {
     const plim_graph *graph = state->graph;
     bool with_scripts = write_has_scripts(graph);
-    write_text(state, "\"trace_function_infos\":[],\n\"trace_tree\":[],\n\"samples\":[],\n"
-                      "\"locations\":[");
+    write_text(state, "\"locations\":[");
     for (uint32_t i = 0; i < graph->location_count && state->status == PLIM_OK; i++) {
         const plim__node_location *location = &graph->locations[i];
         uint64_t script =
@@ -329,13 +439,24 @@ static void write_string(write_state *state, plim_text text)
     write_text(state, "\"");
 }
 
+static void write_c_string(write_state *state, const char *text)
+{
+    write_text(state, ",\n");
+    write_string(state, (plim_text){text, strlen(text)});
+}
+
 static void write_strings(write_state *state)
 {
     const plim_graph *graph = state->graph;
+    const plim_write_trace *trace = state->options.trace;
     write_text(state, "\"strings\":[");
     for (uint32_t string = 0; string < graph->string_count && state->status == PLIM_OK; string++) {
         write_text(state, string > 0 ? ",\n" : "");
         write_string(state, plim__graph_string(graph, string));
+    }
+    for (uint32_t i = 0; i < write_function_count(state) && state->status == PLIM_OK; i++) {
+        write_c_string(state, i == 0 ? "(root)" : trace->functions[i - 1].name);
+        write_c_string(state, i == 0 ? "" : trace->functions[i - 1].source);
     }
     write_text(state, "]}\n");
 }
@@ -353,12 +474,17 @@ plim_status plim_graph_write_v8(const plim_graph *graph, plim_sink sink,
     state->sink = sink;
     state->err = err;
     if (options != NULL)
-        state->progress = options->progress;
+        state->options = *options;
+    state->progress = state->options.progress;
+    state->allocator = allocator;
     state->status = write_survey(state);
     if (state->status == PLIM_OK) {
         write_head(state);
         write_nodes(state);
         write_edges(state);
+        write_functions(state);
+        write_tree(state);
+        write_samples(state);
         write_locations(state);
         write_strings(state);
         write_flush(state);

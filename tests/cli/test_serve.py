@@ -338,7 +338,7 @@ class Hostile(Served):
             client.close()
         self.still_serves()
 
-    def test_one_that_does_not_read_costs_little_memory_and_the_rest_are_served_in_the_end(self):
+    def test_one_that_does_not_read_costs_little_memory_and_delays_nobody(self):
         file = os.path.join(self.folder, "large.heapsnapshot")
         with open(file, "w", encoding="utf-8") as out:
             out.write(large_snapshot(800000))
@@ -346,6 +346,17 @@ class Hostile(Served):
         lazy = self.client()
         lazy.ask("HeapProfiler.takeHeapSnapshot")
         time.sleep(1)
+        # Nobody waits for the lazy one: not for figures, and not for a snapshot of the same heap.
+        began = time.monotonic()
+        other = self.client()
+        self.assertIn("usedSize", other.call("Runtime.getHeapUsage")["result"])
+        self.assertLess(time.monotonic() - began, 0.5)
+        events = []
+        self.assertEqual(other.call("HeapProfiler.takeHeapSnapshot", events)["result"], {})
+        self.assertEqual(sum(len(event["params"]["chunk"].encode()) for event in events),
+                         os.path.getsize(file))
+        self.assertLess(time.monotonic() - began, 8)
+        other.close()
         with open(f"/proc/{self.server.pid}/status", encoding="ascii") as status:
             resident = int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1])
         with open(f"/proc/{self.server.pid}/status", encoding="ascii") as status:

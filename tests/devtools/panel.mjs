@@ -100,9 +100,18 @@ export class Browser {
   }
 
   async close() {
-    await this.driver.close();
+    const session = await this.driver.newBrowserCDPSession();
+    await session.send('Browser.close').catch(() => {}); // the connection ends with it
     await this.child.end('SIGTERM');
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
+    for (let left = 20; left >= 0; left--) {
+      try {
+        rmSync(this.folder, { recursive: true, force: true });
+        return;
+      } catch (error) { // its helpers write to the end
+        if (left === 0) throw error;
+        await new Promise((resolve) => { setTimeout(resolve, 200); });
+      }
+    }
   }
 }
 
@@ -145,14 +154,21 @@ export async function memoryPanel(page) {
   await shows(page, /Select JavaScript VM instance/i);
 }
 
+// One of the kinds of profile; the page remembers the last one.
+export async function choose(page, kind) {
+  await page.getByRole('radio', { name: kind }).first().click();
+}
+
 export async function takeSnapshot(page) {
+  await choose(page, /Heap snapshot/i);
   await page.getByRole('button', { name: /^Take (heap )?snapshot$/i }).first().click();
   await shows(page, /Retained size/);
 }
 
 // Opens a class of the Summary and selects its first object; the Retainers then show its.
 export async function selectFirst(page, name) {
-  await page.getByRole('row').filter({ hasText: name }).first().click();
+  await page.getByRole('row')
+    .filter({ hasText: new RegExp(`^\\s*${name}\\s*×`) }).first().click();
   await page.keyboard.press('ArrowRight');
   await shows(page, new RegExp(`${name}.*${name}[^@]* @ \\d+`));
   await page.keyboard.press('ArrowDown');

@@ -6,8 +6,8 @@
  *         REQUEST -> OPEN connection_upgrade()     -> OVER when the client goes or breaks a rule
  * Invariants: C1 no callback waits or frees the connection: it sets is_over, and the server puts it
  * away between two turns. C2 what a client can make us hold is bounded: headers, one message,
- * requests waiting, bytes unsent (limits.h, Server). C3 nothing is answered but to a loopback Host
- * and an allowed Origin, and no WebSocket without a path that we made.
+ * requests waiting, bytes unsent and one answer (limits.h, Server). C3 nothing is answered but to a
+ * loopback Host and an allowed Origin, and no WebSocket without a path that we made.
  */
 #include <ctype.h>
 #include <http_parser.h>
@@ -27,7 +27,8 @@ enum {
     CONNECTION_READ_BYTES = 64 << 10,
     CONNECTION_VALUE_BYTES = 512, /* of a header we look at; longer ones are refused */
     CONNECTION_PATH_BYTES = 256,
-    CONNECTION_UNSENT_LOW = PLIM_SERVER_QUEUE_BYTES_MAX / 4
+    CONNECTION_UNSENT_LOW = PLIM_SERVER_QUEUE_BYTES_MAX / 4,
+    CONNECTION_HEAD_BYTES = 10 /* of a frame with a length of 64 bits */
 };
 
 typedef enum connection_header {
@@ -47,11 +48,11 @@ struct plim__connection {
     plim_server *server;
     const plim_allocator *allocator;
     uv_tcp_t handle;
-    uv_timer_t idle; /* an HTTP request that does not end */
+    uv_timer_t idle; /* an HTTP request that does not end; later, a client that does not read */
     unsigned open_handles;
     bool is_over;
     bool ends_when_sent; /* a page: the end comes when it is written */
-    bool is_drained;     /* unsent is low again; what a sender waits for */
+    plim__visit visit;
 
     /* HTTP. */
     http_parser parser;
@@ -75,18 +76,22 @@ struct plim__connection {
     char buffer[CONNECTION_READ_BYTES];
 };
 
-/* A copy of what is being written. */
-typedef struct connection_write {
+/* What is being written: its own bytes, and before them the head of a frame if it is one. */
+struct plim__frame {
     uv_write_t request;
     plim__connection *connection;
-    size_t bytes; /* of the whole block */
-    char data[];
-} connection_write;
+    const plim_allocator *allocator;
+    plim__frame *next;
+    size_t cap;
+    size_t length;
+    size_t head_length;
+    uint8_t head[CONNECTION_HEAD_BYTES];
+    char text[];
+};
 
 static void connection_over(plim__connection *connection)
 {
     connection->is_over = true;
-    connection->is_drained = true;
     connection->server->has_work = true;
     (void)uv_read_stop((uv_stream_t *)&connection->handle);
 }
@@ -103,40 +108,110 @@ static bool connection_same_name(const char *a, const char *b)
 
 /* --- out ----------------------------------------------------------------------------------- */
 
-static void connection_on_written(uv_write_t *request, int code)
+plim__frame *plim__frame_create(const plim_allocator *allocator, size_t cap)
 {
-    connection_write *write = request->data;
-    plim__connection *connection = write->connection;
-    connection->unsent_bytes -= write->bytes - sizeof *write;
-    plim__array_free(connection->allocator, write, 1, write->bytes);
-    if (code != 0 || (connection->ends_when_sent && connection->unsent_bytes == 0))
-        connection_over(connection);
-    if (connection->unsent_bytes <= CONNECTION_UNSENT_LOW)
-        connection->is_drained = true;
+    plim__frame *frame = plim__array_new(allocator, 1, sizeof *frame + cap);
+    if (frame == NULL)
+        return NULL;
+    memset(frame, 0, sizeof *frame);
+    frame->allocator = allocator;
+    frame->cap = cap;
+    return frame;
 }
 
-static plim_status connection_write_out(plim__connection *connection, const void *data,
-                                        size_t length, plim_error *err)
+void plim__frame_destroy(plim__frame *frame)
 {
-    if (connection->is_over)
-        return plim_error_set(err, PLIM_ERR_GONE, "the client has gone");
-    connection_write *write =
-        plim__array_new(connection->allocator, 1, sizeof(connection_write) + length);
-    if (write == NULL)
-        return plim__no_memory(err, "an answer");
-    *write = (connection_write){.connection = connection, .bytes = sizeof *write + length};
-    write->request.data = write;
-    memcpy(write->data, data, length);
-    uv_buf_t part = uv_buf_init(write->data, (unsigned)length);
+    if (frame != NULL)
+        plim__array_free(frame->allocator, frame, 1, sizeof *frame + frame->cap);
+}
+
+char *plim__frame_text(plim__frame *frame)
+{
+    return frame->text;
+}
+
+size_t plim__frame_length(const plim__frame *frame)
+{
+    return frame->length;
+}
+
+void plim__frame_set_length(plim__frame *frame, size_t length)
+{
+    PLIM_CHECK(length <= frame->cap);
+    frame->length = length;
+}
+
+plim__frame **plim__frame_next(plim__frame *frame)
+{
+    return &frame->next;
+}
+
+static void connection_on_idle(uv_timer_t *timer)
+{
+    connection_over(timer->data);
+}
+
+/* From now on, the time counts that the client takes to read some of it. */
+static void connection_watch(plim__connection *connection)
+{
+    if (connection->frames == NULL)
+        return; /* a page: the time of its request goes on */
+    if (connection->unsent_bytes == 0)
+        (void)uv_timer_stop(&connection->idle);
+    else
+        (void)uv_timer_start(&connection->idle, connection_on_idle,
+                             connection->server->stall_timeout_ns / 1000000u + 1, 0);
+}
+
+static void connection_on_written(uv_write_t *request, int code)
+{
+    plim__frame *frame = request->data;
+    plim__connection *connection = frame->connection;
+    connection->unsent_bytes -= frame->length + frame->head_length;
+    plim__frame_destroy(frame);
+    if (code != 0 || (connection->ends_when_sent && connection->unsent_bytes == 0))
+        connection_over(connection);
+    if (!connection->is_over)
+        connection_watch(connection);
+    if (plim__connection_has_room(connection))
+        connection->server->has_work = true;
+}
+
+/* Takes the frame. */
+static plim_status connection_write_out(plim__connection *connection, plim__frame *frame,
+                                        plim_error *err)
+{
+    bool is_idle = connection->unsent_bytes == 0;
+    size_t length = frame->length + frame->head_length;
+    uv_buf_t parts[2] = {uv_buf_init((char *)frame->head, (unsigned)frame->head_length),
+                         uv_buf_init(frame->text, (unsigned)frame->length)};
+    frame->connection = connection;
+    frame->request.data = frame;
     connection->unsent_bytes += length;
-    int code = uv_write(&write->request, (uv_stream_t *)&connection->handle, &part, 1,
-                        connection_on_written);
-    if (code == 0)
+    int code = connection->is_over ? UV_ECANCELED
+                                   : uv_write(&frame->request, (uv_stream_t *)&connection->handle,
+                                              parts, 2, connection_on_written);
+    if (code == 0) {
+        if (is_idle)
+            connection_watch(connection);
         return PLIM_OK;
+    }
     connection->unsent_bytes -= length;
-    plim__array_free(connection->allocator, write, 1, write->bytes);
+    plim__frame_destroy(frame);
     connection_over(connection);
-    return plim_error_set(err, PLIM_ERR_GONE, "the client has gone: %s", uv_strerror(code));
+    return plim_error_set(err, PLIM_ERR_GONE, "the client has gone");
+}
+
+/* Bytes as they are: HTTP, and the framer's answers to pings. */
+static plim_status connection_write_bytes(plim__connection *connection, const void *data,
+                                          size_t length)
+{
+    plim__frame *frame = plim__frame_create(connection->allocator, length);
+    if (frame == NULL)
+        return PLIM_ERR_NO_MEMORY;
+    memcpy(frame->text, data, length);
+    frame->length = length;
+    return connection_write_out(connection, frame, NULL);
 }
 
 /* --- HTTP ---------------------------------------------------------------------------------- */
@@ -151,9 +226,9 @@ static void connection_answer(plim__connection *connection, const char *code, co
                           "Connection: close\r\n\r\n",
                           code, type, strlen(body));
     PLIM_CHECK(length > 0 && (size_t)length < sizeof head);
-    bool is_sent = connection_write_out(connection, head, (size_t)length, NULL) == PLIM_OK;
+    bool is_sent = connection_write_bytes(connection, head, (size_t)length) == PLIM_OK;
     if (is_sent && body[0] != '\0')
-        is_sent = connection_write_out(connection, body, strlen(body), NULL) == PLIM_OK;
+        is_sent = connection_write_bytes(connection, body, strlen(body)) == PLIM_OK;
     connection->ends_when_sent = true;
     if (!is_sent)
         connection_over(connection);
@@ -235,7 +310,10 @@ static ssize_t connection_on_push(wslay_event_context_ptr frames, const uint8_t 
                                   size_t length, int flags, void *ctx)
 {
     (void)flags;
-    if (connection_write_out(ctx, data, length, NULL) == PLIM_OK)
+    plim__connection *connection = ctx;
+    /* Who pings without reading the answers has had enough of them. */
+    if (connection->unsent_bytes <= PLIM_SERVER_QUEUE_BYTES_MAX &&
+        connection_write_bytes(connection, data, length) == PLIM_OK)
         return (ssize_t)length;
     wslay_event_set_error(frames, WSLAY_ERR_CALLBACK_FAILURE);
     return -1;
@@ -268,7 +346,7 @@ static void connection_upgrade(plim__connection *connection)
                           "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
                           accept);
     PLIM_CHECK(length > 0 && (size_t)length < sizeof head);
-    if (connection_write_out(connection, head, (size_t)length, NULL) == PLIM_OK)
+    if (connection_write_bytes(connection, head, (size_t)length) == PLIM_OK)
         (void)uv_timer_stop(&connection->idle);
 }
 
@@ -394,11 +472,6 @@ static void connection_on_read(uv_stream_t *stream, ssize_t count, const uv_buf_
     }
 }
 
-static void connection_on_idle(uv_timer_t *timer)
-{
-    connection_over(timer->data);
-}
-
 static void connection_on_closed(uv_handle_t *handle)
 {
     plim__connection *connection = handle->data;
@@ -416,7 +489,6 @@ static plim__connection *connection_create(plim_server *server)
     connection->allocator = server->allocator;
     connection->handle.data = connection;
     connection->idle.data = connection;
-    connection->is_drained = true;
     http_parser_init(&connection->parser, HTTP_REQUEST);
     connection->parser.data = connection;
     (void)uv_timer_init(loop, &connection->idle); /* cannot fail */
@@ -463,9 +535,19 @@ plim__shown *plim__connection_shown(const plim__connection *connection)
     return connection->shown;
 }
 
-json_t *plim__connection_next(plim__connection *connection)
+plim__visit *plim__connection_visit(plim__connection *connection)
 {
     PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
+    return &connection->visit;
+}
+
+bool plim__connection_has_room(const plim__connection *connection)
+{
+    return connection->unsent_bytes <= CONNECTION_UNSENT_LOW;
+}
+
+static json_t *connection_take_request(plim__connection *connection)
+{
     if (connection->request_count == 0)
         return NULL;
     json_t *request = connection->requests[connection->request_first];
@@ -474,44 +556,65 @@ json_t *plim__connection_next(plim__connection *connection)
     return request;
 }
 
+json_t *plim__connection_next(plim__connection *connection)
+{
+    PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
+    if (connection->is_over || !plim__connection_has_room(connection))
+        return NULL;
+    return connection_take_request(connection);
+}
+
 plim_status plim__connection_send(plim__connection *connection, const char *text, size_t length,
                                   plim_error *err)
 {
     PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
-    const struct wslay_event_msg message = {WSLAY_TEXT_FRAME, (const uint8_t *)text, length};
-    if (connection->is_over)
-        return plim_error_set(err, PLIM_ERR_GONE, "the client has gone");
-    if (connection->unsent_bytes + length > PLIM_SERVER_QUEUE_BYTES_MAX) {
-        connection->is_drained = connection->unsent_bytes <= CONNECTION_UNSENT_LOW;
-        uint64_t deadline = plim__loop_deadline(connection->server->stall_timeout_ns);
-        plim_status status =
-            plim__loop_wait(connection->server->loop, &connection->is_drained, deadline);
-        if (status == PLIM_ERR_INTERRUPTED)
-            return plim_error_set(err, status, "interrupted");
-        if (status != PLIM_OK)
-            connection_over(connection);
-        if (connection->is_over)
-            return plim_error_set(err, PLIM_ERR_GONE, "the client has gone, or does not read");
+    plim__frame *frame = plim__frame_create(connection->allocator, length);
+    if (frame == NULL) {
+        connection_over(connection); /* a client that misses an answer waits for ever */
+        return plim__no_memory(err, "an answer");
     }
-    if (wslay_event_queue_msg(connection->frames, &message) == 0 &&
-        wslay_event_send(connection->frames) == 0)
-        return PLIM_OK;
-    connection_over(connection);
-    return plim_error_set(err, PLIM_ERR_GONE, "the client has gone");
+    memcpy(frame->text, text, length);
+    frame->length = length;
+    return plim__connection_send_frame(connection, frame, err);
+}
+
+plim_status plim__connection_send_frame(plim__connection *connection, plim__frame *frame,
+                                        plim_error *err)
+{
+    PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
+    uint64_t length = frame->length;
+    if (connection->unsent_bytes > PLIM_SERVER_QUEUE_BYTES_MAX)
+        connection_over(connection);
+    frame->head[0] = 0x81; /* a text, whole */
+    if (length < 126) {
+        frame->head[1] = (uint8_t)length;
+        frame->head_length = 2;
+    } else if (length <= UINT16_MAX) {
+        frame->head[1] = 126;
+        frame->head_length = 4;
+    } else {
+        frame->head[1] = 127;
+        frame->head_length = 10;
+    }
+    for (size_t i = frame->head_length; i-- > 2; length >>= 8)
+        frame->head[i] = (uint8_t)(length & 0xff);
+    return connection_write_out(connection, frame, err);
 }
 
 void plim__connection_destroy(plim__connection **connection_ptr)
 {
     plim__connection *connection = *connection_ptr;
     PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
+    plim__job_destroy(&connection->visit.job);
+    plim__record_leave(connection);
     uv_close((uv_handle_t *)&connection->idle, connection_on_closed);
     if (connection->open_handles == 2)
         uv_close((uv_handle_t *)&connection->handle, connection_on_closed);
     /* Closing also ends the writes under way; each of it takes one turn. */
     while (connection->open_handles > 0 || connection->unsent_bytes > 0)
         (void)uv_run(plim__loop_uv(connection->server->loop), UV_RUN_ONCE);
-    for (json_t *left = plim__connection_next(connection); left != NULL;
-         left = plim__connection_next(connection))
+    for (json_t *left = connection_take_request(connection); left != NULL;
+         left = connection_take_request(connection))
         json_decref(left);
     wslay_event_context_free(connection->frames);
     connection->magic = 0;

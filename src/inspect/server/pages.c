@@ -9,20 +9,54 @@
 #include "base/assert.h"
 #include "inspect/server/server.h"
 
+static const char *const PAGE_EVENTS[] = {
+    "Debugger.scriptParsed",
+    "HeapProfiler.addHeapSnapshotChunk",
+    "HeapProfiler.heapStatsUpdate",
+    "HeapProfiler.lastSeenObjectId",
+    "HeapProfiler.reportHeapSnapshotProgress",
+    "Runtime.consoleAPICalled",
+    "Runtime.executionContextCreated",
+};
+
+/* Adds DOMAIN.NAME to a list of protocol's domains, under `commands` or `events`. */
+static bool page_add_word(json_t *domains, const char *word, const char *kind)
+{
+    const char *dot = strchr(word, '.');
+    json_t *domain = NULL, *one = NULL;
+    size_t i = 0;
+    PLIM_CHECK(dot != NULL);
+    json_array_foreach(domains, i, one)
+    {
+        const char *name = json_string_value(json_object_get(one, "domain"));
+        if (strncmp(name, word, (size_t)(dot - word)) == 0 && name[dot - word] == '\0')
+            domain = one;
+    }
+    if (domain == NULL) {
+        domain = json_pack("{s:s#, s:[], s:[]}", "domain", word, (size_t)(dot - word), "commands",
+                           "events");
+        if (domain == NULL || json_array_append_new(domains, domain) != 0)
+            return false;
+    }
+    return json_array_append_new(json_object_get(domain, kind),
+                                 json_pack("{s:s}", "name", dot + 1)) == 0;
+}
+
 /* The words with which a client such as chrome-remote-interface makes its functions. */
-static const char PAGE_PROTOCOL[] =
-    "{\"version\":{\"major\":\"1\",\"minor\":\"3\"},\"domains\":["
-    "{\"domain\":\"Runtime\",\"commands\":[{\"name\":\"enable\"},{\"name\":\"disable\"},"
-    "{\"name\":\"getIsolateId\"},{\"name\":\"getHeapUsage\"},"
-    "{\"name\":\"runIfWaitingForDebugger\"}],"
-    "\"events\":[{\"name\":\"executionContextCreated\"}]},"
-    "{\"domain\":\"HeapProfiler\",\"commands\":[{\"name\":\"enable\"},{\"name\":\"disable\"},"
-    "{\"name\":\"takeHeapSnapshot\"},{\"name\":\"collectGarbage\"}],"
-    "\"events\":[{\"name\":\"addHeapSnapshotChunk\"},{\"name\":\"reportHeapSnapshotProgress\"}]},"
-    "{\"domain\":\"Debugger\",\"commands\":[{\"name\":\"enable\"},{\"name\":\"disable\"}],"
-    "\"events\":[]},"
-    "{\"domain\":\"Profiler\",\"commands\":[{\"name\":\"enable\"},{\"name\":\"disable\"}],"
-    "\"events\":[]}]}";
+static json_t *page_protocol(void)
+{
+    json_t *domains = json_array();
+    bool is_whole = domains != NULL;
+    for (size_t i = 0; is_whole && plim__method_name(i) != NULL; i++)
+        is_whole = page_add_word(domains, plim__method_name(i), "commands");
+    for (size_t i = 0; is_whole && i < sizeof PAGE_EVENTS / sizeof PAGE_EVENTS[0]; i++)
+        is_whole = page_add_word(domains, PAGE_EVENTS[i], "events");
+    json_t *page = is_whole ? json_pack("{s:{s:s, s:s}, s:O}", "version", "major", "1", "minor",
+                                        "3", "domains", domains)
+                            : NULL;
+    json_decref(domains);
+    return page;
+}
 
 static json_t *page_version(void)
 {
@@ -66,7 +100,7 @@ char *plim__page_make(plim_server *server, const char *path, bool *out_found)
     else if (strcmp(path, "/json") == 0 || strcmp(path, "/json/list") == 0)
         page = page_list(server);
     else if (strcmp(path, "/json/protocol") == 0)
-        page = json_loadb(PAGE_PROTOCOL, sizeof PAGE_PROTOCOL - 1, 0, NULL);
+        page = page_protocol();
     else
         *out_found = false;
     char *text = page == NULL ? NULL : json_dumps(page, JSON_INDENT(2));

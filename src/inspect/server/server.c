@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The server itself: it listens, lets connections in, and answers what they have queued, one
- * request at a time and in turn, so that one client's long snapshot delays but never starves.
+ * request at a time and in turn. What is long is made on a thread of its own (job.c), and sent as
+ * its client reads.
  *
  * Invariants: S1 answers are given between turns of the loop, never inside a callback. S2 a
  * connection that is over is put away before the next wait. S3 a full house leaves clients in the
@@ -85,6 +86,11 @@ static plim_status server_listen(plim_server *server, const plim_server_options 
     return status;
 }
 
+static void server_on_wake(void *ctx)
+{
+    ((plim_server *)ctx)->has_work = true;
+}
+
 plim_status plim_server_create(const plim_server_options *options, plim_server **out_server,
                                plim_error *err)
 {
@@ -102,13 +108,18 @@ plim_status plim_server_create(const plim_server_options *options, plim_server *
         options->stall_timeout_ns != 0 ? options->stall_timeout_ns : SERVER_STALL_NS;
     server->shown = plim__array_new_zero(allocator, PLIM_SERVED_MAX, sizeof *server->shown);
     server->listener = plim__array_new_zero(allocator, 1, sizeof *server->listener);
-    plim_status status = server->shown == NULL || server->listener == NULL
-                             ? plim__no_memory(err, "a server")
-                             : PLIM_OK;
+    server->ticker = plim__array_new_zero(allocator, 1, sizeof *server->ticker);
+    bool is_whole = server->shown != NULL && server->listener != NULL && server->ticker != NULL;
+    plim_status status = !is_whole ? plim__no_memory(err, "a server") : PLIM_OK;
     if (status == PLIM_OK)
         status = plim__loop_create(allocator, options->interrupt, &server->loop, err);
-    if (status == PLIM_OK)
+    if (status == PLIM_OK) {
+        plim__loop_on_wake(server->loop, server_on_wake, server);
+        (void)uv_timer_init(plim__loop_uv(server->loop), server->ticker); /* cannot fail */
+        server->ticker->data = server;
+        server->ticker_is_open = true;
         status = server_listen(server, options, err);
+    }
     if (status == PLIM_OK)
         *out_server = server;
     else
@@ -170,26 +181,47 @@ const char *plim_server_address(const plim_server *server)
     return server->address;
 }
 
-/* One round: who is over goes, who waits comes in, each client gets one answer. */
-static plim_status server_round(plim_server *server, plim_error *err)
+static void server_on_tick(uv_timer_t *timer)
 {
-    plim_status status = PLIM_OK;
+    ((plim_server *)timer->data)->has_work = true;
+}
+
+/* The clock of recordings runs while there are any. */
+static void server_tick(plim_server *server)
+{
+    bool wanted = plim__record_tick(server);
+    if (wanted == server->ticker_runs)
+        return;
+    server->ticker_runs = wanted;
+    uint64_t every_ms = PLIM_SERVER_TICK_NS / 1000000u;
+    if (wanted)
+        (void)uv_timer_start(server->ticker, server_on_tick, every_ms, every_ms);
+    else
+        (void)uv_timer_stop(server->ticker);
+}
+
+/* One round: who is over goes, who waits comes in, each client gets one answer. */
+static void server_round(plim_server *server)
+{
     server->has_work = false;
-    for (uint32_t i = 0; i < PLIM_SERVER_CONNECTIONS_MAX && status == PLIM_OK; i++) {
+    for (uint32_t i = 0; i < PLIM_SERVER_CONNECTIONS_MAX; i++) {
         plim__connection *connection = server->connections[i];
         if (connection == NULL)
             continue;
         json_t *request = plim__connection_next(connection);
         if (request != NULL) {
-            status = plim__method_answer(server, connection, request, err);
+            plim__method_answer(server, connection, request);
             json_decref(request);
             server->has_work = true; /* it may have more */
-        } else if (plim__connection_is_over(connection)) {
-            plim__connection_destroy(&server->connections[i]);
         }
+        plim__visit *visit = plim__connection_visit(connection);
+        if (visit->job != NULL)
+            plim__job_pump(&visit->job);
+        if (plim__connection_is_over(connection))
+            plim__connection_destroy(&server->connections[i]);
     }
+    server_tick(server);
     server_let_in(server);
-    return status;
 }
 
 plim_status plim_server_run(plim_server *server, uint64_t duration_ns, plim_error *err)
@@ -201,12 +233,17 @@ plim_status plim_server_run(plim_server *server, uint64_t duration_ns, plim_erro
         if (status == PLIM_ERR_TIMEOUT)
             return PLIM_OK;
         if (status == PLIM_OK)
-            status = server_round(server, err);
+            server_round(server);
         if (status == PLIM_ERR_INTERRUPTED)
             return plim_error_set(err, status, "interrupted");
         if (status != PLIM_OK)
             return status;
     }
+}
+
+static void server_on_ticker_closed(uv_handle_t *handle)
+{
+    ((plim_server *)handle->data)->ticker_is_open = false;
 }
 
 void plim_server_destroy(plim_server **server_ptr)
@@ -220,12 +257,18 @@ void plim_server_destroy(plim_server **server_ptr)
         if (server->connections[i] != NULL)
             plim__connection_destroy(&server->connections[i]);
     }
+    if (server->ticker_is_open) {
+        uv_close((uv_handle_t *)server->ticker, server_on_ticker_closed);
+        while (server->ticker_is_open)
+            (void)uv_run(plim__loop_uv(server->loop), UV_RUN_ONCE);
+    }
     if (server->listener != NULL && server->listener->is_open) {
         uv_close((uv_handle_t *)&server->listener->handle, server_on_closed);
         while (!server->listener->is_closed)
             (void)uv_run(plim__loop_uv(server->loop), UV_RUN_ONCE);
     }
     plim__loop_destroy(&server->loop);
+    plim__array_free(allocator, server->ticker, 1, sizeof *server->ticker);
     plim__array_free(allocator, server->listener, 1, sizeof *server->listener);
     plim__array_free(allocator, server->shown, PLIM_SERVED_MAX, sizeof *server->shown);
     server->magic = 0;
