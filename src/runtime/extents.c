@@ -102,7 +102,7 @@ static bool extent_try(plim_region *region, const plim__kind *kind, uint64_t *ou
 
 static void extent_give(plim_region *region, uint64_t offset, uint32_t number)
 {
-    memcpy(region->data + offset, &region->free_extents[number], sizeof(uint64_t));
+    plim__put_bytes(region->data + offset, &region->free_extents[number], sizeof(uint64_t));
     region->free_extents[number] = offset + 1;
 }
 

@@ -128,9 +128,9 @@ static plim_status region_plan(const plim_region_options *options, plim__region_
 static void region_write_head(void *memory, const plim__region_head *plan)
 {
     plim__region_head *head = memory;
-    atomic_store_explicit(&head->is_ready, 0, memory_order_release);
-    memcpy(memory, plan, sizeof *plan);
-    atomic_store_explicit(&head->is_ready, 1, memory_order_release);
+    plim__commit(&head->is_ready, 0);
+    plim__put_bytes(memory, plan, sizeof *plan);
+    plim__commit(&head->is_ready, 1);
 }
 
 static plim_status region_map_new(plim_region *region, const plim_region_options *options,
@@ -303,9 +303,8 @@ plim_status plim_region_open(const plim_region_options *options, plim_region **o
     if (status == PLIM_OK)
         status = plim__region_recover(region, err);
     if (status == PLIM_OK) {
-        (void)atomic_fetch_add_explicit(&region->head->epoch, 1, memory_order_relaxed);
-        atomic_store_explicit(&region->head->writer_pid, (uint64_t)plim__shared_process(),
-                              memory_order_release);
+        plim__commit(&region->head->epoch, region->head->epoch + 1);
+        plim__commit(&region->head->writer_pid, (uint64_t)plim__shared_process());
         *out_region = region;
         return PLIM_OK;
     }
@@ -328,7 +327,7 @@ void plim_region_close(plim_region **region_ptr)
     plim__history_close(region);
     plim__names_fini(region);
     plim__region_lists_fini(region);
-    atomic_store_explicit(&region->head->writer_pid, 0, memory_order_release);
+    plim__commit(&region->head->writer_pid, 0);
     plim__shared_close(&region->shared);
     region->magic = 0;
     plim__array_free(region->allocator, region, 1, sizeof *region);
