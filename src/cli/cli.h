@@ -19,7 +19,8 @@ struct plim__cli {
     plim__emit emit; /* for plim__out in JSON */
     plim__say say;
     plim_interrupt interrupt;
-    bool finding; /* a judging verb found something: exit 1 */
+    const struct plim__secret *secret; /* recordings are encrypted with it; NULL: they are not */
+    bool finding;                      /* a judging verb found something: exit 1 */
 };
 
 /** Rows to show for people and in JSON: --top, else 20 or all. */

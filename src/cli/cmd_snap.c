@@ -5,6 +5,7 @@
 
 #include "cli/process.h"
 #include "cli/record.h"
+#include "cli/secret.h"
 #include "cli/series.h"
 #include "cli/session.h"
 #include "cli/units.h"
@@ -30,7 +31,8 @@ static void snap_name(const snap_job *job, uint32_t index, plim__draft *out_name
     if (wanted != NULL)
         plim__draft_puts(&name, wanted);
     else
-        plim__session_file_name(&name, job->target, ".heapsnapshot");
+        plim__session_file_name(&name, job->target,
+                                job->cli->secret != NULL ? ".heapsnapshot.enc" : ".heapsnapshot");
     plim_text text = plim__draft_view(&name);
     if (job->count == 1) {
         plim__draft_add(out_name, text.data, text.size_bytes);
@@ -152,9 +154,18 @@ plim_status plim__cmd_snap(plim__cli *cli, plim_error *err)
         return plim_error_set(err, PLIM_ERR_USAGE,
                               "-o - gives one snapshot and nothing else on standard output");
     job.count = (uint32_t)count;
-    plim_status status = plim__session_open(cli, cli->args.operands[0], &job.target, err);
+    plim__secret secret;
+    plim_status status = PLIM_OK;
+    if (plim__args_has(&cli->args, PLIM__OPTION_encrypt)) {
+        status = plim__secret_get(cli, true, &secret, err);
+        cli->secret = status == PLIM_OK ? &secret : NULL;
+    }
+    if (status == PLIM_OK)
+        status = plim__session_open(cli, cli->args.operands[0], &job.target, err);
     if (status == PLIM_OK)
         status = snap_all(&job, err);
     plim__session_close(cli, &job.target);
+    cli->secret = NULL;
+    plim__secret_wipe(&secret);
     return status;
 }

@@ -2,11 +2,13 @@
 #include "cli/record.h"
 
 #include <plimsoll/codec.h>
+#include <plimsoll/crypt.h>
 #include <plimsoll/file.h>
 
 #include <string.h>
 
 #include "cli/process.h"
+#include "cli/secret.h"
 #include "cli/units.h"
 
 /* A sink that counts what passes. */
@@ -61,6 +63,7 @@ plim_status plim__record(plim__cli *cli, const char *path, plim__recorder record
                          uint64_t *out_bytes, plim_error *err)
 {
     plim_file_sink *file = NULL;
+    plim_encrypter *encrypter = NULL;
     plim_encoder *encoder = NULL;
     *out_bytes = 0;
     bool overwrite = plim__args_has(&cli->args, PLIM__OPTION_overwrite);
@@ -69,9 +72,18 @@ plim_status plim__record(plim__cli *cli, const char *path, plim__recorder record
         plim_error_hint(err, "-f replaces it; -o FILE writes elsewhere");
     if (status != PLIM_OK)
         return status;
-    status = plim_encoder_create(plim_file_sink_view(file), plim_codec_of_name(path),
-                                 cli->allocator, &encoder, err);
+    plim_sink inner = plim_file_sink_view(file);
+    if (cli->secret != NULL) {
+        plim_crypt_secret secret = plim__secret_view(cli->secret);
+        status = plim_encrypter_create(inner, &secret, cli->allocator, &encrypter, err);
+        if (status == PLIM_OK)
+            inner = plim_encrypter_view(encrypter);
+    }
+    if (status == PLIM_OK)
+        status =
+            plim_encoder_create(inner, plim_codec_of_name(path), cli->allocator, &encoder, err);
     if (status != PLIM_OK) {
+        plim_encrypter_destroy(&encrypter);
         plim_file_sink_abandon(&file);
         return status;
     }
@@ -80,11 +92,15 @@ plim_status plim__record(plim__cli *cli, const char *path, plim__recorder record
     bool readable = status == PLIM_OK || record_is_worth_keeping(status);
     if (readable) {
         /* A partial file gets its trailer, too: what did arrive can then be decompressed. */
-        plim_status finished = plim_encoder_finish(encoder, status == PLIM_OK ? err : NULL);
+        plim_error *told = status == PLIM_OK ? err : NULL;
+        plim_status finished = plim_encoder_finish(encoder, told);
+        if (finished == PLIM_OK && encrypter != NULL)
+            finished = plim_encrypter_finish(encrypter, told);
         if (status == PLIM_OK)
             status = finished;
     }
     plim_encoder_destroy(&encoder);
+    plim_encrypter_destroy(&encrypter);
     *out_bytes = meter.bytes;
     return record_end(cli, &file, path, status, meter.bytes, err);
 }

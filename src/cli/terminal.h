@@ -26,6 +26,13 @@ void plim__terminal_size(int fd, uint32_t *out_columns, uint32_t *out_lines);
 /** Columns one character takes: 0, 1 or 2. */
 size_t plim__terminal_columns_of(uint32_t character);
 
+/**
+ * Asks on the terminal itself, whatever standard input is, without showing what is typed. The line
+ * without its end goes to out, NUL behind it. False: there is no terminal, the line is too long, or
+ * a stop was asked for.
+ */
+bool plim__terminal_ask(const char *question, char *out, size_t cap, size_t *out_bytes);
+
 /** An environment variable; NULL where it is not set or empty. */
 const char *plim__environment(const char *name);
 

@@ -117,6 +117,8 @@ plim_codec plim_codec_of_name(const char *path)
 {
     PLIM_CHECK(path != NULL);
     size_t len = strlen(path);
+    if (len > 4 && memcmp(path + len - 4, ".enc", 4) == 0)
+        len -= 4; /* what was encrypted was compressed before */
     if (len > 3 && memcmp(path + len - 3, ".gz", 3) == 0)
         return PLIM_CODEC_GZIP;
     if (len > 4 && memcmp(path + len - 4, ".zst", 4) == 0)

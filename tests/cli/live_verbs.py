@@ -109,6 +109,20 @@ class EachVersion(Live):
             self.assertEqual(self.json("summary", name)["nodes"], taken["nodes"])
             self.assertTrue(node.answers())
 
+    def test_an_encrypted_snapshot_is_never_plain_on_the_disk(self):
+        node = self.start(IDLE)
+        key = self.file("key")
+        with open(key, "w", encoding="ascii") as file:
+            file.write("0123456789abcdef" * 4 + "\n")
+        name = self.file("app.heapsnapshot.zst.enc")
+        taken = self.json("snap", node.address, "--encrypt", "--key", key, "-o", name)
+        with open(name, "rb") as file:
+            self.assertTrue(file.read().startswith(b"PLIMENC1"))
+        self.assertEqual(run("summary", name).code, 4)
+        plain = self.file("app.heapsnapshot.zst")
+        self.assertEqual(run("decrypt", name, "--key", key).code, 0)
+        self.assertEqual(self.json("summary", plain)["nodes"], taken["snapshots"][0]["nodes"])
+
     def test_sample_names_who_allocates(self):
         for version in VERSIONS:
             node = self.start(CHURN, version)

@@ -4,11 +4,13 @@
 #define _DEFAULT_SOURCE
 #include "cli/terminal.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -39,6 +41,39 @@ void plim__terminal_start(void)
 bool plim__terminal_is(int fd)
 {
     return isatty(fd) == 1;
+}
+
+/* A line from the terminal; a signal ends it. */
+static bool terminal_line(int fd, char *out, size_t cap, size_t *out_bytes)
+{
+    size_t used = 0;
+    char byte = '\0';
+    while (used + 1 < cap && read(fd, &byte, 1) == 1 && byte != '\n')
+        out[used++] = byte;
+    out[used] = '\0';
+    *out_bytes = used;
+    return byte == '\n';
+}
+
+bool plim__terminal_ask(const char *question, char *out, size_t cap, size_t *out_bytes)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    struct termios before;
+    if (fd < 0)
+        return false;
+    bool done = false;
+    if (tcgetattr(fd, &before) == 0) {
+        struct termios silent = before;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        if (tcsetattr(fd, TCSAFLUSH, &silent) == 0) {
+            done = write(fd, question, strlen(question)) == (ssize_t)strlen(question) &&
+                   terminal_line(fd, out, cap, out_bytes);
+            (void)tcsetattr(fd, TCSAFLUSH, &before);
+            done = write(fd, "\n", 1) == 1 && done;
+        }
+    }
+    (void)close(fd);
+    return done;
 }
 
 static uint32_t terminal_number_of(const char *name)
