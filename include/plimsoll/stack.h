@@ -10,7 +10,7 @@
  * and joins each block to its code by the type's name.
  *
  * Every callback is one turn: it works on a copy of its state, and the copy, what the turn pushed
- * and what it allocated count from one commit on; killed or failed before it, all of that is as
+ * and what it made by plim_turn_allocate() count from one commit on; killed or failed before it, all of that is as
  * before. (What it sets or releases elsewhere in the region counts at once.) Events have numbers
  * and reach a block once, even if they are delivered again after a crash.
  *
@@ -76,7 +76,7 @@ typedef struct plim_turn {
     plim_region *region;
     plim_stack *stack;
     const plim_block_type *type;
-    const plim_event *event; /**< never NULL; number 0: outside of events, at the last one's time */
+    const plim_event *event; /**< never NULL; all zero outside of events */
     void *state;             /**< the copy: counts if the turn does */
     void **local;     /**< of this process alone, the block's to use; NULL is in it after a crash */
     uint64_t *result; /**< the block's, for next() of the one below; as *state */
@@ -328,16 +328,17 @@ PLIM_API PLIM_NODISCARD plim_status plim_turn_push(plim_turn *turn, const char *
                                                    const void *initial, const char *label);
 
 /**
- * @brief     Makes an object that is the block's, if the turn counts.
- * @param[in] turn     the callback's.
- * @param[in] type     of plim_region_type().
- * @param[in] initial  as plim_region_allocate().
- * @param[out] out_ref set only on PLIM_OK.
- * @retval PLIM_ERR_LIMIT, PLIM_ERR_STALE as plim_region_allocate().
- * @note      Threads: the writer's, from a callback.
+ * @brief      Makes an object that is the block's, if the turn counts.
+ * @param[in]  turn     the callback's.
+ * @param[in]  request  as plim_region_allocate_as(); its owner is not looked at.
+ * @param[out] out_ref  set only on PLIM_OK.
+ * @retval PLIM_ERR_LIMIT, PLIM_ERR_STALE, PLIM_ERR_USAGE as plim_region_allocate_as().
+ * @note       Threads: the writer's, from a callback. What is made otherwise, with turn->owner as
+ *             its owner, may stay until the block goes even if the turn does not count.
  */
-PLIM_API PLIM_NODISCARD plim_status plim_turn_allocate(plim_turn *turn, uint16_t type,
-                                                       const void *initial, plim_ref *out_ref);
+PLIM_API PLIM_NODISCARD plim_status plim_turn_allocate(plim_turn *turn,
+                                                       const plim_object_request *request,
+                                                       plim_ref *out_ref);
 
 /** A block of before: its state is inside it, and it knows of no region. It runs unmodified. */
 typedef struct plim_legacy_type {

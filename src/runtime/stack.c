@@ -42,6 +42,7 @@ static plim_status stack_force(plim_stack *stack, uint32_t at)
         return PLIM_OK;
     plim_status status = stack_mark(stack, at, true, 0);
     stack->ending_count += status == PLIM_OK;
+    stack->is_settled = false;
     return status;
 }
 
@@ -135,8 +136,11 @@ static plim_status stack_step(plim_stack *stack, bool *out_done, plim_error *err
 static plim_status stack_settle(plim_stack *stack, plim_error *err)
 {
     bool is_done = false;
+    if (stack->is_settled)
+        return PLIM_OK;
     for (uint32_t steps = 0; steps < PLIM_STACK_STEPS_MAX; steps++) {
         plim_status status = stack_step(stack, &is_done, err);
+        stack->is_settled = is_done;
         if (status != PLIM_OK || is_done)
             return status;
     }
@@ -165,11 +169,11 @@ static plim_status stack_leave(plim_stack *stack, plim_status status)
 /* Outside of plim_stack_tick(): what an event left open goes on with its number and its time. */
 static plim_status stack_resume(plim_stack *stack, plim_error *err)
 {
-    stack->event = (plim_event){.now_ns = stack->begun.now_ns};
-    if (stack->begun.number > stack->done) {
-        stack->event.number = stack->begun.number;
-        stack->event.kind = stack->begun.kind;
-    }
+    stack->event = (plim_event){.number = 0};
+    if (stack->begun.number > stack->done)
+        stack->event = (plim_event){.number = stack->begun.number,
+                                    .now_ns = stack->begun.now_ns,
+                                    .kind = stack->begun.kind};
     return stack_settle(stack, err);
 }
 
@@ -244,24 +248,15 @@ plim_status plim_stack_end(plim_stack *stack, plim_ref block, plim_error *err)
 }
 
 /* One block of those that an event is for. */
-static plim_status stack_deliver(plim_stack *stack, uint32_t at, bool is_top, plim_error *err)
+static plim_status stack_deliver(plim_stack *stack, uint32_t at, plim_error *err)
 {
     const plim_block_head *head = plim__frame_head(stack, at);
-    const plim_block_type *type = stack->frames[at].type;
-    if (head == NULL || head->state != PLIM_BLOCK_LIVE || head->event >= stack->begun.number ||
-        type == NULL || !(is_top || type->flags & PLIM_BLOCK_F_TICKED_BELOW))
-        return PLIM_OK;
-    plim_status status = plim__stack_turn(stack, at, PLIM__TURN_TICK, err);
+    plim_status status = PLIM_OK;
+    if (head == NULL)
+        stack->is_settled = false; /* the program released it by itself */
+    else if (head->state == PLIM_BLOCK_LIVE && head->event < stack->begun.number)
+        status = plim__stack_turn(stack, at, PLIM__TURN_TICK, err);
     return status == PLIM_OK ? stack_settle(stack, err) : status;
-}
-
-static plim_status stack_begin_event(plim_stack *stack, const plim_event *event, uint64_t number)
-{
-    stack->event = *event;
-    stack->event.number = number;
-    stack->begun =
-        (plim__stack_begun){.number = number, .now_ns = event->now_ns, .kind = event->kind};
-    return plim_region_set(stack->region, stack->cells.begun, &stack->begun, sizeof stack->begun);
 }
 
 static plim_status stack_tick(plim_stack *stack, const plim_event *event, plim_error *err)
@@ -273,10 +268,17 @@ static plim_status stack_tick(plim_stack *stack, const plim_event *event, plim_e
         return status;
     if (count > 0 && stack->frames[count - 1].type == NULL)
         return stack_no_code(stack, count - 1, err);
-    status = stack_begin_event(stack, event, number);
-    for (uint32_t i = count; i-- > 0 && status == PLIM_OK;)
-        if (i < stack->frame_count) /* else it went with another */
-            status = stack_deliver(stack, i, i + 1 == count, err);
+    stack->event = *event;
+    stack->event.number = number;
+    stack->begun =
+        (plim__stack_begun){.number = number, .now_ns = event->now_ns, .kind = event->kind};
+    for (uint32_t i = count; i-- > 0 && status == PLIM_OK;) {
+        const plim_block_type *type = stack->frames[i].type;
+        if (i >= stack->frame_count) /* it went with another */
+            continue;
+        if (i + 1 == count || (type != NULL && type->flags & PLIM_BLOCK_F_TICKED_BELOW))
+            status = stack_deliver(stack, i, err);
+    }
     if (status == PLIM_OK)
         status = plim_region_set(stack->region, stack->cells.done, &number, sizeof number);
     if (status == PLIM_OK)

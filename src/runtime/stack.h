@@ -4,8 +4,8 @@
  * @brief A stack as its process holds it: the blocks that live in the region, joined to their code.
  *
  * Invariants (stack_is_valid): K1 frames are the live blocks of this stack in the order of their
- * births. K2 each owns itself: its owner is its number. K3 `ending_count` of them end. K4 a turn is
- * under way if and only if the turn cell is odd.
+ * births. K2 each owns itself: its owner is its number. K3 `ending_count` of them end. K4 a turn
+ * that has made something is under way if and only if the turn cell is odd.
  */
 #ifndef PLIM_RUNTIME_STACK_H
 #define PLIM_RUNTIME_STACK_H
@@ -30,7 +30,7 @@ typedef struct plim__frame {
 typedef struct plim__stack_cells {
     plim_ref turn;  /* serial of the turn; odd while it runs */
     plim_ref birth; /* the first birth that belongs to it */
-    plim_ref begun; /* the event under way: plim__stack_begun */
+    plim_ref begun; /* the last event that changed more than values: plim__stack_begun */
     plim_ref done;  /* number of the last event that was delivered */
 } plim__stack_cells;
 
@@ -59,9 +59,11 @@ struct plim_stack {
     uint32_t scratch_bytes;
     plim_ref self;
     plim__stack_cells cells;
-    uint64_t serial, birth_written, done;
+    uint64_t serial, done, turn_birth;
+    uint64_t birth_written, begun_written; /* what stands in the cells */
     plim__stack_begun begun;
     plim_event event; /* what turns see */
+    bool is_settled;  /* nothing is left open */
     bool is_busy;     /* a call is under way: callbacks may not make another */
     plim__stack_listener listeners[PLIM_STACK_LISTENERS_MAX];
 };

@@ -192,6 +192,7 @@ static plim_status open_cells(plim_stack *stack, plim_error *err)
         status = plim_region_get(stack->region, cells->begun, &stack->begun, sizeof stack->begun);
     if (status == PLIM_OK)
         status = plim_region_get(stack->region, cells->done, &stack->done, WORD);
+    stack->begun_written = stack->begun.number;
     return status;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Turns: one callback, one commit. The callback works on a copy of the block's value; the store of
- * the copy, which carries the turn's serial, is the commit. Before it a kill leaves an odd turn
- * cell and no block with that serial: whatever was born since the turn began is ended by the next
- * open (or at once, if the callback says no). After it the serial is found, and nothing is undone.
+ * the copy is the commit. A turn that makes objects has a serial, which the copy carries: before
+ * the commit a kill leaves an odd turn cell and no block with that serial, and whatever was born
+ * since the turn began is ended by the next open (or at once, if the callback says no). After it
+ * the serial is found, and nothing is undone.
  *
- * Order: birth cell, turn cell odd, callback, value, turn cell even.
+ * Order: birth cell, turn cell odd, objects, event cell, value, turn cell even. A tick that makes
+ * nothing and ends nothing needs the value alone.
  */
 #include <string.h>
 
@@ -54,7 +56,24 @@ void plim__stack_tell(plim_stack *stack, plim_stack_notice_kind kind, uint32_t a
             stack->listeners[i].tell(stack->listeners[i].context, &notice);
 }
 
-/* --- pushing ------------------------------------------------------------------------------- */
+/* --- what a turn makes --------------------------------------------------------------------- */
+
+/* From here on it has a serial: what it makes goes if it does not count. */
+static plim_status turn_reserve(plim_stack *stack)
+{
+    PLIM_CHECK(stack->is_busy);
+    if (stack->serial % 2 != 0)
+        return PLIM_OK;
+    plim_status status = PLIM_OK;
+    if (stack->birth_written != stack->turn_birth)
+        status = turn_word(stack, stack->cells.birth, stack->turn_birth);
+    if (status != PLIM_OK)
+        return status;
+    stack->birth_written = stack->turn_birth;
+    status = turn_word(stack, stack->cells.turn, stack->serial + 1);
+    stack->serial += status == PLIM_OK;
+    return status;
+}
 
 static void turn_label(plim_block_head *head, const char *label)
 {
@@ -93,6 +112,7 @@ plim_status plim__stack_add(plim_stack *stack, const char *type, const void *ini
     if (status != PLIM_OK)
         return status;
     plim__block_name(stack->region, (uint32_t)birth, code->name);
+    stack->is_settled = false;
     stack->frames[stack->frame_count++] =
         (plim__frame){.ref = ref,
                       .number = (uint32_t)birth,
@@ -110,15 +130,19 @@ plim_status plim_turn_push(plim_turn *turn, const char *type, const void *initia
     const plim_block_head *head = plim_region_peek(turn->region, turn->block);
     if (head == NULL || head->state > PLIM_BLOCK_LIVE)
         return PLIM_ERR_USAGE;
-    return plim__stack_add(turn->stack, type, initial, label);
+    plim_status status = turn_reserve(turn->stack);
+    return status == PLIM_OK ? plim__stack_add(turn->stack, type, initial, label) : status;
 }
 
-plim_status plim_turn_allocate(plim_turn *turn, uint16_t type, const void *initial,
+plim_status plim_turn_allocate(plim_turn *turn, const plim_object_request *request,
                                plim_ref *out_ref)
 {
-    PLIM_CHECK(turn != NULL);
-    return plim_region_allocate(turn->region, type, initial, turn->owner, (plim_ref){0, 0},
-                                out_ref);
+    PLIM_CHECK(turn != NULL && request != NULL);
+    PLIM_CHECK_OBJ(turn->stack, PLIM__STACK_MAGIC);
+    plim_object_request own = *request;
+    own.owner = turn->owner;
+    plim_status status = turn_reserve(turn->stack);
+    return status == PLIM_OK ? plim_region_allocate_as(turn->region, &own, out_ref) : status;
 }
 
 /* --- the turn ------------------------------------------------------------------------------ */
@@ -191,15 +215,18 @@ static void turn_advance(const plim_stack *stack, plim_block_head *head, plim__t
     bool is_left = kind == PLIM__TURN_NEXT && turn->type->flags & PLIM_BLOCK_F_TICKED_BELOW;
     if (!is_left && head->event < stack->begun.number)
         head->event = stack->begun.number;
-    head->turn = stack->serial;
+    if (stack->serial % 2 != 0)
+        head->turn = stack->serial;
 }
 
 static plim_status turn_begin(plim_stack *stack, uint32_t at, plim_turn *turn)
 {
     plim__frame *frame = &stack->frames[at];
-    uint64_t birth = stack->region->next_birth;
-    plim_status status = PLIM_OK;
     plim_block_head *head = (plim_block_head *)(void *)stack->scratch;
+    plim_status status = plim_region_get(stack->region, frame->ref, stack->scratch, frame->bytes);
+    if (status != PLIM_OK)
+        return status;
+    stack->turn_birth = stack->region->next_birth;
     *turn = (plim_turn){.region = stack->region,
                         .stack = stack,
                         .type = frame->type,
@@ -207,23 +234,49 @@ static plim_status turn_begin(plim_stack *stack, uint32_t at, plim_turn *turn)
                         .state = stack->scratch + sizeof(plim_block_head),
                         .local = &frame->local,
                         .result = &head->result,
+                        .child_result = head->child_result,
                         .block = frame->ref,
                         .owner = frame->number};
-    status = plim_region_get(stack->region, frame->ref, stack->scratch, frame->bytes);
-    turn->child_result = status == PLIM_OK ? head->child_result : 0;
-    if (status == PLIM_OK && stack->birth_written != birth)
-        status = turn_word(stack, stack->cells.birth, birth);
-    stack->birth_written = birth;
-    if (status == PLIM_OK)
-        status = turn_word(stack, stack->cells.turn, stack->serial + 1);
-    if (status == PLIM_OK)
-        stack->serial++;
-    return status;
+    return PLIM_OK;
 }
 
 static void turn_end(plim_stack *stack)
 {
-    (void)turn_word(stack, stack->cells.turn, ++stack->serial);
+    if (stack->serial % 2 == 0)
+        return;
+    plim_status status = turn_word(stack, stack->cells.turn, ++stack->serial);
+    (void)status; /* within a transaction that is full: the next turn writes it anew */
+}
+
+/* The event under way, for whoever goes on in its middle. */
+static plim_status turn_note_event(plim_stack *stack)
+{
+    if (stack->begun_written == stack->begun.number)
+        return PLIM_OK;
+    plim_status status =
+        plim_region_set(stack->region, stack->cells.begun, &stack->begun, sizeof stack->begun);
+    if (status == PLIM_OK)
+        stack->begun_written = stack->begun.number;
+    return status;
+}
+
+static plim_status turn_commit(plim_stack *stack, uint32_t at, plim__turn_kind kind,
+                               const plim_turn *turn)
+{
+    plim_block_head *head = turn_head(turn);
+    uint8_t before = head->state;
+    plim_status status = PLIM_OK;
+    turn_advance(stack, head, kind, turn);
+    if (kind != PLIM__TURN_TICK || head->state != before || stack->serial % 2 != 0) {
+        stack->is_settled = false;
+        status = turn_note_event(stack);
+    }
+    if (status == PLIM_OK) /* the commit */
+        status = plim_region_set(stack->region, stack->frames[at].ref, stack->scratch,
+                                 stack->frames[at].bytes);
+    if (status == PLIM_OK)
+        stack->ending_count += before < PLIM_BLOCK_ENDING && head->state >= PLIM_BLOCK_ENDING;
+    return status;
 }
 
 static plim_status turn_refused(const plim_stack *stack, uint32_t at, plim__turn_kind kind,
@@ -245,21 +298,16 @@ plim_status plim__stack_turn(plim_stack *stack, uint32_t at, plim__turn_kind kin
     const plim_block_type *type = stack->frames[at].type;
     if (type != NULL) /* else its code is not here: it ends without */
         status = turn_call(type, kind, &turn);
-    plim_block_head *head = turn_head(&turn);
-    plim_block_state before = (plim_block_state)head->state;
-    if (status == PLIM_OK) {
-        turn_advance(stack, head, kind, &turn);
-        /* The commit. */
-        status = plim_region_set(stack->region, stack->frames[at].ref, stack->scratch,
-                                 stack->frames[at].bytes);
-    }
+    if (status == PLIM_OK)
+        status = turn_commit(stack, at, kind, &turn);
     if (status != PLIM_OK) {
+        stack->is_settled = false;
         stack->frame_count = frames_before;
-        plim__stack_roll_back(stack->region, stack->birth_written);
+        if (stack->region->next_birth != stack->turn_birth)
+            plim__stack_roll_back(stack->region, stack->turn_birth);
         turn_end(stack);
         return turn_refused(stack, at, kind, status, err);
     }
-    stack->ending_count += before < PLIM_BLOCK_ENDING && head->state >= PLIM_BLOCK_ENDING;
     turn_end(stack);
     for (uint32_t i = frames_before; i < stack->frame_count; i++)
         plim__stack_tell(stack, PLIM_STACK_PUSHED, i);
