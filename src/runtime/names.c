@@ -128,36 +128,33 @@ static bool name_take_row(plim_region *region, uint32_t *out_row)
     return true;
 }
 
-plim_status plim_region_name(plim_region *region, plim_name_kind kind, uint32_t number,
-                             const char *name)
+static plim_status name_remove(plim_region *region, uint32_t *link)
 {
-    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
-    uint32_t text = 0, row;
-    if ((uint32_t)kind >= NAME_KINDS)
-        return PLIM_ERR_USAGE;
-    uint32_t *link = name_link(region, kind, number);
-    if (name == NULL) {
-        row = *link;
-        if (row == PLIM__INDEX_NONE)
-            return PLIM_OK;
-        if (plim__region_touch(region, &region->names[row], sizeof *region->names) != PLIM_OK)
-            return PLIM_ERR_NO_SPACE;
-        plim__commit(&region->names[row], 0);
-        *link = region->name_next[row];
-        region->name_next[row] = region->name_free;
-        region->name_free = row;
+    uint32_t row = *link;
+    if (row == PLIM__INDEX_NONE)
         return PLIM_OK;
-    }
-    plim_status status = plim_region_intern(region, name, &text);
-    if (status != PLIM_OK)
-        return status;
-    row = *link;
+    if (plim__region_touch(region, &region->names[row], sizeof *region->names) != PLIM_OK)
+        return PLIM_ERR_NO_SPACE;
+    plim__commit(&region->names[row], 0);
+    *link = region->name_next[row];
+    region->name_next[row] = region->name_free;
+    region->name_free = row;
+    return PLIM_OK;
+}
+
+plim_status plim__region_name_text(plim_region *region, uint32_t kind, uint32_t number,
+                                   uint32_t text)
+{
+    uint32_t *link = name_link(region, kind, number);
+    uint32_t row = *link;
+    if (text == 0)
+        return name_remove(region, link);
     bool is_new = row == PLIM__INDEX_NONE;
     if (plim__region_touch_head(region) != PLIM_OK)
         return PLIM_ERR_NO_SPACE;
     if (is_new && !name_take_row(region, &row))
         return PLIM_ERR_LIMIT;
-    status = plim__region_touch(region, &region->names[row], sizeof *region->names);
+    plim_status status = plim__region_touch(region, &region->names[row], sizeof *region->names);
     if (is_new) {
         uint32_t *into = status == PLIM_OK ? link : &region->name_free;
         region->name_next[row] = status == PLIM_OK ? PLIM__INDEX_NONE : region->name_free;
@@ -167,6 +164,18 @@ plim_status plim_region_name(plim_region *region, plim_name_kind kind, uint32_t 
         return status;
     plim__commit(&region->names[row], plim__name_word(kind, number, text));
     return PLIM_OK;
+}
+
+plim_status plim_region_name(plim_region *region, plim_name_kind kind, uint32_t number,
+                             const char *name)
+{
+    PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    uint32_t text = 0;
+    if ((uint32_t)kind >= NAME_KINDS)
+        return PLIM_ERR_USAGE;
+    plim_status status = name != NULL ? plim_region_intern(region, name, &text) : PLIM_OK;
+    return status == PLIM_OK ? plim__region_name_text(region, (uint32_t)kind, number, text)
+                             : status;
 }
 
 const char *plim_region_name_of(const plim_region *region, plim_name_kind kind, uint32_t number)

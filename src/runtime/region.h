@@ -174,6 +174,10 @@ PLIM_NODISCARD plim_status plim__names_init(plim_region *region, plim_error *err
 /** Makes it anew, in the memory it has, for texts that are no more than it once knew. */
 PLIM_NODISCARD plim_status plim__names_rebuild(plim_region *region, plim_error *err);
 
+/** As plim_region_name(), by the number of a text; 0: no name from now on. */
+PLIM_NODISCARD plim_status plim__region_name_text(plim_region *region, uint32_t kind,
+                                                  uint32_t number, uint32_t text);
+
 /** Frees that. */
 void plim__names_fini(plim_region *region);
 

@@ -52,6 +52,7 @@ static void stack_drop(plim_stack *stack)
     plim__frame *top = &stack->frames[--stack->frame_count];
     if (top->local != NULL && top->type != NULL && top->type->detach != NULL)
         top->type->detach(top->type, top->local);
+    stack->below_count -= plim__frame_is_below(top);
     *top = (plim__frame){.number = 0};
 }
 
@@ -75,7 +76,7 @@ static plim_status stack_release(plim_stack *stack)
             return status;
     }
     uint32_t number = stack->frames[top].number;
-    plim__block_name(stack->region, number, NULL);
+    plim__block_name(stack->region, number, 0);
     stack_drop(stack);
     stack->ending_count--;
     return plim_region_release_owner(stack->region, number, NULL);
@@ -135,15 +136,15 @@ static plim_status stack_step(plim_stack *stack, bool *out_done, plim_error *err
 
 static plim_status stack_settle(plim_stack *stack, plim_error *err)
 {
-    bool is_done = false;
-    if (stack->is_settled)
-        return PLIM_OK;
-    for (uint32_t steps = 0; steps < PLIM_STACK_STEPS_MAX; steps++) {
+    bool is_done = stack->is_settled;
+    for (uint32_t steps = 0; steps < PLIM_STACK_STEPS_MAX && !is_done; steps++) {
         plim_status status = stack_step(stack, &is_done, err);
         stack->is_settled = is_done;
-        if (status != PLIM_OK || is_done)
+        if (status != PLIM_OK)
             return status;
     }
+    if (is_done)
+        return PLIM_OK;
     return plim_error_set(err, PLIM_ERR_LIMIT,
                           "after %d steps the stack has not come to rest: blocks that are done at "
                           "once push others",
@@ -169,6 +170,8 @@ static plim_status stack_leave(plim_stack *stack, plim_status status)
 /* Outside of plim_stack_tick(): what an event left open goes on with its number and its time. */
 static plim_status stack_resume(plim_stack *stack, plim_error *err)
 {
+    if (stack->is_settled)
+        return PLIM_OK;
     stack->event = (plim_event){.number = 0};
     if (stack->begun.number > stack->done)
         stack->event = (plim_event){.number = stack->begun.number,
@@ -256,7 +259,7 @@ static plim_status stack_deliver(plim_stack *stack, uint32_t at, plim_error *err
         stack->is_settled = false; /* the program released it by itself */
     else if (head->state == PLIM_BLOCK_LIVE && head->event < stack->begun.number)
         status = plim__stack_turn(stack, at, PLIM__TURN_TICK, err);
-    return status == PLIM_OK ? stack_settle(stack, err) : status;
+    return status == PLIM_OK && !stack->is_settled ? stack_settle(stack, err) : status;
 }
 
 static plim_status stack_tick(plim_stack *stack, const plim_event *event, plim_error *err)
@@ -272,11 +275,11 @@ static plim_status stack_tick(plim_stack *stack, const plim_event *event, plim_e
     stack->event.number = number;
     stack->begun =
         (plim__stack_begun){.number = number, .now_ns = event->now_ns, .kind = event->kind};
-    for (uint32_t i = count; i-- > 0 && status == PLIM_OK;) {
-        const plim_block_type *type = stack->frames[i].type;
-        if (i >= stack->frame_count) /* it went with another */
-            continue;
-        if (i + 1 == count || (type != NULL && type->flags & PLIM_BLOCK_F_TICKED_BELOW))
+    if (count > 0)
+        status = stack_deliver(stack, count - 1, err);
+    for (uint32_t i = count - 1; stack->below_count > 0 && i-- > 0 && status == PLIM_OK;) {
+        /* Else it went with another. */
+        if (i < stack->frame_count && plim__frame_is_below(&stack->frames[i]))
             status = stack_deliver(stack, i, err);
     }
     if (status == PLIM_OK)
@@ -299,6 +302,7 @@ plim_status plim_stack_reset(plim_stack *stack, plim_error *err)
     if (status != PLIM_OK)
         return status;
     status = stack_resume(stack, err);
+    stack->event = (plim_event){.number = 0};
     uint32_t top = stack->frame_count - 1;
     if (status == PLIM_OK && stack->frame_count == 0)
         status = plim_error_set(err, PLIM_ERR_STALE, "nothing is on the stack");

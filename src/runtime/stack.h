@@ -53,6 +53,7 @@ struct plim_stack {
     uint16_t *type_numbers; /* in the region */
     uint32_t type_count;
     uint32_t frame_count, depth_max, ending_count;
+    uint32_t below_count; /* of the frames, those that are ticked below */
     plim__frame *frames;
     unsigned char *scratch; /* a block's value while a turn works on it */
     unsigned char *fresh;   /* a new block's */
@@ -67,6 +68,12 @@ struct plim_stack {
     bool is_busy;     /* a call is under way: callbacks may not make another */
     plim__stack_listener listeners[PLIM_STACK_LISTENERS_MAX];
 };
+
+/** Whether a block is ticked while others stand on it. */
+static inline bool plim__frame_is_below(const plim__frame *frame)
+{
+    return frame->type != NULL && (frame->type->flags & PLIM_BLOCK_F_TICKED_BELOW) != 0;
+}
 
 /** The head of a block in place, or NULL if it is gone. */
 const plim_block_head *plim__frame_head(const plim_stack *stack, uint32_t at);
@@ -91,8 +98,8 @@ typedef enum plim__turn_kind {
 PLIM_NODISCARD plim_status plim__stack_turn(plim_stack *stack, uint32_t at, plim__turn_kind kind,
                                             plim_error *err);
 
-/** What those who look on call an owner; NULL: nothing any more. */
-void plim__block_name(plim_region *region, uint32_t number, const char *name);
+/** Those who look on call an owner as the type is called; type 0: nothing any more. */
+void plim__block_name(plim_region *region, uint32_t number, uint16_t type);
 
 /** Ends the life of objects born from `birth` on: a turn that does not count. */
 void plim__stack_roll_back(plim_region *region, uint64_t birth);

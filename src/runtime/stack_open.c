@@ -26,6 +26,11 @@ _Static_assert(sizeof(plim_block_head) == 64 && sizeof(plim_block_head) % 16 == 
 uint32_t plim__stack_type_of(const plim_stack *stack, const char *name)
 {
     uint32_t at = 0;
+    while (at < stack->type_count && stack->types[at]->name != name)
+        at++;
+    if (at < stack->type_count) /* the very same text */
+        return at;
+    at = 0;
     while (at < stack->type_count && !plim__text_equal(stack->types[at]->name, name))
         at++;
     return at;
@@ -244,8 +249,9 @@ static plim_status open_blocks(plim_stack *stack, plim_error *err)
                              .name = name,
                              .type = kind < stack->type_count ? stack->types[kind] : NULL};
         if (plim_region_name_of(stack->region, PLIM_NAME_OWNER, frame.number) == NULL)
-            plim__block_name(stack->region, frame.number, name);
+            plim__block_name(stack->region, frame.number, object.type);
         open_insert(stack, &frame, object.birth);
+        stack->below_count += plim__frame_is_below(&frame);
         stack->ending_count += head->state >= PLIM_BLOCK_ENDING;
         if (object.size_bytes > stack->scratch_bytes)
             stack->scratch_bytes = object.size_bytes; /* of a type that is not here */

@@ -26,9 +26,10 @@ static plim_status turn_word(plim_stack *stack, plim_ref cell, uint64_t value)
     return plim_region_set(stack->region, cell, &value, sizeof value);
 }
 
-void plim__block_name(plim_region *region, uint32_t number, const char *name)
+void plim__block_name(plim_region *region, uint32_t number, uint16_t type)
 {
-    plim_status status = plim_region_name(region, PLIM_NAME_OWNER, number, name);
+    uint32_t text = type != 0 ? region->types[type - 1].name : 0;
+    plim_status status = plim__region_name_text(region, PLIM_NAME_OWNER, number, text);
     (void)status; /* as far as there is room for names */
 }
 
@@ -38,7 +39,7 @@ void plim__stack_roll_back(plim_region *region, uint64_t birth)
     for (uint32_t i = 0; plim_region_next(region, &i, &object);)
         if (object.birth >= birth) {
             if (object.owner == (uint32_t)object.birth)
-                plim__block_name(region, object.owner, NULL);
+                plim__block_name(region, object.owner, 0);
             (void)plim_region_release(region, object.ref);
         }
 }
@@ -77,10 +78,9 @@ static plim_status turn_reserve(plim_stack *stack)
 
 static void turn_label(plim_block_head *head, const char *label)
 {
-    plim__text text;
-    plim__text_init(&text, head->label, sizeof head->label);
-    if (label != NULL)
-        plim__text_format(&text, "%s", label);
+    size_t length = label != NULL ? plim__text_length(label, sizeof head->label - 1) : 0;
+    if (length > 0)
+        memcpy(head->label, label, length); /* the rest is zero */
 }
 
 plim_status plim__stack_add(plim_stack *stack, const char *type, const void *initial,
@@ -111,7 +111,7 @@ plim_status plim__stack_add(plim_stack *stack, const char *type, const void *ini
     plim_status status = plim_region_allocate_as(stack->region, &request, &ref);
     if (status != PLIM_OK)
         return status;
-    plim__block_name(stack->region, (uint32_t)birth, code->name);
+    plim__block_name(stack->region, (uint32_t)birth, request.type);
     stack->is_settled = false;
     stack->frames[stack->frame_count++] =
         (plim__frame){.ref = ref,
@@ -119,6 +119,7 @@ plim_status plim__stack_add(plim_stack *stack, const char *type, const void *ini
                       .bytes = (uint32_t)sizeof head + code->state_bytes,
                       .type = code,
                       .name = code->name};
+    stack->below_count += plim__frame_is_below(&stack->frames[stack->frame_count - 1]);
     return PLIM_OK;
 }
 
@@ -302,7 +303,8 @@ plim_status plim__stack_turn(plim_stack *stack, uint32_t at, plim__turn_kind kin
         status = turn_commit(stack, at, kind, &turn);
     if (status != PLIM_OK) {
         stack->is_settled = false;
-        stack->frame_count = frames_before;
+        while (stack->frame_count > frames_before)
+            stack->below_count -= plim__frame_is_below(&stack->frames[--stack->frame_count]);
         if (stack->region->next_birth != stack->turn_birth)
             plim__stack_roll_back(stack->region, stack->turn_birth);
         turn_end(stack);
