@@ -114,7 +114,7 @@ uint32_t sequence_next(sequence *at, const script *all)
 
 /* --- the sensor ---------------------------------------------------------------------------- */
 
-/* One axis of an accelerometer at the arm: a repetition in about two seconds, and noise. */
+/* One axis at the wrist: a repetition in about two seconds, and noise. */
 static float sensor_read(uint64_t sample, uint32_t axis, uint32_t exercise)
 {
     uint64_t noise = (sample * AXES + axis) * UINT64_C(0x9e3779b97f4a7c15);
@@ -122,7 +122,7 @@ static float sensor_read(uint64_t sample, uint32_t axis, uint32_t exercise)
     float phase = (float)(sample % period) / (float)period;
     float wave = phase < 0.5f ? 4.0f * phase - 1.0f : 3.0f - 4.0f * phase;
     noise ^= noise >> 29;
-    return wave * (1.0f - 0.25f * (float)axis) + (float)(noise >> 40) * 0x1p-26f;
+    return wave * (1.0f - 0.15f * (float)axis) + (float)(noise >> 40) * 0x1p-26f;
 }
 
 void exertion_second(exertion *at, uint64_t second)
@@ -134,7 +134,7 @@ void exertion_second(exertion *at, uint64_t second)
             at->slow[axis] += (value - at->slow[axis]) * 0.005f;
             at->quick[axis] += (value - at->quick[axis]) * 0.2f;
             float moved = at->quick[axis] - at->slow[axis];
-            strength += moved * (axis == 0 ? 1.0f : 0.5f);
+            strength += moved * (axis == 0 ? 0.8f : 0.25f);
             at->effort += moved * moved * 0.01f;
         }
         if (!at->is_high && strength > 0.6f) {

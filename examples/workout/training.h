@@ -18,7 +18,7 @@ enum {
     NAME_BYTES = 16,
     DEPTH_MAX = 16,
     SAMPLES = 100, /* a second, of each axis */
-    AXES = 3,
+    AXES = 6,      /* three of acceleration, three of turning, as a watch has them */
     LINE_BYTES = 96
 };
 

@@ -50,9 +50,9 @@ static plim_status stack_force(plim_stack *stack, uint32_t at)
 static void stack_drop(plim_stack *stack)
 {
     plim__frame *top = &stack->frames[--stack->frame_count];
+    stack->below_count -= plim__frame_is_below(top);
     if (top->local != NULL && top->type != NULL && top->type->detach != NULL)
         top->type->detach(top->type, top->local);
-    stack->below_count -= plim__frame_is_below(top);
     *top = (plim__frame){.number = 0};
 }
 
@@ -100,8 +100,10 @@ static plim_status stack_step_down(plim_stack *stack, const plim_block_head *hea
     if (head->state == PLIM_BLOCK_ENDING)
         return plim__stack_turn(stack, top, PLIM__TURN_UNMOUNT, err);
     if (head->state == PLIM_BLOCK_UNMOUNTED) {
+        const plim_block_type *type = stack->frames[top].type;
         plim__stack_tell(stack, PLIM_STACK_POPPED, top);
-        return plim__stack_turn(stack, top, PLIM__TURN_CLEANUP, err);
+        if (type != NULL && type->cleanup != NULL)
+            return plim__stack_turn(stack, top, PLIM__TURN_CLEANUP, err);
     }
     return stack_release(stack);
 }
@@ -279,14 +281,16 @@ static plim_status stack_tick(plim_stack *stack, const plim_event *event, plim_e
         status = stack_deliver(stack, count - 1, err);
     for (uint32_t i = count - 1; stack->below_count > 0 && i-- > 0 && status == PLIM_OK;) {
         /* Else it went with another. */
-        if (i < stack->frame_count && plim__frame_is_below(&stack->frames[i]))
+        if (i < stack->frame_count && stack->frames[i].type != NULL &&
+            plim__frame_is_below(&stack->frames[i]))
             status = stack_deliver(stack, i, err);
     }
-    if (status == PLIM_OK)
-        status = plim_region_set(stack->region, stack->cells.done, &number, sizeof number);
-    if (status == PLIM_OK)
-        stack->done = number;
-    return status;
+    if (status != PLIM_OK)
+        return status;
+    stack->done = number;
+    /* If no more than the value of the top has changed, that says that it is done. */
+    bool is_plain = count > 0 && stack->below_count == 0 && stack->begun_written != number;
+    return is_plain ? PLIM_OK : plim__stack_note_done(stack);
 }
 
 plim_status plim_stack_tick(plim_stack *stack, const plim_event *event, plim_error *err)

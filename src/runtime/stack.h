@@ -13,6 +13,7 @@
 
 #include "base/limits.h"
 #include "runtime/block_core.h"
+#include "runtime/region.h"
 
 enum { PLIM__STACK_MAGIC = 0x4e610002, PLIM__BLOCK_PREFIX_BYTES = 6, PLIM__STACK_NAME_BYTES = 48 };
 
@@ -55,13 +56,15 @@ struct plim_stack {
     uint32_t frame_count, depth_max, ending_count;
     uint32_t below_count; /* of the frames, those that are ticked below */
     plim__frame *frames;
-    unsigned char *scratch; /* a block's value while a turn works on it */
-    unsigned char *fresh;   /* a new block's */
-    uint32_t scratch_bytes;
+    unsigned char *scratch; /* a block's value while a turn works on it; at a cache line */
+    unsigned char *fresh;   /* a new block's; likewise */
+    unsigned char *memory;  /* of both */
+    size_t memory_bytes;
+    uint32_t scratch_bytes; /* of each */
     plim_ref self;
     plim__stack_cells cells;
     uint64_t serial, done, turn_birth;
-    uint64_t birth_written, begun_written; /* what stands in the cells */
+    uint64_t birth_written, begun_written, done_written; /* what stands in the cells */
     plim__stack_begun begun;
     plim_event event; /* what turns see */
     bool is_settled;  /* nothing is left open */
@@ -69,14 +72,22 @@ struct plim_stack {
     plim__stack_listener listeners[PLIM_STACK_LISTENERS_MAX];
 };
 
-/** Whether a block is ticked while others stand on it. */
+/** Whether a block is ticked while others stand on it, or may be: its code is not here. */
 static inline bool plim__frame_is_below(const plim__frame *frame)
 {
-    return frame->type != NULL && (frame->type->flags & PLIM_BLOCK_F_TICKED_BELOW) != 0;
+    return frame->type == NULL || (frame->type->flags & PLIM_BLOCK_F_TICKED_BELOW) != 0;
 }
 
 /** The head of a block in place, or NULL if it is gone. */
-const plim_block_head *plim__frame_head(const plim_stack *stack, uint32_t at);
+static inline const plim_block_head *plim__frame_head(const plim_stack *stack, uint32_t at)
+{
+    plim_ref ref = stack->frames[at].ref;
+    const plim__object *object = &stack->region->objects[ref.index];
+    uint64_t word = atomic_load_explicit(&object->word, memory_order_relaxed);
+    if (!plim__word_is_live(word) || plim__word_generation(word) != ref.generation)
+        return NULL;
+    return (const plim_block_head *)(const void *)(stack->region->data + object->data);
+}
 
 /* --- stack_open.c -------------------------------------------------------------------------- */
 
@@ -107,6 +118,9 @@ void plim__stack_roll_back(plim_region *region, uint64_t birth);
 /** A block on top; with no turn under way its allocation is the commit. */
 PLIM_NODISCARD plim_status plim__stack_add(plim_stack *stack, const char *type, const void *initial,
                                            const char *label);
+
+/** Writes down which event was delivered last, if that is not what stands there. */
+PLIM_NODISCARD plim_status plim__stack_note_done(plim_stack *stack);
 
 /** Tells all that listen; the stack is busy meanwhile. */
 void plim__stack_tell(plim_stack *stack, plim_stack_notice_kind kind, uint32_t at);

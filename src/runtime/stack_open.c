@@ -14,7 +14,12 @@
 #include "runtime/region.h"
 #include "runtime/stack.h"
 
-enum { STACK_DEPTH_DEFAULT = 256, STACK_FIELDS_MAX = 128, STACK_TYPE_NAME_MAX = 240 };
+enum {
+    STACK_LINE = 64,
+    STACK_DEPTH_DEFAULT = 256,
+    STACK_FIELDS_MAX = 128,
+    STACK_TYPE_NAME_MAX = 240
+};
 
 static const char BLOCK_PREFIX[] = "block:";
 _Static_assert(sizeof BLOCK_PREFIX - 1 == PLIM__BLOCK_PREFIX_BYTES, "as the header says");
@@ -198,6 +203,7 @@ static plim_status open_cells(plim_stack *stack, plim_error *err)
     if (status == PLIM_OK)
         status = plim_region_get(stack->region, cells->done, &stack->done, WORD);
     stack->begun_written = stack->begun.number;
+    stack->done_written = stack->done;
     return status;
 }
 
@@ -229,6 +235,7 @@ static void open_insert(plim_stack *stack, const plim__frame *frame, uint64_t bi
 
 static plim_status open_blocks(plim_stack *stack, plim_error *err)
 {
+    uint64_t last_event = 0;
     plim_region_object object;
     for (uint32_t i = 0; plim_region_next(stack->region, &i, &object);) {
         const char *name = NULL;
@@ -252,10 +259,14 @@ static plim_status open_blocks(plim_stack *stack, plim_error *err)
             plim__block_name(stack->region, frame.number, object.type);
         open_insert(stack, &frame, object.birth);
         stack->below_count += plim__frame_is_below(&frame);
+        last_event = head->event > last_event ? head->event : last_event;
         stack->ending_count += head->state >= PLIM_BLOCK_ENDING;
         if (object.size_bytes > stack->scratch_bytes)
             stack->scratch_bytes = object.size_bytes; /* of a type that is not here */
     }
+    /* Events that changed no more than the value of the top are not written down elsewhere. */
+    if (stack->below_count == 0 && last_event > stack->begun.number)
+        stack->done = stack->begun.number = last_event;
     return PLIM_OK;
 }
 
@@ -298,10 +309,14 @@ static plim_status open_all(plim_stack *stack, const char *name, plim_error *err
         status = open_blocks(stack, err);
     if (status != PLIM_OK)
         return status;
-    stack->scratch = plim__array_new(allocator, stack->scratch_bytes, 1);
-    stack->fresh = plim__array_new(allocator, stack->scratch_bytes, 1);
-    return stack->scratch != NULL && stack->fresh != NULL ? PLIM_OK
-                                                          : plim__no_memory(err, "a stack");
+    size_t each = ((size_t)stack->scratch_bytes + STACK_LINE - 1) / STACK_LINE * STACK_LINE;
+    stack->memory_bytes = 2 * each + STACK_LINE;
+    stack->memory = plim__array_new(allocator, stack->memory_bytes, 1);
+    if (stack->memory == NULL)
+        return plim__no_memory(err, "a stack");
+    stack->scratch = stack->memory + (STACK_LINE - (uintptr_t)stack->memory % STACK_LINE);
+    stack->fresh = stack->scratch + each;
+    return PLIM_OK;
 }
 
 static void open_free(plim_stack *stack)
@@ -310,8 +325,7 @@ static void open_free(plim_stack *stack)
     plim__array_free(allocator, stack->frames, stack->depth_max, sizeof *stack->frames);
     plim__array_free(allocator, stack->type_numbers, (size_t)stack->type_count + 1,
                      sizeof *stack->type_numbers);
-    plim__array_free(allocator, stack->scratch, stack->scratch_bytes, 1);
-    plim__array_free(allocator, stack->fresh, stack->scratch_bytes, 1);
+    plim__array_free(allocator, stack->memory, stack->memory_bytes, 1);
     stack->magic = 0;
     plim__array_free(allocator, stack, 1, sizeof *stack);
 }

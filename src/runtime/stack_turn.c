@@ -16,11 +16,6 @@
 #include "runtime/region.h"
 #include "runtime/stack.h"
 
-const plim_block_head *plim__frame_head(const plim_stack *stack, uint32_t at)
-{
-    return plim_region_peek(stack->region, stack->frames[at].ref);
-}
-
 static plim_status turn_word(plim_stack *stack, plim_ref cell, uint64_t value)
 {
     return plim_region_set(stack->region, cell, &value, sizeof value);
@@ -224,9 +219,10 @@ static plim_status turn_begin(plim_stack *stack, uint32_t at, plim_turn *turn)
 {
     plim__frame *frame = &stack->frames[at];
     plim_block_head *head = (plim_block_head *)(void *)stack->scratch;
-    plim_status status = plim_region_get(stack->region, frame->ref, stack->scratch, frame->bytes);
-    if (status != PLIM_OK)
-        return status;
+    const plim_block_head *place = plim__frame_head(stack, at);
+    if (place == NULL)
+        return PLIM_ERR_STALE;
+    memcpy(stack->scratch, place, frame->bytes);
     stack->turn_birth = stack->region->next_birth;
     *turn = (plim_turn){.region = stack->region,
                         .stack = stack,
@@ -249,13 +245,25 @@ static void turn_end(plim_stack *stack)
     (void)status; /* within a transaction that is full: the next turn writes it anew */
 }
 
-/* The event under way, for whoever goes on in its middle. */
+plim_status plim__stack_note_done(plim_stack *stack)
+{
+    if (stack->done_written == stack->done)
+        return PLIM_OK;
+    plim_status status = turn_word(stack, stack->cells.done, stack->done);
+    if (status == PLIM_OK)
+        stack->done_written = stack->done;
+    return status;
+}
+
+/* The event under way, for whoever goes on in its middle; and that the one before it is done. */
 static plim_status turn_note_event(plim_stack *stack)
 {
     if (stack->begun_written == stack->begun.number)
         return PLIM_OK;
-    plim_status status =
-        plim_region_set(stack->region, stack->cells.begun, &stack->begun, sizeof stack->begun);
+    plim_status status = plim__stack_note_done(stack);
+    if (status == PLIM_OK)
+        status =
+            plim_region_set(stack->region, stack->cells.begun, &stack->begun, sizeof stack->begun);
     if (status == PLIM_OK)
         stack->begun_written = stack->begun.number;
     return status;
