@@ -334,6 +334,8 @@ static const sequence *workout_whole(program *p, plim_error *err)
     if (!plim_stack_at(p->stack, 0, &info))
         return NULL;
     const plim_block_head *head = plim_region_peek(p->region, info.block);
+    if (head == NULL)
+        return NULL;
     const sequence *at = (const sequence *)(const void *)(head + 1);
     if (at->script_hash == p->all.hash)
         return at;

@@ -10,9 +10,11 @@
  * and joins each block to its code by the type's name.
  *
  * Every callback is one turn: it works on a copy of its state, and the copy, what the turn pushed
- * and what it made by plim_turn_allocate() count from one commit on; killed or failed before it, all of that is as
- * before. (What it sets or releases elsewhere in the region counts at once.) Events have numbers
- * and reach a block once, even if they are delivered again after a crash.
+ * and what it made by plim_turn_allocate() count from one commit on; killed or failed before it,
+ * all of that is as before. (What it sets or releases elsewhere in the region counts at once; it
+ * may come twice after a crash.) Events have numbers and reach a block once, even if they are
+ * delivered again. After a rollback or an undo of the region (transaction.h), close the stack and
+ * open it again.
  *
  * When not to use it: for code that keeps nothing beyond one call.
  * Thread-safety: the thread that writes the region.
