@@ -36,6 +36,10 @@ PLIM_NODISCARD plim_status plim__shared_view(const char *path, plim__shared *out
 PLIM_NODISCARD plim_status plim__shared_anonymous(const char *name, size_t bytes,
                                                   plim__shared *out_shared, plim_error *err);
 
+/** The same, not found by whoever looks for names. */
+PLIM_NODISCARD plim_status plim__shared_nameless(size_t bytes, plim__shared *out_shared,
+                                                 plim_error *err);
+
 /** Gives a new file its size, all of it reserved on the disk, and maps it. */
 PLIM_NODISCARD plim_status plim__shared_size(plim__shared *shared, size_t bytes, plim_error *err);
 
@@ -49,6 +53,13 @@ PLIM_NODISCARD plim_status plim__shared_sync(plim__shared *shared, plim_error *e
 
 /** Unmaps and closes. All zero but a descriptor of -1 is accepted. */
 void plim__shared_close(plim__shared *shared);
+
+/** Writes one aligned word of a file, which others may have mapped, as one store. */
+PLIM_NODISCARD plim_status plim__shared_put(const char *path, uint64_t offset_bytes, uint64_t word,
+                                            plim_error *err);
+
+/** Waits about so long. */
+void plim__shared_pause(uint64_t nanoseconds);
 
 /** This process. */
 int64_t plim__shared_process(void);

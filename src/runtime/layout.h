@@ -51,12 +51,13 @@ typedef struct plim__region_head {
     _Alignas(64) _Atomic uint64_t epoch;
     _Atomic uint64_t writer_pid;
 
-    /* A cut: readers write the first word, the writer the others. */
+    /* A cut (cut.c): readers write what is asked and taken, the writer the rest. */
     _Alignas(64) _Atomic uint64_t cut_asked;
     _Atomic uint64_t cut_done;
     _Atomic uint64_t cut_descriptor;
     _Atomic uint64_t safe_points;
-    uint64_t reserved[12]; /* zero */
+    _Atomic uint64_t cut_taken; /* by a reader */
+    uint64_t reserved[11];      /* zero */
     /* From here to the end of the data a transaction can be taken back. */
     _Alignas(64) _Atomic uint64_t types; /* hash of all their rows << 32 | how many: see types.c */
     _Atomic uint32_t field_count, text_used;

@@ -290,6 +290,7 @@ plim_status plim_region_open(const plim_region_options *options, plim_region **o
     region->magic = PLIM__REGION_MAGIC;
     region->allocator = allocator;
     region->shared.descriptor = -1;
+    region->cut.descriptor = -1;
     region->told_first = region->told_last = PLIM__INDEX_NONE;
     status = region_map(region, options, err);
     if (status == PLIM_OK) {
@@ -324,6 +325,7 @@ void plim_region_close(plim_region **region_ptr)
         return;
     plim_region *region = *region_ptr;
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
+    plim__cut_close(region);
     plim__history_close(region);
     plim__names_fini(region);
     plim__region_lists_fini(region);

@@ -75,6 +75,7 @@ struct plim_region {
     uint32_t magic;
     const plim_allocator *allocator;
     plim__shared shared; /* memory NULL: the caller's storage */
+    plim__shared cut;    /* a copy for a reader; memory NULL: none */
     plim__region_head *head;
     plim__object *objects;
     plim__type_row *types;
@@ -157,6 +158,16 @@ PLIM_NODISCARD plim_status plim__region_check_head(const plim__region_head *head
 
 /** The one observer, borrowed until another is set or the region is closed; NULL: none. */
 void plim__region_observe(plim_region *region, const plim__region_observer *observer);
+
+/* --- cut.c --------------------------------------------------------------------------------- */
+
+/** Gives the copy up, if there is one. */
+void plim__cut_close(plim_region *region);
+
+/* --- view.c -------------------------------------------------------------------------------- */
+
+/** The head as it is now; only what is atomic in it, or was checked, is to be trusted. */
+const plim__region_head *plim__region_view_head(const plim_region_view *view);
 
 /* --- transaction.c ------------------------------------------------------------------------- */
 

@@ -194,6 +194,12 @@ void plim_region_view_close(plim_region_view **view_ptr)
     *view_ptr = NULL;
 }
 
+const plim__region_head *plim__region_view_head(const plim_region_view *view)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    return (const plim__region_head *)view->shared.memory;
+}
+
 /* A count of the living head, held to what there is room for. */
 static uint32_t view_count(const _Atomic uint32_t *count, uint32_t max)
 {

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/layout.h"
+#include "runtime/region.h"
 
 enum { VALUE_BYTES = 1000, OBJECTS = 200 };
 
@@ -281,6 +281,109 @@ static void every_value_seen_beside_a_busy_writer_is_whole(void **state)
     plim_region_view_close(&view);
 }
 
+enum { ACCOUNTS = 300, MONEY = 1000000 };
+
+/* Moves money between accounts for ever. The sum is right at safe points alone. */
+static void bank_run(bool has_safe_points)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    plim_region *region = region_open();
+    uint16_t type = 0;
+    plim_ref refs[ACCOUNTS];
+    int64_t held[ACCOUNTS] = {MONEY};
+    if (plim_region_type(region, "account", 8, NULL, 0, &type, NULL) != PLIM_OK)
+        _exit(1);
+    for (int i = 0; i < ACCOUNTS; i++)
+        if (plim_region_allocate(region, type, &held[i], 0, (plim_ref){0, 0}, &refs[i]) != PLIM_OK)
+            _exit(1);
+    for (unsigned turn = 0;; turn++) {
+        unsigned from = turn * 7919 % ACCOUNTS, to = turn * 104729 % ACCOUNTS;
+        int64_t amount = held[from] / 2;
+        held[from] -= amount;
+        if (plim_region_set(region, refs[from], &held[from], 8) != PLIM_OK)
+            _exit(1);
+        held[to] += amount;
+        if (plim_region_set(region, refs[to], &held[to], 8) != PLIM_OK)
+            _exit(1);
+        if (has_safe_points)
+            (void)plim_region_safe_point(region);
+    }
+}
+
+static pid_t bank_start(bool has_safe_points)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        bank_run(has_safe_points);
+    plim_region_info info = {0};
+    for (int i = 0; i < 5000 && info.object_count < ACCOUNTS; i++) {
+        plim_region_view *view = NULL;
+        (void)usleep(1000);
+        if (plim_region_view_open(file_name, NULL, &view, NULL) == PLIM_OK)
+            plim_region_view_info(view, &info);
+        plim_region_view_close(&view);
+    }
+    assert_int_equal(info.object_count, ACCOUNTS);
+    return child;
+}
+
+static int64_t bank_sum(plim_region_view *view)
+{
+    plim_region_object object;
+    const void *value = NULL;
+    int64_t sum = 0, one;
+    for (uint32_t at = 0; plim_region_view_next(view, &at, &object, &value); sum += one)
+        memcpy(&one, value, sizeof one);
+    return sum;
+}
+
+static void a_cut_is_of_one_safe_point(void **state)
+{
+    (void)state;
+    pid_t child = bank_start(true);
+    const uint64_t second = 1000000000;
+    uint64_t wrong = 0, last = 0;
+    for (int i = 0; i < 200; i++) {
+        plim_region_view *view = NULL;
+        plim_error err = {0};
+        if (plim_region_view_open_cut(file_name, 20 * second, NULL, &view, &err) != PLIM_OK)
+            fail_msg("%s", err.what);
+        assert_int_equal(bank_sum(view), MONEY);
+        assert_int_equal(bank_sum(view), MONEY); /* and stays so */
+        const plim__region_head *head = plim__region_view_head(view);
+        assert_true(head->safe_points > last); /* of now, not of the last time */
+        last = head->safe_points;
+        plim_region_view_close(&view);
+        view = view_open();
+        wrong += bank_sum(view) != MONEY;
+        plim_region_view_close(&view);
+    }
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    if (wrong < 10) /* else nothing was to be wrong */
+        fail_msg("without a cut the sum was wrong %llu times", (unsigned long long)wrong);
+}
+
+static void who_comes_to_no_safe_point_is_not_waited_for(void **state)
+{
+    (void)state;
+    pid_t child = bank_start(false);
+    plim_region_view *view = NULL;
+    plim_error err = {0};
+    assert_int_equal(plim_region_view_open_cut(file_name, 50000000, NULL, &view, &err),
+                     PLIM_ERR_TIMEOUT);
+    assert_non_null(strstr(err.what, "did not come to a safe point"));
+    assert_non_null(strstr(err.hint, "plim_region_safe_point"));
+    assert_null(view);
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    plim_region *region = region_open(); /* and what nobody writes needs none */
+    plim_region_close(&region);
+    assert_int_equal(plim_region_view_open_cut(file_name, 0, NULL, &view, NULL), PLIM_OK);
+    plim_region_view_close(&view);
+}
+
 static void any_bytes_are_refused_or_read_within_bounds(void **state)
 {
     (void)state;
@@ -369,6 +472,8 @@ int main(void)
         CASE(a_view_gives_names_sites_and_versions),
         CASE(a_store_through_a_view_is_a_fault),
         CASE(every_value_seen_beside_a_busy_writer_is_whole),
+        CASE(a_cut_is_of_one_safe_point),
+        CASE(who_comes_to_no_safe_point_is_not_waited_for),
         CASE(any_bytes_are_refused_or_read_within_bounds),
         CASE(what_is_no_region_is_said),
     };

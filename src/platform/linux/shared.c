@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -97,11 +98,9 @@ plim_status plim__shared_open(const char *path, plim__shared *out_shared, bool *
     return PLIM_OK;
 }
 
-plim_status plim__shared_anonymous(const char *name, size_t bytes, plim__shared *out_shared,
-                                   plim_error *err)
+static plim_status shared_anonymous(const char *whole, size_t bytes, plim__shared *out_shared,
+                                    plim_error *err)
 {
-    char whole[SHARED_NAME_BYTES];
-    (void)snprintf(whole, sizeof whole, "plimsoll-%s", name);
     plim__shared shared = {.descriptor = memfd_create(whole, MFD_CLOEXEC | MFD_ALLOW_SEALING)};
     plim_status status = PLIM_OK;
     if (shared.descriptor < 0)
@@ -116,6 +115,19 @@ plim_status plim__shared_anonymous(const char *name, size_t bytes, plim__shared 
     else
         plim__shared_close(&shared);
     return status;
+}
+
+plim_status plim__shared_anonymous(const char *name, size_t bytes, plim__shared *out_shared,
+                                   plim_error *err)
+{
+    char whole[SHARED_NAME_BYTES];
+    (void)snprintf(whole, sizeof whole, "plimsoll-%s", name);
+    return shared_anonymous(whole, bytes, out_shared, err);
+}
+
+plim_status plim__shared_nameless(size_t bytes, plim__shared *out_shared, plim_error *err)
+{
+    return shared_anonymous("copy", bytes, out_shared, err);
 }
 
 plim_status plim__shared_size(plim__shared *shared, size_t bytes, plim_error *err)
@@ -170,6 +182,28 @@ void plim__shared_close(plim__shared *shared)
     if (shared->descriptor >= 0)
         (void)close(shared->descriptor);
     *shared = (plim__shared){.descriptor = -1};
+}
+
+plim_status plim__shared_put(const char *path, uint64_t offset_bytes, uint64_t word,
+                             plim_error *err)
+{
+    plim_status status = PLIM_OK;
+    int descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor < 0)
+        return shared_fail(err, "write to it", errno);
+    /* The kernel copies an aligned word of a mapped page in one piece. */
+    if (pwrite(descriptor, &word, sizeof word, (off_t)offset_bytes) != (ssize_t)sizeof word)
+        status = shared_fail(err, "write to it", errno);
+    (void)close(descriptor);
+    return status;
+}
+
+void plim__shared_pause(uint64_t nanoseconds)
+{
+    const uint64_t second = 1000000000;
+    (void)nanosleep(&(struct timespec){.tv_sec = (time_t)(nanoseconds / second),
+                                       .tv_nsec = (long)(nanoseconds % second)},
+                    NULL);
 }
 
 int64_t plim__shared_process(void)
