@@ -451,8 +451,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_region_view_open(const char *path,
                                                           plim_error *err);
 
 /**
- * @brief         Looks at a region as it was at one moment, all of it: asks its writer for a copy at
- *                its next safe point, and waits for it. A region that nobody writes is its own.
+ * @brief         Looks at a region as it was at one moment, all of it: asks its writer for a copy
+ *                at its next safe point, and waits for it. What nobody writes is its own copy.
  * @param[in]     path        as for plim_region_view_open(); the asking is one word written there.
  * @param[in]     timeout_ns  how long to wait at most, about.
  * @param[in]     allocator   as there.
