@@ -147,14 +147,15 @@ typedef struct plim_write_options {
     plim_progress progress;           /**< step NULL: none */
     const plim_write_sample *samples; /**< of a recording, rising; NULL: none */
     const plim_write_trace *trace;    /**< NULL: not known */
+    bool keep_ids;                    /**< ids past 32 bits as they are; else ordinals instead */
 } plim_write_options;
 
 /**
  * @brief         Writes a graph as a V8 heap snapshot, which Chrome DevTools opens; read back it
  *                is the same graph, but for sizes of 4 GiB and more: they are spread over further
  *                nodes, since DevTools keeps sizes in 32 bits; and for ids, numbered anew where
- *                one passes 32 bits. Of a timeline's stacks and samples it has those that the
- *                options name.
+ *                one passes 32 bits (see keep_ids). Of a timeline's stacks and samples it has
+ *                those that the options name.
  * @param[in]     graph    not NULL.
  * @param[in]     sink     where to, in pieces of at most 64 KiB.
  * @param[in]     options  NULL: defaults.

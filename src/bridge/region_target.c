@@ -289,6 +289,7 @@ static plim_status region_snapshot(plim_target *target, const plim_snapshot_opti
     plim_status status = plim_graph_from_region(region_state_of(target)->view, &how, &graph, err);
     if (status == PLIM_OK) {
         plim_write_options write = {.struct_bytes = sizeof write,
+                                    .keep_ids = true, /* series are compared by them */
                                     .allocator = target->allocator,
                                     .progress = {&job, region_step}};
         plim_graph_read_info(graph, &info);

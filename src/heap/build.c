@@ -14,7 +14,7 @@
 #include "heap/graph.h"
 #include "heap/text_table.h"
 
-enum { BUILDER_MAGIC = 0x6ab1e004, BUILDER_FIRST_ROWS = 1024 };
+enum { BUILDER_MAGIC = 0x6ab1e004, BUILDER_FIRST_ROWS = 1024, BUILDER_RECENT = 64 };
 
 typedef struct build_node {
     uint64_t id;
@@ -39,7 +39,8 @@ struct plim_graph_builder {
     plim__text_table texts;
     plim__text_arena arena;
     uint64_t text_bytes;
-    bool is_short; /* memory was refused */
+    uint32_t recent[BUILDER_RECENT]; /* numbers + 1 of texts met last, by where they came from */
+    bool is_short;                   /* memory was refused */
     bool ids_are_addresses;
 };
 
@@ -100,9 +101,16 @@ static bool build_room(plim_graph_builder *builder, void **rows, uint32_t count,
 /* The number of a text, copied if it is new; PLIM_NONE if memory was refused. */
 static uint32_t build_text(plim_graph_builder *builder, plim_text text)
 {
+    /* Names of types and fields come again and again, from where they came before: bytes that are
+       the same need no hash. */
+    uint32_t *recent = &builder->recent[(uintptr_t)text.data / 8 % BUILDER_RECENT];
+    if (*recent > 0 && plim__text_equal(builder->texts.entries[*recent - 1].text, text))
+        return *recent - 1;
     uint32_t number = plim__text_table_find(&builder->texts, text);
-    if (number != PLIM_NONE)
+    if (number != PLIM_NONE) {
+        *recent = number + 1;
         return number;
+    }
     char *copy = plim__text_arena_take(&builder->arena, text.size_bytes);
     if (copy != NULL) {
         if (text.size_bytes > 0)

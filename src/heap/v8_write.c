@@ -24,7 +24,9 @@ enum {
     WRITE_BUFFER_BYTES = 1 << 16, /* one call of the sink: past 64 KiB it is no faster */
     WRITE_STEP = 1 << 16,         /* rows between two calls of progress */
     WRITE_FIELDS = 7,
-    WRITE_CALL_FIRST_ID = 2 /* 0 is "no call", 1 the root of the tree */
+    WRITE_CALL_FIRST_ID = 2, /* 0 is "no call", 1 the root of the tree */
+    WRITE_DIGITS = 20,       /* UINT64_MAX has 20 */
+    WRITE_ROW_BYTES = 1 + WRITE_FIELDS * (WRITE_DIGITS + 1)
 };
 
 /* What one node may show of its size: the largest number that 32 bits hold. */
@@ -72,23 +74,42 @@ static void write_text(write_state *state, const char *text)
     write_bytes(state, text, strlen(text));
 }
 
-static void write_number(write_state *state, uint64_t number)
+/* The digits of a number, to where they end; there is room for WRITE_DIGITS of them. */
+static char *write_digits(char *to, uint64_t number)
 {
-    char digits[20]; /* UINT64_MAX has 20 */
+    char digits[WRITE_DIGITS];
     size_t at = sizeof digits;
     do {
         digits[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number != 0);
-    write_bytes(state, digits + at, sizeof digits - at);
+    for (; at < sizeof digits; at++) /* a few bytes: a call to copy them costs more */
+        *to++ = digits[at];
+    return to;
+}
+
+static void write_number(write_state *state, uint64_t number)
+{
+    char digits[WRITE_DIGITS];
+    write_bytes(state, digits, (size_t)(write_digits(digits, number) - digits));
 }
 
 static void write_row(write_state *state, bool first, const uint64_t *fields, size_t count)
 {
+    PLIM_DCHECK(count <= WRITE_FIELDS);
+    if (sizeof state->buffer - state->used < WRITE_ROW_BYTES)
+        write_flush(state);
+    char *at = state->buffer + state->used;
+    if (!first)
+        *at++ = '\n';
     for (size_t i = 0; i < count; i++) {
-        write_text(state, i > 0 ? "," : first ? "" : "\n,");
-        write_number(state, fields[i]);
+        if (i > 0 || !first)
+            *at++ = ',';
+        at = write_digits(at, fields[i]);
     }
+    state->used = (size_t)(at - state->buffer);
+    if (state->used == sizeof state->buffer)
+        write_flush(state);
     state->done++;
     if (state->status == PLIM_OK && state->progress.step != NULL && state->done % WRITE_STEP == 0 &&
         !state->progress.step(state->progress.ctx, "writing", state->done, state->total))
@@ -135,7 +156,7 @@ static plim_status write_survey(write_state *state)
         return plim_error_set(state->err, PLIM_ERR_LIMIT,
                               "sizes of 4 GiB and more would take %llu further nodes",
                               (unsigned long long)state->rest_count);
-    state->renumbers = id_max > UINT32_MAX;
+    state->renumbers = id_max > UINT32_MAX && !state->options.keep_ids;
     state->rest_next_id = (state->renumbers ? 2 * (uint64_t)graph->node_count : id_max) + 2;
     state->total = (uint64_t)graph->node_count + graph->edge_count + graph->string_count +
                    write_function_count(state) + state->options.sample_count +

@@ -3,6 +3,7 @@
  * V8 writer. Method: what the reader has read is written and read again, and must be the same graph
  * as text; sizes beyond 32 bits, a sink that fails at each byte, memory that is refused.
  */
+#include <plimsoll/build.h>
 #include <plimsoll/graph.h>
 
 #include <setjmp.h>
@@ -196,9 +197,39 @@ static void refused_memory_and_an_interrupt_are_said(void **state)
     test_sink_fini(&many);
 }
 
+static void ids_of_any_width_are_kept_if_asked_and_else_numbered_anew(void **state)
+{
+    (void)state;
+    for (uint32_t keep = 0; keep < 2; keep++) {
+        plim_graph_builder *builder = NULL;
+        plim_graph *graph = NULL;
+        test_sink text = {0};
+        uint64_t id = 1;
+        assert_int_equal(plim_graph_builder_create(NULL, &builder, NULL), PLIM_OK);
+        for (int i = 0; i < 18; i++, id *= 10)
+            assert_int_equal(
+                plim_graph_builder_node(builder, PLIM_NODE_OBJECT, (plim_text){"x", 1}, id, 1), i);
+        assert_int_equal(plim_graph_builder_finish(&builder, &graph, NULL), PLIM_OK);
+        plim_write_options options = {.struct_bytes = sizeof options, .keep_ids = keep != 0};
+        assert_int_equal(plim_graph_write_v8(graph, test_sink_view(&text), &options, NULL),
+                         PLIM_OK);
+        plim_graph_destroy(&graph);
+        graph = graph_of(text.data, text.len);
+        id = 1;
+        for (uint32_t i = 0; i < 18; i++, id *= 10) {
+            plim_node node;
+            plim_graph_node(graph, i, &node);
+            assert_true(node.id == (keep != 0 ? id : 2 * (uint64_t)i + 1));
+        }
+        plim_graph_destroy(&graph);
+        test_sink_fini(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_of_any_width_are_kept_if_asked_and_else_numbered_anew),
         cmocka_unit_test(a_graph_written_and_read_again_is_the_same),
         cmocka_unit_test(a_size_beyond_32_bits_is_spread_and_its_sum_stays),
         cmocka_unit_test(a_size_no_process_has_is_refused_before_a_byte_is_written),
