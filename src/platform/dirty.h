@@ -35,9 +35,10 @@ typedef struct plim__dirty {
     plim__dirty_way way;
     unsigned char *memory;
     size_t bytes;
-    int watcher; /* userfaultfd; -1: none */
-    int pagemap; /* -1: none */
-    int trap;    /* its number; -1: none */
+    int watcher;    /* userfaultfd; -1: none */
+    int pagemap;    /* -1: none */
+    int trap;       /* its number; -1: none */
+    bool is_unsure; /* marks were set on pages that count as written */
 } plim__dirty;
 
 /** Maps part of a file privately; address NULL: anywhere, else there or nowhere. All three are
@@ -60,6 +61,9 @@ PLIM_NODISCARD plim_status plim__dirty_start(plim__dirty *dirty, void *memory, s
 PLIM_NODISCARD plim_status plim__dirty_take(plim__dirty *dirty, size_t *position,
                                             plim__dirty_run *runs, size_t cap, size_t *out_count,
                                             plim_error *err);
+
+/** What was taken since the last rearm goes on being listed, perhaps with more: it came to nothing. */
+void plim__dirty_keep(plim__dirty *dirty);
 
 /** The file holds what runs within [start, end) held: they count as unwritten from now on. Where
  *  that fails they go on being listed. */

@@ -14,7 +14,7 @@
 #include "runtime/region.h"
 
 enum {
-    HISTORY_GRAIN = 512,            /* eight slots; figures in docs/internals/commit.md */
+    HISTORY_GRAIN = 256,            /* four slots; figures in docs/internals/commit.md */
     HISTORY_BYTES_PER_MOMENT = 4096 /* of the budget: one row for each is set aside */
 };
 

@@ -7,12 +7,15 @@
 #include <plimsoll/transaction.h>
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -595,6 +598,156 @@ static void a_crash_at_any_step_is_a_rollback_or_a_commit(void **state)
     assert_true(world.crashes > 60 && world.recovered > 40);
 }
 
+/* --- others at the same time ---------------------------------------------------------------- */
+
+enum { ACCOUNTS = 20, START_SUM = ACCOUNTS * 1000, KILLS = 60 };
+
+/* Money moves between accounts, each transfer a transaction; some come to nothing, some are undone.
+   So the sum is one number at every moment, and at no other time. */
+static void transfers_run(plim_region *region, long count)
+{
+    plim_ref refs[ACCOUNTS];
+    plim_region_object object;
+    uint32_t found = 0;
+    for (uint32_t i = 0; plim_region_next(region, &i, &object) && found < ACCOUNTS;)
+        refs[found++] = object.ref;
+    for (long i = 0; i != count && found == ACCOUNTS; i++) {
+        uint64_t values[2];
+        uint32_t from = random_below(ACCOUNTS),
+                 to = (from + 1 + random_below(ACCOUNTS - 1)) % ACCOUNTS;
+        plim_status status = plim_region_begin(region, NULL);
+        status |= plim_region_get(region, refs[from], &values[0], 8);
+        status |= plim_region_get(region, refs[to], &values[1], 8);
+        uint64_t amount = values[0] / 3;
+        status |= plim_region_set(region, refs[from], &(uint64_t){values[0] - amount}, 8);
+        status |= plim_region_set(region, refs[to], &(uint64_t){values[1] + amount}, 8);
+        status |=
+            random_below(3) == 0 ? plim_region_rollback(region, NULL) : plim_region_commit(region);
+        plim_status undone =
+            random_below(20) == 0 ? plim_region_undo(region, 1, NULL) : PLIM_ERR_NOT_FOUND;
+        if (status != PLIM_OK || (undone != PLIM_OK && undone != PLIM_ERR_NOT_FOUND))
+            _exit(1);
+    }
+}
+
+static plim_region *transfers_open(const char *path, bool is_new)
+{
+    plim_region_options options = region_options();
+    options.place = PLIM_REGION_FILE;
+    options.name = path;
+    options.data_bytes = 32 << 10;
+    options.history_bytes = 24 << 10;
+    plim_region *region = region_of(&options);
+    uint16_t type = type_of(region, "account", 8);
+    for (int i = 0; is_new && i < ACCOUNTS; i++) {
+        plim_ref ref;
+        assert_int_equal(plim_region_allocate(region, type, &(uint64_t){1000}, 1, NONE, &ref),
+                         PLIM_OK);
+    }
+    return region;
+}
+
+static uint64_t transfers_sum(plim_region_view *view)
+{
+    plim_region_object object;
+    const void *value;
+    uint64_t sum = 0, one;
+    for (uint32_t i = 0; plim_region_view_next(view, &i, &object, &value);) {
+        memcpy(&one, value, sizeof one);
+        sum += one;
+    }
+    return sum;
+}
+
+static void transfers_path(char *path, size_t bytes)
+{
+    const char *folder = getenv("TMPDIR");
+    (void)snprintf(path, bytes, "%s/plim-transfers-%d", folder != NULL ? folder : "/tmp",
+                   (int)getpid());
+    (void)unlink(path);
+}
+
+static pid_t transfers_start(const char *path)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        plim_region *region = transfers_open(path, false);
+        transfers_run(region, -1);
+        _exit(0);
+    }
+    assert_true(child > 0);
+    return child;
+}
+
+static void a_writer_that_is_killed_at_any_moment_leaves_whole_transactions(void **state)
+{
+    (void)state;
+    char path[256];
+    uint32_t recovered = 0;
+    transfers_path(path, sizeof path);
+    plim_region *region = transfers_open(path, true);
+    plim_region_close(&region);
+    for (int i = 0; i < KILLS; i++) {
+        plim_region_info info;
+        plim_region_view *view = NULL;
+        random_state += 77;
+        pid_t child = transfers_start(path);
+        (void)usleep(1000 + random_below(3000));
+        (void)kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        /* Before anybody mends it: the last committed state can be seen. */
+        assert_int_equal(plim_region_view_open_at(path, 0, NULL, &view, NULL), PLIM_OK);
+        assert_int_equal(transfers_sum(view), START_SUM);
+        plim_region_view_close(&view);
+        region = transfers_open(path, false);
+        plim_region_read_info(region, &info);
+        recovered += info.recovered;
+        plim_region_close(&region);
+        assert_int_equal(plim_region_view_open(path, NULL, &view, NULL), PLIM_OK);
+        assert_int_equal(transfers_sum(view), START_SUM);
+        plim_region_view_close(&view);
+    }
+    print_message("%d kills, %u left a transaction\n", KILLS, recovered);
+    assert_true(recovered > 0);
+    (void)unlink(path);
+}
+
+static void looks_at_committed_moments_are_whole_while_the_writer_runs(void **state)
+{
+    (void)state;
+    char path[256];
+    uint32_t whole = 0, busy = 0, moved = 0;
+    uint64_t last_moment = 0;
+    transfers_path(path, sizeof path);
+    plim_region *region = transfers_open(path, true);
+    transfers_run(region, 100);
+    plim_region_close(&region);
+    pid_t child = transfers_start(path);
+    for (uint32_t i = 0; i < 3000; i++) {
+        plim_region_view *view = NULL;
+        plim_region_history history;
+        plim_status status = plim_region_view_open_at(path, 1 + i % 3, NULL, &view, NULL);
+        if (status != PLIM_OK) { /* taken back, or dropped, while we looked */
+            assert_true(status == PLIM_ERR_BUSY || status == PLIM_ERR_NOT_FOUND);
+            busy++;
+            continue;
+        }
+        plim_region_view_history(view, &history);
+        assert_int_equal(transfers_sum(view), START_SUM);
+        whole++;
+        moved += history.moment != last_moment;
+        last_moment = history.moment;
+        plim_region_view_close(&view);
+    }
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    print_message("%u looks were whole, at %u moments, %u were told to come back\n", whole, moved,
+                  busy);
+    assert_true(whole > 1500 && moved > 300);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -605,6 +758,8 @@ int main(void)
         cmocka_unit_test(every_refused_allocation_is_said_and_leaks_nothing),
         cmocka_unit_test(random_transactions_agree_with_full_copies_and_every_look_at_them),
         cmocka_unit_test(a_crash_at_any_step_is_a_rollback_or_a_commit),
+        cmocka_unit_test(a_writer_that_is_killed_at_any_moment_leaves_whole_transactions),
+        cmocka_unit_test(looks_at_committed_moments_are_whole_while_the_writer_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,11 +168,13 @@ static plim_status draft_commit(const draft_source *source, plim_journal *journa
     status = draft_move_all(source, journal, offset_bytes, &bytes, span, err);
     if (status != PLIM_OK) {
         (void)plim_journal_rollback(journal);
+        if (source->draft != NULL)
+            plim__dirty_keep(&source->draft->dirty);
         return status;
     }
     status = plim_journal_commit(journal);
     PLIM_CHECK(status == PLIM_OK);
-    if (source->draft != NULL && bytes > 0)
+    if (source->draft != NULL && bytes > 0) /* else none was taken */
         plim__dirty_rearm(&source->draft->dirty, span[0], span[1]);
     if (out_bytes != NULL)
         *out_bytes = bytes;
