@@ -724,7 +724,7 @@ static void looks_at_committed_moments_are_whole_while_the_writer_runs(void **st
     transfers_run(region, 100);
     plim_region_close(&region);
     pid_t child = transfers_start(path);
-    for (uint32_t i = 0; i < 3000; i++) {
+    for (uint32_t i = 0; i < 300000 && (i < 3000 || moved < 50); i++) {
         plim_region_view *view = NULL;
         plim_region_history history;
         plim_status status = plim_region_view_open_at(path, 1 + i % 3, NULL, &view, NULL);
@@ -740,11 +740,13 @@ static void looks_at_committed_moments_are_whole_while_the_writer_runs(void **st
         last_moment = history.moment;
         plim_region_view_close(&view);
     }
+    int code = 0;
     (void)kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_true(WIFSIGNALED(code)); /* it wrote to the end */
     print_message("%u looks were whole, at %u moments, %u were told to come back\n", whole, moved,
                   busy);
-    assert_true(whole > 1500 && moved > 300);
+    assert_true(whole > 1500 && moved >= 50);
     (void)unlink(path);
 }
 
