@@ -62,7 +62,7 @@ PLIM_NODISCARD plim_status plim__dirty_take(plim__dirty *dirty, size_t *position
                                             plim__dirty_run *runs, size_t cap, size_t *out_count,
                                             plim_error *err);
 
-/** What was taken since the last rearm goes on being listed, perhaps with more: it came to nothing. */
+/** What was taken since the last rearm goes on being listed, perhaps with more. */
 void plim__dirty_keep(plim__dirty *dirty);
 
 /** The file holds what runs within [start, end) held: they count as unwritten from now on. Where
