@@ -6,9 +6,9 @@
  *   what the journal adds, first note to commit, the API saying what it writes: 60 us
  *   the commit of a draft, whose writes go through plain pointers: 150 us
  * The log has 8 MiB and has been through once. Pages lie at random places, and eight bytes of each
- * are written. "floor" copies those pages once, to memory that is warm. Beside that: each way's first
- * writes, undo, a look at the last moment, an open after a crash, sets in a region.
- * Prints minimum and median of the runs, then one line of JSON; ends with 1 if a bound is broken.
+ * are written. "floor" copies those pages once, to memory that is warm. Beside that: each way's
+ * first writes, undo, a look at the last moment, an open after a crash, sets in a region. Prints
+ * minimum and median of the runs, then one line of JSON; ends with 1 if a bound is broken.
  */
 #include <plimsoll/draft.h>
 #include <plimsoll/transaction.h>
