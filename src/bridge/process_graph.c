@@ -206,7 +206,7 @@ static bool process_add_held(process_work *work, const plim__process_edge *edge)
     size_t length = 0;
     long long offset = (long long)edge->offset;
     if (root->kind == PLIM__ROOT_MODULE)
-        length = plim__process_variable(work->sites, edge->offset, name, sizeof name);
+        length = plim__process_variable(work->sites, edge->offset, root->number, name, sizeof name);
     else if (root->kind == PLIM__ROOT_STACK)
         length = (size_t)snprintf(name, sizeof name, "sp%+lld", offset);
     else if (root->kind == PLIM__ROOT_REGISTERS)

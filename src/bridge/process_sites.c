@@ -115,10 +115,10 @@ typedef struct sites_place {
     Dwfl_Module *handle;
 } sites_place;
 
-static sites_place sites_find(const plim__process_sites *sites, uint64_t address)
+static sites_place sites_find(const plim__process_sites *sites, uint64_t address, uint64_t near)
 {
     sites_place place = {.module = "", .offset = address};
-    place.handle = dwfl_addrmodule(sites->dwfl, address);
+    place.handle = dwfl_addrmodule(sites->dwfl, near);
     if (place.handle == NULL)
         return place;
     Dwarf_Addr start = 0;
@@ -200,7 +200,7 @@ static bool sites_is_wrapper(plim__process_sites *sites, uint64_t address)
     uint32_t known = plim__id_map_find(&sites->known, address);
     if (known != UINT32_MAX)
         return known != 0;
-    sites_place place = sites_find(sites, address - 1);
+    sites_place place = sites_find(sites, address - 1, address - 1);
     bool is_wrapper = sites_is_wrapper_by_name(&place) ||
                       (place.symbol == NULL && sites_callers(sites, address) >= SITES_CALLERS_MANY);
     (void)plim__id_map_add(&sites->known, address, is_wrapper); /* refused: asked again */
@@ -253,7 +253,7 @@ static void sites_call(plim__process_sites *sites, const plim__heap_stack *stack
         (void)snprintf(out, PLIM__SITE_NAME_BYTES, "(unknown site)");
         return;
     }
-    sites_place place = sites_find(sites, code - 1);
+    sites_place place = sites_find(sites, code - 1, code - 1);
     sites_line(&place, code - 1, line, sizeof line);
     if (place.symbol != NULL && line[0] != '\0')
         (void)snprintf(text, sizeof text, "%.90s %s", place.symbol, line);
@@ -315,11 +315,11 @@ const char *plim__process_site_name(const plim__process_sites *sites, uint32_t s
     return site == 0 || site > sites->count ? "(unknown site)" : sites->names[site - 1];
 }
 
-size_t plim__process_variable(const plim__process_sites *sites, uint64_t address, char *out,
-                              size_t cap)
+size_t plim__process_variable(const plim__process_sites *sites, uint64_t address, uint64_t near,
+                              char *out, size_t cap)
 {
     char text[2 * PLIM__SITE_NAME_BYTES];
-    sites_place place = sites_find(sites, address);
+    sites_place place = sites_find(sites, address, near);
     if (place.symbol != NULL && place.inside == 0)
         (void)snprintf(text, sizeof text, "%.120s", place.symbol);
     else if (place.symbol != NULL)

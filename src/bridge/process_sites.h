@@ -27,9 +27,10 @@ PLIM_NODISCARD plim_status plim__process_sites_read(plim__process_sites *sites,
 /** The name of a site, in static or the sites' storage; never NULL. */
 const char *plim__process_site_name(const plim__process_sites *sites, uint32_t site);
 
-/** The variable at an address, "name" or "name+0x10", or "MODULE+0x…"; bytes written. */
-size_t plim__process_variable(const plim__process_sites *sites, uint64_t address, char *out,
-                              size_t cap);
+/** The variable at an address, "name" or "name+0x10", or "+0x…" in the module; bytes written. near:
+ *  an address in the module's file, for what it has zeroed lies behind that. */
+size_t plim__process_variable(const plim__process_sites *sites, uint64_t address, uint64_t near,
+                              char *out, size_t cap);
 
 void plim__process_sites_destroy(plim__process_sites **sites);
 

@@ -54,20 +54,26 @@ static plim_status process_resolve_pid(plim_target *target, plim_error *err)
     return status;
 }
 
-/* What it was started as: its program without the folder, and its arguments. */
+/* What it was started as: the words of its command, without folders. */
 static void process_title(plim_target *target, int64_t pid)
 {
     char text[PROCESS_COMMAND_BYTES];
+    char title[PROCESS_COMMAND_BYTES];
     size_t length = 0;
-    if (plim__process_command(pid, text, sizeof text, &length) != PLIM_OK || length == 0)
+    size_t used = 0;
+    if (plim__process_command(pid, text, sizeof text, &length) != PLIM_OK)
         return;
-    const char *slash = strrchr(text, '/');
-    const char *from = slash != NULL ? slash + 1 : text;
-    for (char *at = text; at + 1 < text + length; at++) {
-        if (*at == '\0' || (unsigned char)*at < ' ' || *at == '\x7f')
-            *at = ' ';
+    for (size_t at = 0; at < length; at++) {
+        bool is_space = (unsigned char)text[at] <= ' ' || text[at] == '\x7f';
+        if (text[at] == '/') /* what stands before it in this word goes */
+            while (used > 0 && title[used - 1] != ' ')
+                used--;
+        else if (!is_space || (used > 0 && title[used - 1] != ' '))
+            title[used++] = is_space ? ' ' : text[at];
     }
-    (void)snprintf(target->title, sizeof target->title, "%.200s", from);
+    while (used > 0 && title[used - 1] == ' ')
+        used--;
+    (void)snprintf(target->title, sizeof target->title, "%.*s", (int)used, title);
 }
 
 /* The number behind heap: is a process's. */

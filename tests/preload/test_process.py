@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: MIT
+"""Programs that know nothing of us, looked into from outside: a small one whose heap is known, and
+Debian's redis-server and python3 with something in them that grows. Every one is unmodified.
+
+    test_process.py LIBRARY SUBJECT PLIM
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+
+from preloaded import DEBIAN, Preload  # noqa: E402
+
+PLIM = pathlib.Path(sys.argv.pop()).resolve()
+SUBJECT = pathlib.Path(sys.argv.pop()).resolve()
+LIBRARY = pathlib.Path(sys.argv.pop()).resolve()
+WAIT_S = 20
+
+
+class Snapshot:
+    """A .heapsnapshot taken apart: nodes by id, edges as (from, type, name, to)."""
+
+    def __init__(self, path):
+        text = json.loads(path.read_text(encoding="utf-8"))
+        meta, strings = text["snapshot"]["meta"], text["strings"]
+        node_types, edge_types = meta["node_types"][0], meta["edge_types"][0]
+        width, edge_width = len(meta["node_fields"]), len(meta["edge_fields"])
+        numbers, edges = text["nodes"], text["edges"]
+        self.nodes, self.edges, at = [], [], 0
+        for i in range(0, len(numbers), width):
+            kind, name, number, size, count = numbers[i:i + 5]
+            self.nodes.append((node_types[kind], strings[name], number, size))
+            for k in range(at, at + count * edge_width, edge_width):
+                edge = edge_types[edges[k]]
+                label = edges[k + 1] if edge in ("element", "hidden") else strings[edges[k + 1]]
+                self.edges.append((i // width, edge, label, edges[k + 2] // width))
+            at += count * edge_width
+        self.ids = {node[2]: node for node in self.nodes}
+
+    def named(self, start):
+        return [i for i, node in enumerate(self.nodes) if node[1].startswith(start + " ")]
+
+    def into(self, node, weak=False):
+        return [edge for edge in self.edges if edge[3] == node and (weak or edge[1] != "weak")]
+
+    def holders(self, node, weak=False):
+        return {(self.nodes[edge[0]][1].split(" heap_subject.c")[0], edge[2])
+                for edge in self.into(node, weak)}
+
+
+class Looked(unittest.TestCase):
+    def setUp(self):
+        self.preload = Preload(LIBRARY)
+        self.addCleanup(self.preload.close)
+        self.folder = self.preload.path
+        self.count = 0
+
+    def start(self, command, **variables):
+        variables = {"PLIM_SITES": "8", "PLIM_REPORT": None, **variables}
+        program = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                   cwd=self.folder, env=self.preload.env(**variables))
+        self.addCleanup(self.end, program)
+        return program
+
+    def end(self, program):
+        program.kill()
+        program.wait(WAIT_S)
+        program.stdin.close()
+        program.stdout.close()
+
+    def subject(self, *words, **variables):
+        program = self.start([SUBJECT], **variables)
+        self.assertEqual(program.stdout.readline(), "ready\n")
+        self.tell(program, *words)
+        return program
+
+    def tell(self, program, *words):
+        said = []
+        for word in words:
+            program.stdin.write(word + "\n")
+            program.stdin.flush()
+            line = program.stdout.readline()
+            while line not in ("ready\n", ""):
+                said.append(line.strip())
+                line = program.stdout.readline()
+        return said
+
+    def plim(self, *words, status=0, timeout=60):
+        env = {"PATH": DEBIAN, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
+        done = subprocess.run([str(PLIM), *[str(word) for word in words]], capture_output=True,
+                              text=True, check=False, timeout=timeout, cwd=self.folder, env=env)
+        wanted = status if isinstance(status, tuple) else (status,)
+        self.assertIn(done.returncode, wanted, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def snap(self, pid):
+        self.count += 1
+        path = self.folder / f"{self.count}.heapsnapshot"
+        self.taken = json.loads(self.plim("snap", f"pid:{pid}", "-j", "-o", path))["snapshots"][0]
+        return Snapshot(path)
+
+    def leaks(self, *words, status):
+        return json.loads(self.plim("leaks", *words, "-j", status=status))
+
+    def goes_on(self, pid):
+        status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        self.assertRegex(status, r"State:\s+[SR]")
+        self.assertRegex(status, r"TracerPid:\s+0\b")
+
+    # --- a heap that is known ------------------------------------------------------------------
+
+    def test_every_edge_that_was_planted_is_found(self):
+        program = self.subject("known")
+        graph = self.snap(program.pid)
+        self.goes_on(program.pid)
+        heads, texts, slots = (graph.named(name) for name in ("make_head", "make_text",
+                                                              "make_slots"))
+        self.assertEqual((len(heads), len(texts), len(slots)), (2, 1, 1))
+        variables = f"variables of {SUBJECT.name}"
+        roots = [graph.holders(head) for head in heads]
+        self.assertIn({(variables, "held_by_name")}, roots)
+        self.assertIn({(variables, "held_by_static")}, roots)
+        by_name = heads[roots.index({(variables, "held_by_name")})]
+        by_static = heads[1 - heads.index(by_name)]
+        # In struct head: first 0, slots 8, inside 16; an address in the middle counts.
+        self.assertEqual(graph.holders(texts[0]), {("make_head", 16)})
+        self.assertEqual(graph.holders(slots[0]), {("make_head", 8)})
+        self.assertEqual({e[0] for e in graph.into(texts[0])}, {by_name})
+        items = graph.named("make_item")
+        self.assertEqual(len(items), 50)
+        in_slots = {edge[2]: edge[3] for edge in graph.edges if edge[0] == slots[0]}
+        self.assertEqual(sorted(in_slots), [8 * n for n in range(40)])
+        self.assertEqual(len(set(in_slots.values())), 40)
+        ring = [i for i in items if i not in in_slots.values()]
+        first = next(i for i in ring if ("make_head", 0) in graph.holders(i))
+        self.assertEqual({e[0] for e in graph.into(first)} & set(heads), {by_static})
+        chain, seen = [first], {first}
+        while len(chain) < 10:  # next is at 0, previous at 8
+            following = [e[3] for e in graph.edges if e[0] == chain[-1] and e[2] == 0]
+            self.assertEqual(len(following), 1)
+            self.assertNotIn(following[0], seen)
+            chain.append(following[0])
+            seen.add(following[0])
+        # Known, and so not lost; and what is lost is.
+        lost = {edge[3] for edge in graph.edges if graph.nodes[edge[0]][1] == "(lost)"}
+        self.assertEqual({graph.nodes[i][1].split()[0] for i in lost}, {"make_lost"})
+        self.assertEqual(graph.nodes[slots[0]][0], "array")
+        self.assertEqual({graph.nodes[i][0] for i in items}, {"object"})
+        self.assertRegex(graph.nodes[heads[0]][1], r"^make_head heap_subject\.c:\d+$")
+        self.assertLess(self.taken["pause_ns"], 2_000_000_000)
+        self.assertGreater(self.taken["pause_ns"], 0)
+
+    def test_blocks_without_addresses_have_no_holders(self):
+        program = self.subject("numbers:1000")
+        graph = self.snap(program.pid)
+        blocks = graph.named("make_numbers")
+        self.assertEqual(len(blocks), 1000)
+        held = [b for b in blocks
+                if any(graph.nodes[e[0]][1] != "(lost)" for e in graph.into(b, weak=True))]
+        self.assertLessEqual(len(held), 3)  # what the stack and registers still have of the last
+        for block in held:
+            for holder, _ in graph.holders(block, weak=True):
+                self.assertRegex(holder, r"^(stack|registers) of thread|^\(lost\)$")
+
+    def test_threads_hold_what_is_on_their_stacks(self):
+        program = self.subject("threads")
+        graph = self.snap(program.pid)
+        self.goes_on(program.pid)
+        blocks = graph.named("make_for_thread")
+        self.assertEqual(len(blocks), 3)
+        threads = {int(tid) for tid in os.listdir(f"/proc/{program.pid}/task")} - {program.pid}
+        held = set()
+        for block in blocks:
+            held |= {holder for holder, _ in graph.holders(block)}
+        self.assertEqual({f"stack of thread {tid}" for tid in threads} - held, set())
+
+    def test_ids_last_and_addresses_that_are_used_again_do_not_mislead(self):
+        program = self.subject("known")
+        first = self.snap(program.pid)
+        self.tell(program, "churn:5000")
+        second = self.snap(program.pid)
+        blocks = [n for n in first.nodes if n[0] != "synthetic"]
+        self.assertEqual([n for n in blocks if second.ids.get(n[2]) != n], [])
+        self.tell(program, "swap")
+        third = self.snap(program.pid)
+        gone = set(second.ids) - set(third.ids)
+        new = set(third.ids) - set(second.ids)
+        self.assertEqual((len(gone), len(new)), (1, 1))
+        self.assertGreater(new.pop(), max(n[2] for n in blocks))
+        self.tell(program, "enlarge")
+        fourth = self.snap(program.pid)
+        self.assertEqual(set(third.ids), set(fourth.ids))
+        changed = [i for i in third.ids if third.ids[i] != fourth.ids[i]]
+        self.assertEqual(len(changed), 1)
+        self.assertGreaterEqual(fourth.ids[changed[0]][3], 90000)
+        self.assertEqual(third.ids[changed[0]][1], fourth.ids[changed[0]][1])
+
+    def test_what_grows_is_named_with_place_and_holder_and_what_does_not_is_silent(self):
+        program = self.subject("known")
+        grow = f"echo grow:300 > /proc/{program.pid}/fd/0; sleep 0.2"
+        report = self.leaks(f"pid:{program.pid}", "--action", grow, status=1)
+        self.assertEqual(len(report["leaks"]), 1, report)
+        text = json.dumps(report["leaks"][0])
+        self.assertIn("make_item heap_subject.c:", text)
+        self.assertIn("held_by_name", text)
+        churn = f"echo churn:5000 > /proc/{program.pid}/fd/0; sleep 0.2"
+        report = self.leaks(f"pid:{program.pid}", "--action", churn, status=0)
+        self.assertEqual(report["leaks"], [])
+
+    # --- what programs do ----------------------------------------------------------------------
+
+    def test_a_child_of_fork_has_a_heap_of_its_own(self):
+        program = self.subject("known")
+        before = self.snap(program.pid)
+        child = int(self.tell(program, "fork")[0].split()[1])
+        self.addCleanup(os.kill, child, signal.SIGKILL)
+        self.until(lambda: len(self.snap(child).named("make_item")) == 550)
+        after = self.snap(program.pid)
+        self.assertEqual([n for n in before.nodes if n[0] == "object"],
+                         [n for n in after.nodes if n[0] == "object"])
+
+    def test_exec_begins_anew(self):
+        program = self.subject("known")
+        self.assertEqual(len(self.snap(program.pid).named("make_item")), 50)
+        self.tell(program, "exec")
+        graph = self.snap(program.pid)
+        self.assertEqual(graph.named("make_item"), [])
+        self.tell(program, "known")
+        self.assertEqual(len(self.snap(program.pid).named("make_item")), 50)
+
+    def test_a_program_at_full_speed_is_looked_into_and_goes_on(self):
+        program = self.subject("known", "busy")
+        for _ in range(15):
+            graph = self.snap(program.pid)
+            self.assertEqual(len(graph.named("make_item")), 50)
+            self.assertEqual(len({n[2] for n in graph.nodes}), len(graph.nodes))
+        self.goes_on(program.pid)
+        self.tell(program, "grow:10")
+        self.assertEqual(len(self.snap(program.pid).named("make_item")), 60)
+
+    def test_without_notes_it_says_what_to_do(self):
+        program = self.subject(PLIM_SITES=None)
+        said = self.plim("snap", f"pid:{program.pid}", status=5)
+        self.assertIn("PLIM_SITES=8", said)
+        usage = json.loads(self.plim("usage", f"pid:{program.pid}", "-j"))
+        self.assertIsNone(usage["used_bytes"])
+        self.assertGreater(usage["total_bytes"], 0)
+
+    def test_one_without_the_library_is_refused(self):
+        program = self.subject(LD_PRELOAD=None)
+        self.plim("snap", f"pid:{program.pid}", status=5)
+
+    def test_it_is_listed_and_has_an_address_of_its_own(self):
+        program = self.subject("known")
+        rows = json.loads(self.plim("ps", "-j"))
+        row = next(r for r in rows["targets"] if r["pid"] == program.pid)
+        self.assertEqual((row["runtime"], row["address"]), ("c", f"pid:{program.pid}"))
+        usage = json.loads(self.plim("usage", f"heap:{program.pid}", "-j"))
+        self.assertGreater(usage["used_bytes"], 5000)
+
+    def test_maps_that_lie_do_no_harm(self):
+        for seed in range(60):
+            program = self.subject("known", f"spoil:{seed}")
+            self.plim("snap", f"pid:{program.pid}", "-f", "-o", self.folder / "spoilt",
+                      status=(0, 3, 4, 5, 6), timeout=30)
+            self.end(program)
+
+    def until(self, is_so):
+        end = time.monotonic() + WAIT_S
+        while not is_so():
+            self.assertLess(time.monotonic(), end, "it did not come to be so")
+            time.sleep(0.05)
+
+    # --- real programs -------------------------------------------------------------------------
+
+    def redis(self):
+        socket = self.folder / "s"
+        program = self.start(["redis-server", "--port", "0", "--unixsocket", socket, "--save", "",
+                              "--appendonly", "no", "--slowlog-log-slower-than", "-1"])
+        self.until(socket.exists)
+        return program, f"redis-cli -s {socket} "
+
+    def test_redis_server_with_a_key_that_grows(self):
+        program, client = self.redis()
+        push = ("eval \"for i = 1, 4000 do redis.call('rpush', 'audit', 'event ' .. i .. "
+                "string.rep(' and what it said', 4)) end\" 0")
+        report = self.leaks(f"pid:{program.pid}", "--action", client + push, status=1)
+        self.assertEqual(len(report["leaks"]), 1, json.dumps(report)[:2000])
+        text = json.dumps(report["leaks"][0])
+        self.assertRegex(text, r"quicklist\w+ \(redis-")  # the list's nodes, and who holds them
+        self.assertRegex(text, r'"[^"]*server\+0x')
+        work = client + ("eval \"for i = 1, 3000 do redis.call('set', 'k' .. i % 100, i) "
+                         "redis.call('rpush', 'q', i) redis.call('lpop', 'q') end\" 0")
+        report = self.leaks(f"pid:{program.pid}", "--action", work, "--warmup", "3", status=0)
+        self.assertEqual(report["leaks"], [])
+        self.assertEqual(subprocess.run(client.split() + ["ping"], capture_output=True, text=True,
+                                        check=True, env={"PATH": DEBIAN}).stdout, "PONG\n")
+
+    def test_python3_with_a_cache_that_grows(self):
+        script = self.folder / "service.py"
+        script.write_text("import sys\n"
+                          "CACHE, RECENT = {}, {}\n"
+                          "def answer(n, keep):\n"
+                          "    made = [n, 'answer to request %d' % n]\n"
+                          "    (CACHE if keep else RECENT)[n if keep else n % 50] = made\n"
+                          "count = 0\n"
+                          "print('ready', flush=True)\n"
+                          "for line in sys.stdin:\n"
+                          "    for _ in range(5000):\n"
+                          "        count += 1\n"
+                          "        answer(count, line.strip() == 'leak')\n"
+                          "    print('ready', flush=True)\n", encoding="utf-8")
+        program = self.start(["/usr/bin/python3", script], PYTHONMALLOC="malloc", PLIM_SITES="12")
+        self.assertEqual(program.stdout.readline(), "ready\n")
+        told = f"echo %s > /proc/{program.pid}/fd/0; sleep 0.6"
+        report = self.leaks(f"pid:{program.pid}", "--action", told % "leak", status=1)
+        self.assertEqual(len(report["leaks"]), 1, json.dumps(report)[:3000])
+        text = json.dumps(report["leaks"][0])
+        self.assertRegex(text, r"PyList_New \(")
+        self.assertRegex(text, r"PyDict_New \(")  # the cache, which holds them
+        report = self.leaks(f"pid:{program.pid}", "--action", told % "work", status=0)
+        self.assertEqual(report["leaks"], [])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
