@@ -162,13 +162,6 @@ static bool threads_rests(plim__thread *thread)
     return busy == PLIM__IDLE || busy == PLIM__WATCHED;
 }
 
-void plim__thread_rest(void)
-{
-    plim__thread *thread = plim__thread_self;
-    if (thread != &threads_none && threads_rests(thread))
-        plim__own_store(&thread->busy, plim__watch_now != NULL ? PLIM__WATCHED : PLIM__IDLE);
-}
-
 bool plim__thread_begin(void)
 {
     plim__thread *thread = plim__thread_self;

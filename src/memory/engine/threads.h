@@ -18,9 +18,6 @@ bool plim__thread_begin(void);
 /** After it. */
 void plim__thread_end(void);
 
-/** Outside of begin and end: the thread's record says whether it is watched. */
-void plim__thread_rest(void);
-
 /** This thread's cache of a domain, made if need be; NULL if there is to be none. Between begin and
  *  end, without the manager's lock, which guards what is in it. */
 plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain);

@@ -100,15 +100,22 @@ static void frame_tell_kept(plim_frame *frame, const plim_pool *pool)
     }
 }
 
-static void frame_end_pool(plim_frame *frame, frame_pool *entry, plim_frame_stats *now)
+static __attribute__((noinline)) void frame_tell_pool(plim_frame *frame, const plim_pool *pool)
 {
-    plim_pool *pool = entry->pool;
     if (frame->strict)
         frame_tell_left(frame, pool);
     if (pool->pinned_count > 0)
         frame_tell_kept(frame, pool);
+}
+
+static void frame_end_pool(plim_frame *frame, frame_pool *entry, plim_frame_stats *now)
+{
+    plim_pool *pool = entry->pool;
+    if (frame->strict || pool->pinned_count > 0)
+        frame_tell_pool(frame, pool);
     uint64_t released = pool->released_total - entry->released;
-    uint32_t collected = plim__pool_release_loose(pool);
+    uint32_t collected =
+        plim__pool_is_plain(pool) ? plim__pool_release_word(pool) : plim__pool_release_loose(pool);
     uint64_t acquired = released + collected + pool->pinned_count - entry->in_use; /* P7 */
     pool->frame_acquired = acquired;
     pool->frame_number = 0;
@@ -133,14 +140,19 @@ static void frame_note(plim__watch *watch, const char *owner, size_t bytes, cons
                       });
 }
 
+/* Apart, so that a frame that is not nested pays nothing for the event's room. */
+static __attribute__((noinline)) plim_status frame_nested(plim_frame *frame, const char *site)
+{
+    frame_tell(frame, (plim_frame_event){
+                          .kind = PLIM_FRAME_NESTED, .site = site, .owner = "", .count = 1});
+    return PLIM_ERR_BUSY;
+}
+
 plim_status plim_frame_begin(plim_frame *frame, const char *site)
 {
     PLIM_CHECK_OBJ(frame, FRAME_MAGIC);
-    if (frame->depth++ > 0) {
-        frame_tell(frame, (plim_frame_event){
-                              .kind = PLIM_FRAME_NESTED, .site = site, .owner = "", .count = 1});
-        return PLIM_ERR_BUSY;
-    }
+    if (frame->depth++ > 0)
+        return frame_nested(frame, site);
     frame->event_count = 0;
     frame->allocation_count = 0;
     frame->allocation_bytes = 0;

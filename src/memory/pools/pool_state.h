@@ -132,6 +132,30 @@ static inline unsigned char *plim__pool_align(void *block)
 /** plim_pool_release_all(), for frames: a call inside the library. */
 uint32_t plim__pool_release_loose(plim_pool *pool);
 
+/** A pool of one word of slots, none of them pinned, and nothing to be done slot by slot. */
+static inline bool plim__pool_is_plain(const plim_pool *pool)
+{
+    return pool->word_count == 1 && pool->pinned_count == 0 && !pool->slow;
+}
+
+/** plim__pool_release_loose() for such a pool, without a loop: what a frame does most. */
+static inline uint32_t plim__pool_release_word(plim_pool *pool)
+{
+    uint64_t going = plim__pool_used_word(pool, 0);
+    uint32_t count = 0;
+    if (going != 0) {
+        uint32_t high = PLIM__POOL_WORD_BITS - (uint32_t)__builtin_clzll(going);
+        /* Lowest first: they are all there below the highest, unless some went back before. */
+        count = (going & (going + 1)) == 0 ? high : plim__bit_count(going);
+        pool->high_water = high > pool->high_water ? high : pool->high_water;
+        pool->free[0] |= going;
+        pool->open_words = 1;
+        pool->released_total += count;
+    }
+    pool->head.epoch++;
+    return count;
+}
+
 /** A pinned slot is to stay for good, though it was pinned inside a frame. */
 void plim__pool_keep(plim_pool *pool, uint32_t index);
 
