@@ -7,7 +7,8 @@
  * sources: src/memory/budgets/budget.c src/memory/budgets/domain.c
  * sources: src/memory/budgets/domain_of_manager.c src/memory/budgets/lend.c
  * sources: src/memory/budgets/rebalance.c src/memory/budgets/recover.c src/memory/budgets/sites.c
- * sources: src/memory/checks/checked.c src/memory/checks/panic.c src/memory/checks/verify.c
+ * sources: src/memory/checks/checked.c src/memory/checks/panic.c src/memory/checks/places.c
+ * sources: src/memory/checks/swift.c src/memory/checks/verify.c
  * sources: src/memory/engine/alloc.c src/memory/engine/cache.c src/memory/engine/classes.c
  * sources: src/memory/engine/large.c src/memory/engine/libc.c src/memory/engine/manager.c
  * sources: src/memory/engine/slab.c src/memory/engine/slots.c src/memory/engine/space.c
