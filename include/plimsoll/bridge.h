@@ -75,6 +75,9 @@ enum { PLIM_REGION_NAME_BYTES = 256 /**< room for the name of a region, with its
 /**
  * @brief         Looks at the region of a program, or at one in a file.
  * @param[in]     address    `pid:4242` for the one region of a process; `region:PATH`, or PATH.
+ *                           With `#at:0` behind it as of the last commit, `#at:-3` three
+ *                           transactions before (transaction.h); with `#cut` as of one moment, the
+ *                           program's next safe point (region.h).
  * @param[in]     allocator  NULL: the system's; borrowed until plim_region_view_close().
  * @param[out]    out_view   set only on PLIM_OK; ended by plim_region_view_close(). It stays what
  *                           it is when the process ends.
@@ -84,8 +87,9 @@ enum { PLIM_REGION_NAME_BYTES = 256 /**< room for the name of a region, with its
  * @retval PLIM_ERR_UNSUPPORTED the process has no region.
  * @retval PLIM_ERR_USAGE       it has several (the hint lists them), or the address is a bare
  *                              number that is no file.
- * @retval PLIM_ERR_NOT_FOUND   no such process or file.
+ * @retval PLIM_ERR_NOT_FOUND   no such process or file, or it keeps fewer moments.
  * @retval PLIM_ERR_ACCESS      another user's.
+ * @retval PLIM_ERR_TIMEOUT     it came to no safe point within two seconds.
  * @retval PLIM_ERR_DAMAGED, PLIM_ERR_IO, PLIM_ERR_NO_MEMORY as plim_region_view_open() says them.
  * @note          Threads: any.
  */

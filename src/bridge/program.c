@@ -109,6 +109,9 @@ plim_status plim__program_region_only(int64_t pid, plim__program_region *out_reg
         *out_region = regions[0];
         return PLIM_OK;
     }
+    plim__process_glance glance;
+    if (plim__process_look(pid, &glance) != PLIM_OK || glance.state == 'Z')
+        return plim_error_set(err, PLIM_ERR_NOT_FOUND, "process %lld has ended", (long long)pid);
     status =
         plim_error_set(err, PLIM_ERR_UNSUPPORTED, "process %lld has no region", (long long)pid);
     plim_error_hint(

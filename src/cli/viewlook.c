@@ -96,14 +96,36 @@ static plim_status look_read_filters(plim__look *look, plim_error *err)
     return status;
 }
 
+/* What the operand and --at or --cut name together; see plim_region_view_find(). */
+static plim_status look_address(plim__cli *cli, plim__draft *out_address, plim_error *err)
+{
+    const char *operand = plim__args_file(&cli->args, 0);
+    const char *at = cli->args.values[PLIM__OPTION_at].text;
+    bool is_cut = plim__args_has(&cli->args, PLIM__OPTION_cut);
+    if (operand == NULL)
+        return plim_error_set(err, PLIM_ERR_USAGE, "plim view wants a TARGET or a FILE");
+    if (at != NULL && is_cut)
+        return plim_error_set(err, PLIM_ERR_USAGE, "--at and --cut exclude each other");
+    plim__draft_puts(out_address, operand);
+    if (at != NULL)
+        plim__draft_printf(out_address, "#at:%s", at);
+    if (is_cut)
+        plim__draft_puts(out_address, "#cut");
+    if (out_address->failed)
+        return plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for an address");
+    return PLIM_OK;
+}
+
 plim_status plim__look_open(plim__cli *cli, plim__look *look, plim_error *err)
 {
-    const char *address = plim__args_file(&cli->args, 0);
+    plim__draft address;
     look->cli = cli;
-    if (address == NULL)
-        return plim_error_set(err, PLIM_ERR_USAGE, "plim view wants a TARGET or a FILE");
-    plim_status status =
-        plim_region_view_find(address, cli->allocator, &look->view, look->name, err);
+    plim__draft_init(&address, cli->allocator);
+    plim_status status = look_address(cli, &address, err);
+    if (status == PLIM_OK)
+        status = plim_region_view_find(plim__draft_peek(&address), cli->allocator, &look->view,
+                                       look->name, err);
+    plim__draft_fini(&address);
     if (status != PLIM_OK)
         return status;
     plim_region_view_info(look->view, &look->info);

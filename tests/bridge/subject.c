@@ -6,6 +6,8 @@
  *   leak N     N sessions stay in a list of a block that is never left
  *   churn      writes without rest until the process is killed
  *   tick N     works in small steps until it is killed, and leaks N sessions in each
+ *   safe       comes to a safe point once somebody has asked for it
+ *   step N     leaks N sessions in a transaction
  *   stale      makes the list point to what has ended
  *   evil       has texts that a terminal should not see
  *   hide       from those who may not look into everybody's processes
@@ -14,6 +16,7 @@
  *   end        leaves in good order
  */
 #include <plimsoll/region.h>
+#include <plimsoll/transaction.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -95,7 +98,8 @@ static void subject_start(subject *self, const char *place, const char *name)
                                    .place = strcmp(place, "memfd") == 0 ? PLIM_REGION_MEMFD
                                                                         : PLIM_REGION_FILE,
                                    .name = name,
-                                   .object_max = OBJECT_MAX};
+                                   .object_max = OBJECT_MAX,
+                                   .history_bytes = 1 << 20};
     plim_region *region = NULL;
     must(plim_region_open(&options, &region, &err), &err);
     self->region = region;
@@ -156,6 +160,20 @@ static void subject_tick(subject *self, uint32_t count)
     subject_work(self, 50);
     subject_leak(self, count);
     (void)nanosleep(&pause, NULL);
+}
+
+static void subject_safe(subject *self)
+{
+    static const struct timespec pause = {0, 1000000};
+    for (int i = 0; i < 2000 && !plim_region_safe_point(self->region); i++)
+        (void)nanosleep(&pause, NULL);
+}
+
+static void subject_step(subject *self, uint32_t count)
+{
+    must(plim_region_begin(self->region, NULL), NULL);
+    subject_leak(self, count);
+    must(plim_region_commit(self->region), NULL);
 }
 
 static void subject_set_list(subject *self)
@@ -219,6 +237,10 @@ int main(int argc, char **argv)
             abort();
         else if (strncmp(line, "end", 3) == 0)
             break;
+        else if (strncmp(line, "safe", 4) == 0)
+            subject_safe(&self);
+        else if (strncmp(line, "step", 4) == 0)
+            subject_step(&self, count);
         else if (strncmp(line, "stale", 5) == 0)
             subject_stale(&self);
         else if (strncmp(line, "evil", 4) == 0)

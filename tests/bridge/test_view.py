@@ -151,6 +151,28 @@ class View(unittest.TestCase):
                                   ("/no/such", 3, "/no/such"), ("/", 2, "regular file")):
             self.assertIn(words, self.view(name, code=code))
 
+    def test_earlier_moments(self):
+        for count in (10, 20, 30):
+            self.subject.tell(f"step {count}")
+        self.assertEqual([self.json(self.target, "--at", at)["object_count"]
+                          for at in ("0", "-1", "-2", "-3")], [62, 32, 12, 2])
+        self.assertEqual(self.json(f"region:{self.file}", "--at", "-2")["object_count"], 12)
+        self.assertIn("3", self.view(self.target, "--at", "-4", code=3))
+        self.assertIn("#at:-3", self.view(self.target, "--at", "3", code=2))
+        done = run("diff", f"{self.target}#at:-2", f"{self.target}#at:-1", "--json")
+        rows = {row["name"]: row for row in json.loads(done.out)["classes"]}
+        self.assertEqual({name: (row["added"], row["removed"]) for name, row in rows.items()},
+                         {"session": (20, 0)})
+        done = run("snap", f"region:{self.file}#at:-1", "-o", self.file + ".heapsnapshot")
+        self.assertEqual(done.code, 0, done.err)
+
+    def test_a_cut_is_of_one_moment(self):
+        self.subject.tell("leak 5")
+        self.subject.tell("safe", wait=False)
+        self.assertEqual(self.json(self.target, "--cut")["object_count"], 7)
+        self.subject.expect("done")
+        self.assertIn("safe point", self.view(self.target, "--cut", code=3))
+
     def test_beside_a_writer_that_never_rests(self):
         self.subject.tell("churn")
         for form in ("type", "owner", "object", "tree", "site"):
