@@ -57,6 +57,7 @@ enum {
 #define PLIM_JOURNAL_GRAIN_MAX   65536u
 #define PLIM_JOURNAL_MOMENTS_MAX 65536u
 #define PLIM_JOURNAL_MARKS_MAX   64u /* levels of calls that may each want to go back */
+#define PLIM_JOURNAL_NUMBER_MAX  (UINT64_C(1) << 60) /* transactions, or grains kept, ever */
 #define PLIM_JOURNAL_LOG_MAX     (UINT64_C(1) << 42)
 #define PLIM_JOURNAL_LOOKS_MAX   8u /* tries at a moment while the writer takes back others */
 

@@ -535,8 +535,8 @@ static void a_damaged_log_is_refused_or_right_but_never_followed_outside(void **
         while (count-- > 0) {
             size_t at =
                 random_below(3) == 0 ? random_below((uint32_t)log_bytes) : random_below(1400);
-            logged[at] = random_below(2) == 0 ? (unsigned char)random_below(256)
-                                              : (unsigned char)(logged[at] ^ 1u << random_below(8));
+            uint32_t noise = random_below(2) == 0 ? random_below(256) : 1u << random_below(8);
+            logged[at] = (unsigned char)(logged[at] ^ noise);
         }
         for (uint32_t back = 0; back < 6; back++)
             looked += plim_journal_read_at(logged, log_bytes, memory, MEMORY, back, copy, NULL) ==

@@ -102,7 +102,8 @@ plim_status plim__log_verify(const plim__log *log, plim_error *err)
     uint64_t newest = plim__log_number(word);
     uint64_t oldest = log_load(&log->head->oldest);
     uint64_t top = log_load(&log->head->top);
-    if (plim__log_state(word) > PLIM__LOG_UNDOING || oldest < 1 || oldest > newest + 1 ||
+    if (plim__log_state(word) > PLIM__LOG_UNDOING || newest > PLIM_JOURNAL_NUMBER_MAX ||
+        top > PLIM_JOURNAL_NUMBER_MAX || oldest < 1 || oldest > newest + 1 ||
         (oldest > newest && plim__log_state(word) != PLIM__LOG_COMMITTED) ||
         newest + 1 - oldest > log->moment_max)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "the log's numbers contradict each other");
