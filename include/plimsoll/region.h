@@ -19,6 +19,7 @@
 #ifndef PLIM_REGION_H
 #define PLIM_REGION_H
 #include <plimsoll/allocator.h>
+#include <plimsoll/domain.h>
 #include <plimsoll/error.h>
 
 #include <stdbool.h>
@@ -58,6 +59,8 @@ typedef struct plim_region_options {
     uint64_t data_bytes;    /**< for the objects' values; 0: 16 MiB; STORAGE: what is left */
     uint32_t value_max;     /**< the largest value of one object; 0: 64 KiB */
     uint64_t history_bytes; /**< for transactions and undo (transaction.h); 0: none */
+    plim_domain domain; /**< charged for live objects, slot and value, and what types keep for the
+                             next; all zero: nobody */
     const plim_allocator *allocator; /**< for the writer's own lists; NULL: the system's */
 } plim_region_options;
 
@@ -98,6 +101,7 @@ typedef struct plim_field {
  * @retval PLIM_ERR_DAMAGED     it is no region, or one whose tables contradict each other.
  * @retval PLIM_ERR_UNSUPPORTED made by another version, or a machine of another byte order.
  * @retval PLIM_ERR_NO_SPACE    the disk or the storage is too small.
+ * @retval PLIM_ERR_BUDGET      the domain cannot take what lives in it.
  * @retval PLIM_ERR_USAGE       a capacity outside its range.
  * @retval PLIM_ERR_ACCESS, PLIM_ERR_NOT_FOUND, PLIM_ERR_IO, PLIM_ERR_NO_MEMORY as they say.
  * @note          Threads: any. Recovery takes a few nanoseconds per object.
@@ -166,6 +170,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_region_type(plim_region *region, const 
  * @param[in]     parent   with which it goes; none: it stands alone.
  * @param[out]    out_ref  set only on PLIM_OK.
  * @retval PLIM_ERR_LIMIT  no free slot, or no room for the value. Nothing changed.
+ * @retval PLIM_ERR_BUDGET the region's domain refused (plim_refusal_last()). Nothing changed.
  * @retval PLIM_ERR_STALE  the parent or the type is none of this region.
  * @note          Threads: the writer's.
  */
@@ -198,6 +203,7 @@ typedef struct plim_object_request {
  * @param[in]     request  not NULL.
  * @param[out]    out_ref  set only on PLIM_OK.
  * @retval PLIM_ERR_LIMIT  no free slot, or no room for the value. Nothing changed.
+ * @retval PLIM_ERR_BUDGET the region's domain refused (plim_refusal_last()). Nothing changed.
  * @retval PLIM_ERR_STALE  the parent or the type is none of this region.
  * @retval PLIM_ERR_USAGE  another struct_bytes, no such visibility, or a site that is no text.
  * @note          Threads: the writer's.

@@ -3,8 +3,8 @@
  * Cuts: the whole region as it was at one moment. A view needs none for one object; but what holds
  * between objects (a sum, a list) holds only where the program says so. A reader writes a number
  * into the head; the writer, at its next safe point, copies what is in use into memory of its own
- * (sealed, found through /proc/PID/fd) and says the number is done. It gives the copy up at the next
- * safe point after a reader has taken it, or when the next one is made: never more than one.
+ * (sealed, found through /proc/PID/fd) and says the number is done. It gives the copy up at the
+ * first safe point after a reader has taken it, or for the next one: never more than one.
  *
  * The writer waits for nobody and does no more than one copy per safe point; the reader waits no
  * longer than it says, and knows from a count whether the program has safe points at all.

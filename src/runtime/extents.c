@@ -238,6 +238,7 @@ static bool slots_rebuild(plim_region *region)
             kind->free_first = region->links[index].next;
             region->links[index].next = region->free_first;
             region->free_first = index;
+            plim__refund(region, plim__kind_bytes(kind));
         }
     }
     plim_status status = plim__room_end(region, &room, NULL);
@@ -257,6 +258,7 @@ static bool slot_from_others(plim_region *region, const plim__kind *of_class, ui
         *out_index = kind->free_first;
         *out_class = kind->extent_class;
         kind->free_first = region->links[*out_index].next;
+        plim__refund(region, plim__kind_bytes(kind));
         return true;
     }
     return false;
@@ -304,21 +306,28 @@ static bool slot_room(plim_region *region, const plim__kind *kind, uint64_t *out
            slots_rebuild(region) && extent_try(region, kind, out_offset);
 }
 
-bool plim__slot_find(plim_region *region, plim__kind *kind, uint32_t *out_index)
+plim_status plim__slot_find(plim_region *region, plim__kind *kind, uint32_t *out_index)
 {
     uint64_t offset;
     uint32_t index;
-    if (!slot_take(region, &index))
-        return false;
-    if (!slot_room(region, kind, &offset)) {
+    plim_status status = plim__charge(region, plim__kind_bytes(kind));
+    if (status == PLIM_ERR_BUDGET && !region->is_room_known && slots_rebuild(region))
+        status = plim__charge(region, plim__kind_bytes(kind)); /* what types kept is given back */
+    if (status != PLIM_OK)
+        return status;
+    bool has_slot = slot_take(region, &index);
+    if (has_slot && slot_room(region, kind, &offset)) {
+        plim__put(&region->objects[index].size_bytes, kind->size_bytes);
+        plim__put(&region->objects[index].data, offset);
+        *out_index = index;
+        return PLIM_OK;
+    }
+    if (has_slot) {
         region->links[index].next = region->free_first;
         region->free_first = index;
-        return false;
     }
-    plim__put(&region->objects[index].size_bytes, kind->size_bytes);
-    plim__put(&region->objects[index].data, offset);
-    *out_index = index;
-    return true;
+    plim__refund(region, plim__kind_bytes(kind));
+    return PLIM_ERR_LIMIT;
 }
 
 void plim__slot_retire(plim_region *region, uint32_t index)
@@ -326,4 +335,5 @@ void plim__slot_retire(plim_region *region, uint32_t index)
     uint64_t bytes;
     const plim__object *object = &region->objects[index];
     extent_give(region, object->data, extent_class(object->size_bytes, &bytes));
+    plim__refund(region, sizeof *object + bytes);
 }

@@ -256,8 +256,10 @@ static RUNTIME_RARE plim_status object_make_rare(plim_region *region, uint16_t t
     }
     if (index != PLIM__INDEX_NONE)
         kind->free_first = region->links[index].next;
-    else if (!plim__slot_find(region, kind, &index))
-        return PLIM_ERR_LIMIT;
+    else
+        status = plim__slot_find(region, kind, &index);
+    if (status != PLIM_OK)
+        return status;
     /* Free room need not be told of: nobody looks at it, now or at an earlier moment. */
     status = plim__region_touch(region, &region->objects[index], sizeof *region->objects);
     if (status != PLIM_OK) {

@@ -320,6 +320,17 @@ plim_status plim__region_rebuild(plim_region *region, plim_error *err)
     return status;
 }
 
+static plim_status recover_charge(plim_region *region, plim_error *err)
+{
+    plim_status status = plim__charge_anew(region);
+    if (status == PLIM_OK)
+        return status;
+    status = plim_error_set(err, status, "the domain cannot take the %llu bytes of its objects",
+                            (unsigned long long)region->occupied_bytes);
+    plim_error_hint(err, "give the domain a higher limit");
+    return status;
+}
+
 static plim_status recover_intent(plim_region *region, plim_error *err)
 {
     uint64_t intent = atomic_load_explicit(&region->head->intent, memory_order_relaxed);
@@ -348,5 +359,7 @@ plim_status plim__region_recover(plim_region *region, plim_error *err)
         status = plim__region_rebuild(region, err);
     if (status == PLIM_OK)
         status = recover_intent(region, err);
+    if (status == PLIM_OK)
+        status = recover_charge(region, err);
     return status;
 }

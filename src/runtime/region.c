@@ -215,6 +215,26 @@ static bool region_is_unfinished(const plim__shared *shared)
            head->object_top == 0 && head->types == 0;
 }
 
+/* Another writer has it: which. */
+static plim_status region_busy(const char *path, plim_error *err)
+{
+    plim__shared shared;
+    uint64_t writer = 0;
+    if (err != NULL)
+        memset(err, 0, sizeof *err); /* we know more */
+    if (plim__shared_view(path, &shared, NULL) == PLIM_OK) {
+        if (region_is_there(shared.memory, shared.bytes))
+            writer = ((const plim__region_head *)shared.memory)->writer_pid;
+        plim__shared_close(&shared);
+    }
+    plim_status status = writer != 0
+                             ? plim_error_set(err, PLIM_ERR_BUSY, "process %llu writes it",
+                                              (unsigned long long)writer)
+                             : plim_error_set(err, PLIM_ERR_BUSY, "another process writes it");
+    plim_error_hint(err, "one process writes a region; others may look on (plim_region_view_open)");
+    return status;
+}
+
 static plim_status region_map(plim_region *region, const plim_region_options *options,
                               plim_error *err)
 {
@@ -229,6 +249,8 @@ static plim_status region_map(plim_region *region, const plim_region_options *op
     }
     bool is_new = false;
     plim_status status = plim__shared_open(options->name, &region->shared, &is_new, err);
+    if (status == PLIM_ERR_BUSY)
+        return region_busy(options->name, err);
     if (status == PLIM_OK && is_new)
         return region_map_new(region, options, err);
     if (status != PLIM_OK)
@@ -291,6 +313,7 @@ plim_status plim_region_open(const plim_region_options *options, plim_region **o
     region->allocator = allocator;
     region->shared.descriptor = -1;
     region->cut.descriptor = -1;
+    region->domain = options->domain;
     region->told_first = region->told_last = PLIM__INDEX_NONE;
     status = region_map(region, options, err);
     if (status == PLIM_OK) {
@@ -311,6 +334,7 @@ plim_status plim_region_open(const plim_region_options *options, plim_region **o
     }
     if (options->name != NULL)
         plim_error_where(err, "%s", options->name);
+    plim__charge_end(region);
     plim__history_close(region);
     plim__names_fini(region);
     plim__region_lists_fini(region);
@@ -326,6 +350,7 @@ void plim_region_close(plim_region **region_ptr)
     plim_region *region = *region_ptr;
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     plim__cut_close(region);
+    plim__charge_end(region);
     plim__history_close(region);
     plim__names_fini(region);
     plim__region_lists_fini(region);

@@ -97,6 +97,8 @@ struct plim_region {
     uint64_t free_extents[PLIM__EXTENT_CLASSES]; /* offset + 1; 0: none */
     plim__gap *gaps;
     uint32_t gap_count, gap_capacity;
+    plim_domain domain; /* id 0: nobody is charged */
+    uint64_t charged_bytes, occupied_bytes;
     bool is_room_known; /* nothing was freed since the gaps were last looked for */
 
     /* Texts by hash (0: free); names by hash of kind and number, rows linked. */
@@ -158,6 +160,26 @@ PLIM_NODISCARD plim_status plim__region_check_head(const plim__region_head *head
 
 /** The one observer, borrowed until another is set or the region is closed; NULL: none. */
 void plim__region_observe(plim_region *region, const plim__region_observer *observer);
+
+/* --- charge.c ------------------------------------------------------------------------------ */
+
+/** Charges so many bytes more to the region's domain; nothing changed on failure. */
+PLIM_NODISCARD plim_status plim__charge(plim_region *region, uint64_t bytes);
+
+/** Takes so many back. */
+void plim__refund(plim_region *region, uint64_t bytes);
+
+/** Charges what lives, and nothing else. */
+PLIM_NODISCARD plim_status plim__charge_anew(plim_region *region);
+
+/** The domain is charged nothing any more. */
+void plim__charge_end(plim_region *region);
+
+/** What one object of a kind is charged: its slot and its room. */
+static inline uint64_t plim__kind_bytes(const plim__kind *kind)
+{
+    return sizeof(plim__object) + kind->held_bytes;
+}
 
 /* --- cut.c --------------------------------------------------------------------------------- */
 
@@ -236,8 +258,9 @@ uint64_t plim__extent_bytes(uint32_t size_bytes);
 /** What is derived of a type of that size, without objects. */
 plim__kind plim__kind_of(const plim_region *region, uint32_t size_bytes);
 
-/** A slot with room for an object of a kind that has none to itself; false if there is none. */
-bool plim__slot_find(plim_region *region, plim__kind *kind, uint32_t *out_index);
+/** A slot with room for an object of a kind that has none to itself, charged. */
+PLIM_NODISCARD plim_status plim__slot_find(plim_region *region, plim__kind *kind,
+                                           uint32_t *out_index);
 
 /** Takes back slot and room of an object that is over and whose slot is retired. */
 void plim__slot_retire(plim_region *region, uint32_t index);

@@ -103,6 +103,9 @@ static plim_status transaction_went_back(plim_region *region, plim_error *err)
         status = plim__types_check(region, err);
     if (status == PLIM_OK)
         status = plim__region_rebuild(region, err);
+    if (status == PLIM_OK && plim__charge_anew(region) != PLIM_OK) {
+        /* Going back is not refused for money: the next object that is made pays for it. */
+    }
     if (status == PLIM_OK && region->observer != NULL && region->observer->went_back != NULL)
         region->observer->went_back(region->observer->context, region);
     return status;

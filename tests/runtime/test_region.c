@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -418,6 +419,121 @@ static void an_observer_is_told_after_each_change_and_may_call_back(void **state
     plim_region_close(&region);
 }
 
+static uint64_t used_of(plim_domain domain)
+{
+    plim_domain_stats stats;
+    assert_int_equal(plim_domain_stats_read(domain, &stats), PLIM_OK);
+    return stats.used_bytes;
+}
+
+static plim_domain domain_of(plim_manager *manager, const char *name, size_t limit_bytes)
+{
+    plim_domain domain = {0};
+    const plim_domain_options options = {.struct_bytes = sizeof options,
+                                         .limit_bytes = limit_bytes};
+    assert_int_equal(plim_domain_create(manager, name, &options, &domain, NULL), PLIM_OK);
+    return domain;
+}
+
+static void objects_are_charged_to_a_domain_and_refused_when_it_is_full(void **state)
+{
+    (void)state;
+    enum { LIMIT = 20000, EACH = 64 + 112 };
+    plim_manager *manager = NULL;
+    const plim_manager_options manager_options = {.struct_bytes = sizeof manager_options,
+                                                  .total_bytes = 64 << 20};
+    assert_int_equal(plim_manager_create(&manager_options, &manager, NULL), PLIM_OK);
+    plim_region_options options = small_options();
+    plim_region *region = NULL;
+    plim_error err = {0};
+    options.domain = domain_of(manager, "state", LIMIT);
+    memset(storage, 0, sizeof storage);
+    assert_int_equal(plim_region_open(&options, &region, NULL), PLIM_OK);
+    assert_int_equal(used_of(options.domain), 0);
+    uint16_t type = type_of(region, "t", 100), other = type_of(region, "u", 1000);
+    plim_ref ref, refs[512];
+    uint32_t count = 0;
+    plim_status status;
+    while ((status = plim_region_allocate(region, type, NULL, 0, NONE, &ref)) == PLIM_OK)
+        refs[count++] = ref;
+    assert_int_equal(status, PLIM_ERR_BUDGET);
+    assert_int_equal(count, LIMIT / EACH);
+    assert_in_range(used_of(options.domain), count * EACH, LIMIT);
+    assert_string_equal(plim_refusal_last().site, "plim_region");
+    /* What the type keeps for its next object serves that, and another type that needs it. */
+    assert_int_equal(plim_region_release(region, refs[--count]), PLIM_OK);
+    assert_int_equal(plim_region_allocate(region, type, NULL, 0, NONE, &refs[count++]), PLIM_OK);
+    while (count > 10)
+        assert_int_equal(plim_region_release(region, refs[--count]), PLIM_OK);
+    assert_int_equal(plim_region_allocate(region, other, NULL, 0, NONE, &ref), PLIM_OK);
+    plim_region_close(&region);
+    assert_int_equal(used_of(options.domain), 0);
+    assert_int_equal(plim_region_open(&options, &region, NULL), PLIM_OK);
+    assert_int_equal(used_of(options.domain), 10 * EACH + 64 + 1008);
+    plim_region_close(&region);
+    options.domain = domain_of(manager, "small", 2000);
+    assert_int_equal(plim_region_open(&options, &region, &err), PLIM_ERR_BUDGET);
+    assert_non_null(strstr(err.what, "2832 bytes"));
+    assert_int_equal(used_of(options.domain), 0);
+    plim_manager_destroy(&manager);
+}
+
+static void the_same_program_gives_the_same_references(void **state)
+{
+    (void)state;
+    static plim_ref first[3000];
+    for (int round = 0; round < 2; round++) {
+        plim_region *region = region_new();
+        const uint16_t types[3] = {type_of(region, "a", 8), type_of(region, "b", 100),
+                                   type_of(region, "c", 2000)};
+        plim_ref live[3000];
+        uint64_t random = 1;
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < 3000; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            if (count > 0 && (random >> 60) < 7)
+                (void)plim_region_release(region, live[random % count]);
+            plim_ref parent = count > 0 && (random >> 50) % 3 == 0 ? live[random % count] : NONE;
+            plim_ref ref = {0, 0};
+            if (plim_region_allocate(region, types[(random >> 40) % 3], NULL,
+                                     (uint32_t)(random >> 30) % 4, parent, &ref) == PLIM_OK)
+                live[count++] = ref;
+            else if ((random >> 20) % 4 == 0)
+                (void)plim_region_release_owner(region, (uint32_t)(random >> 30) % 4, NULL);
+            if (round == 0)
+                first[i] = ref;
+            else
+                assert_memory_equal(&first[i], &ref, sizeof ref);
+        }
+        assert_int_equal(plim_region_verify(region, NULL), PLIM_OK);
+        plim_region_object object;
+        uint64_t births = 0;
+        for (uint32_t i = 0; plim_region_next(region, &i, &object);)
+            births = births * 31 + object.birth;
+        static uint64_t first_births;
+        first_births = round == 0 ? births : first_births;
+        assert_true(births == first_births);
+        plim_region_close(&region);
+    }
+}
+
+static void a_birth_never_comes_again(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    uint16_t type = type_of(region, "t", 8);
+    plim_region_object object;
+    for (uint64_t birth = 1; birth < 5; birth++) { /* each is over when the next is made */
+        plim_ref ref = object_of(region, type, NULL, 0, NONE);
+        assert_int_equal(plim_region_describe(region, ref, &object), PLIM_OK);
+        assert_int_equal(object.birth, birth);
+        assert_int_equal(plim_region_release(region, ref), PLIM_OK);
+        plim_region_close(&region);
+        region = region_again();
+    }
+    plim_region_close(&region);
+}
+
 /* A value caught between its log and its commit: what memory looks like after a kill there. */
 static void a_value_half_replaced_is_the_old_one_again(void **state)
 {
@@ -585,6 +701,9 @@ static void a_file_has_one_writer(void **state)
     assert_int_equal(plim_region_open(&options, &first, NULL), PLIM_OK);
     assert_int_equal(plim_region_open(&options, &second, &err), PLIM_ERR_BUSY);
     assert_non_null(strstr(err.where, name));
+    char busy[64];
+    (void)snprintf(busy, sizeof busy, "process %ld writes it", (long)getpid());
+    assert_string_equal(err.what, busy);
     uint16_t type = type_of(first, "t", 64);
     plim_ref ref = object_of(first, type, NULL, 0, NONE);
     assert_int_equal(plim_region_sync(first, NULL), PLIM_OK);
@@ -612,6 +731,9 @@ int main(void)
         cmocka_unit_test(tags_sites_and_names_are_there_after_the_region_is_opened_again),
         cmocka_unit_test(texts_and_names_end_where_their_room_does),
         cmocka_unit_test(an_observer_is_told_after_each_change_and_may_call_back),
+        cmocka_unit_test(objects_are_charged_to_a_domain_and_refused_when_it_is_full),
+        cmocka_unit_test(the_same_program_gives_the_same_references),
+        cmocka_unit_test(a_birth_never_comes_again),
         cmocka_unit_test(a_value_half_replaced_is_the_old_one_again),
         cmocka_unit_test(a_cascade_cut_short_is_finished),
         cmocka_unit_test(damage_is_refused_with_words),
