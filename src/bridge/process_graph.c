@@ -29,7 +29,7 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
-#include "bridge/id_map.h"
+#include "base/id_map.h"
 
 enum {
     GRAPH_NAME_BYTES = PLIM__SITE_NAME_BYTES + 32,

@@ -21,7 +21,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "bridge/clean_text.h"
-#include "bridge/id_map.h"
+#include "base/id_map.h"
 
 enum {
     SITES_MAGIC = 0x517e5001,

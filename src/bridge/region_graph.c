@@ -18,7 +18,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "bridge/clean_text.h"
-#include "bridge/id_map.h"
+#include "base/id_map.h"
 #include "bridge/shapes.h"
 
 enum {

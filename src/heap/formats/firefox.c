@@ -12,12 +12,13 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "heap/formats/ids.h"
 
 /* Ids of edges become ordinals, once. */
 static bool firefox_resolve(plim__firefox *firefox)
 {
-    plim_status status = plim__id_map_make(&firefox->map, firefox->allocator, firefox->ids.data,
-                                           firefox->ids.count, firefox->pull.err);
+    plim_status status =
+        plim__ids_map(&firefox->map, firefox->ids.data, firefox->ids.count, firefox->pull.err);
     if (status != PLIM_OK) {
         firefox->pull.status = status;
         return false;
@@ -181,6 +182,7 @@ plim_status plim_graph_read_firefox(plim_source source, const plim_read_options 
         .edges = {.allocator = allocator, .row_bytes = sizeof(plim__firefox_edge)},
         .wide = {.allocator = allocator, .row_bytes = sizeof(plim_text)},
         .narrow = {.allocator = allocator, .row_bytes = sizeof(plim_text)},
+        .map = {.allocator = allocator},
         .arena = {.allocator = allocator}};
     plim_graph_builder *builder = NULL;
     plim_status status = PLIM_OK;

@@ -5,7 +5,7 @@
  */
 #ifndef PLIM_HEAP_FIREFOX_H
 #define PLIM_HEAP_FIREFOX_H
-#include "heap/formats/id_map.h"
+#include "base/id_map.h"
 #include "heap/formats/json.h"
 #include "heap/formats/pull.h"
 #include "heap/formats/rows.h"

@@ -19,7 +19,7 @@
 #include <inttypes.h>
 
 #include "base/assert.h"
-#include "heap/formats/id_map.h"
+#include "heap/formats/ids.h"
 #include "heap/formats/json.h"
 
 typedef struct jsc_node {
@@ -314,8 +314,7 @@ static bool jsc_root_build(jsc_reader *reader, plim_graph_builder *builder, cons
 static bool jsc_build(jsc_reader *reader, plim_graph_builder *builder)
 {
     plim_error *err = reader->json.pull.err;
-    plim_status status = plim__id_map_make(&reader->map, reader->allocator, reader->ids.data,
-                                           reader->ids.count, err);
+    plim_status status = plim__ids_map(&reader->map, reader->ids.data, reader->ids.count, err);
     if (status != PLIM_OK) {
         reader->json.pull.status = status;
         return false;
@@ -365,6 +364,7 @@ plim_status plim_graph_read_jsc(plim_source source, const plim_read_options *opt
                          .nodes = {.allocator = allocator, .row_bytes = sizeof(jsc_node)},
                          .edges = {.allocator = allocator, .row_bytes = sizeof(jsc_edge)},
                          .roots = {.allocator = allocator, .row_bytes = sizeof(jsc_root)},
+                         .map = {.allocator = allocator},
                          .node_fields = JSC_NODE_FIELDS};
     plim_graph_builder *builder = NULL;
     plim_status status = PLIM_OK;

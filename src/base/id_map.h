@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file id_map.h
- * @brief Numbers to numbers, open addressing: owners to their nodes, synthetic ids that are taken.
+ * @brief Numbers to numbers, by open addressing: ids of a snapshot to rows, owners to nodes.
  */
-#ifndef PLIM_BRIDGE_ID_MAP_H
-#define PLIM_BRIDGE_ID_MAP_H
+#ifndef PLIM_BASE_ID_MAP_H
+#define PLIM_BASE_ID_MAP_H
 #include <plimsoll/allocator.h>
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bridge/id_map.h"
+#include "base/id_map.h"
 
 #include "base/allocator.h"
 #include "base/assert.h"
