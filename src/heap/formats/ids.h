@@ -12,7 +12,7 @@
 #include "base/allocator.h"
 #include "base/id_map.h"
 
-/** Maps each id to its row. PLIM_ERR_DAMAGED if one stands twice or is no id, PLIM_ERR_NO_MEMORY. */
+/** Maps each id to its row; PLIM_ERR_DAMAGED if one is there twice, or PLIM_ERR_NO_MEMORY. */
 PLIM_NODISCARD static inline plim_status plim__ids_map(plim__id_map *map, const uint64_t *ids,
                                                        uint32_t count, plim_error *err)
 {
