@@ -77,6 +77,7 @@ typedef struct plim_config_preload {
     const char *report; /**< a file name, with %p for the process id; "" none; "-" stderr */
     plim_report_form form;
     const char *signal;  /**< "USR2"; "" none */
+    bool fatal;          /**< a report at signals that end the process, too */
     uint32_t site_depth; /**< frames that are noted of each block's request, 0 to 16; 0: none */
 } plim_config_preload;
 

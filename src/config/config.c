@@ -215,6 +215,7 @@ void plim_config_preload_read(const plim_config *config, plim_config_preload *ou
         .report = config->report.value,
         .form = (plim_report_form)config->form.index,
         .signal = config->signal.value,
+        .fatal = config->fatal.index == 1,
         .site_depth = config->sites.index,
     };
 }

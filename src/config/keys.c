@@ -31,6 +31,7 @@ const plim__config_key plim__config_keys[] = {
     {"preload", "report", "PLIM_REPORT", PLIM__CONFIG_TEXT, KEY_OF(report), NULL, false},
     {"preload", "form", "PLIM_REPORT_FORM", PLIM__CONFIG_CHOICE, KEY_OF(form), "text|json", false},
     {"preload", "signal", "PLIM_REPORT_SIGNAL", PLIM__CONFIG_TEXT, KEY_OF(signal), NULL, false},
+    {"preload", "fatal", "PLIM_REPORT_FATAL", PLIM__CONFIG_CHOICE, KEY_OF(fatal), "no|yes", false},
     {"preload", "sites", "PLIM_SITES", PLIM__CONFIG_CHOICE, KEY_OF(sites),
      "0|1|2|3|4|5|6|7|8|9|10|11|12|13|14|15|16", false},
     {NULL, NULL, NULL, PLIM__CONFIG_TEXT, 0, NULL, false},

@@ -83,7 +83,7 @@ struct plim_config {
     plim__config_figure total, margin;
     plim__config_choice verify, backing;
     plim__config_figure domain_count_max; /* a plain number in bytes.number */
-    plim__config_choice mode, modules, form, sites;
+    plim__config_choice mode, modules, form, fatal, sites;
     plim__config_text report, signal;
     bool has_file;
     uint32_t domain_count;

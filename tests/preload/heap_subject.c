@@ -217,7 +217,13 @@ static void do_word(const char *word, char **argv)
         _exit(7);
     else if (strcmp(word, "abort") == 0)
         abort();
-    else
+    else if (strcmp(word, "fault") == 0)
+        *(volatile int *)(uintptr_t)number = 1;
+    else if (strcmp(word, "vfork") == 0) {
+        if (vfork() == 0)
+            _exit(0);
+        exit(0);
+    } else
         _exit(5);
 }
 

@@ -270,7 +270,7 @@ class Looked(unittest.TestCase):
         self.assertGreater(usage["used_bytes"], 5000)
 
     def test_maps_that_lie_do_no_harm(self):
-        for seed in range(60):
+        for seed in range(30):
             program = self.subject("known", f"spoil:{seed}")
             self.plim("snap", f"pid:{program.pid}", "-f", "-o", self.folder / "spoilt",
                       status=(0, 3, 4, 5, 6), timeout=30)
@@ -281,6 +281,31 @@ class Looked(unittest.TestCase):
         while not is_so():
             self.assertLess(time.monotonic(), end, "it did not come to be so")
             time.sleep(0.05)
+
+    # --- last words ----------------------------------------------------------------------------
+
+    def last_words(self, word, **variables):
+        report = self.folder / "report-%p"
+        program = self.subject("known", PLIM_REPORT=str(report), **variables)
+        if isinstance(word, str):
+            self.tell(program, word)
+        else:
+            program.send_signal(word)
+        status = program.wait(WAIT_S)
+        self.end(program)
+        found = [report["when"] for report in self.preload.reports()]
+        self.preload.forget()
+        return status, found
+
+    def test_ways_out_without_exit_have_last_words(self):
+        self.assertEqual(self.last_words("_exit"), (7, ["_exit"]))
+        self.assertEqual(self.last_words("abort"), (-signal.SIGABRT, []))
+        fatal = {"PLIM_REPORT_FATAL": "1"}
+        self.assertEqual(self.last_words("abort", **fatal), (-signal.SIGABRT, ["death"]))
+        self.assertEqual(self.last_words("fault", **fatal), (-signal.SIGSEGV, ["death"]))
+        self.assertEqual(self.last_words(signal.SIGTERM, **fatal), (-signal.SIGTERM, ["death"]))
+        self.assertEqual(self.last_words(signal.SIGKILL, **fatal), (-signal.SIGKILL, []))
+        self.assertEqual(self.last_words("vfork", **fatal), (0, ["exit"]))
 
     # --- real programs -------------------------------------------------------------------------
 

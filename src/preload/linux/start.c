@@ -122,6 +122,8 @@ static plim_status start_everything(const char *const *environment, plim_error *
         shared->bytes = shared->manager->range_bytes;
         status = plim__preload_out_start(preload.report, preload.signal, err);
     }
+    if (status == PLIM_OK)
+        plim__preload_ends_start(preload.fatal && preload.report[0] != '\0');
     plim_config_destroy(&config);
     /* Looking on is no reason to end a program: without notes it runs all the same. */
     if (status == PLIM_OK && shared->site_depth > 0)
