@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Snapshot files as live targets: Chrome DevTools lists them, and opens each as often as asked.
- * A file is read once to know that it is sound and how much is in it; then only its text is sent.
+ * Programs, regions and snapshot files as live targets: Chrome DevTools lists them, and opens each
+ * as often as asked. A snapshot file is read once to know that it is sound and how much is in it;
+ * then only its text is sent. A program with a region is read from the mapping (bridge); any other
+ * target that plim knows gives its usage and its snapshots, through a connection for each.
  */
 #include <plimsoll/codec.h>
 #include <plimsoll/file.h>
-#include <plimsoll/serve.h>
+#include <plimsoll/region.h>
+#include <plimsoll/serve_region.h>
+
+#include <string.h>
 
 #include "cli/heapfile.h"
+#include "cli/session.h"
 #include "cli/units.h"
 
 enum { SERVE_PORT_DEFAULT = 9229, SERVE_COPY_BYTES = 64 << 10 };
 
+/* One operand; which fields count depends on what it is. */
 typedef struct serve_file {
     plim__cli *cli;
     const char *path;
     uint64_t self_bytes;
+    plim_served_region *region;
+    plim_target *target;
 } serve_file;
 
 static plim_status serve_usage(void *ctx, uint64_t *out_used, uint64_t *out_total, plim_error *err)
@@ -63,8 +72,77 @@ static plim_status serve_snapshot(void *ctx, const plim_write_sample *samples,
     return status;
 }
 
+/* --- programs that are no regions ------------------------------------------------------------ */
+
+static plim_status serve_target_usage(void *ctx, uint64_t *out_used, uint64_t *out_total,
+                                      plim_error *err)
+{
+    const serve_file *file = ctx;
+    plim_usage usage;
+    plim_status status = plim_target_usage(file->target, &usage, err);
+    if (status != PLIM_OK)
+        return status;
+    *out_used = usage.used_bytes == PLIM_UNKNOWN ? 0 : usage.used_bytes;
+    *out_total = usage.total_bytes == PLIM_UNKNOWN ? *out_used : usage.total_bytes;
+    return PLIM_OK;
+}
+
+/* On a thread of the server's: so with a connection of its own. */
+static plim_status serve_target_snapshot(void *ctx, const plim_write_sample *samples,
+                                         uint32_t sample_count, plim_sink sink,
+                                         plim_progress progress, plim_error *err)
+{
+    const serve_file *file = ctx;
+    plim_target *target = NULL;
+    plim_target_options options = plim__session_options(file->cli);
+    plim_snapshot_options how = {.struct_bytes = sizeof how, .force = true, .progress = progress};
+    plim_snapshot_result result;
+    (void)samples;
+    (void)sample_count;
+    plim_status status = plim_target_open(file->path, &options, &target, err);
+    if (status == PLIM_OK)
+        status = plim_target_snapshot(target, &how, sink, &result, err);
+    plim_target_close(&target);
+    return status;
+}
+
+static plim_status serve_add_target(plim__cli *cli, plim_server *server, serve_file *file,
+                                    plim_error *err)
+{
+    plim_target_options options = plim__session_options(cli);
+    plim_target_info info;
+    plim_status status = plim_target_open(file->path, &options, &file->target, err);
+    if (status != PLIM_OK)
+        return status;
+    plim_target_identify(file->target, &info);
+    plim_served served = {.ctx = file,
+                          .title = info.title[0] != '\0' ? info.title : file->path,
+                          .url = file->path,
+                          .usage = serve_target_usage,
+                          .snapshot = serve_target_snapshot};
+    return plim_server_add(server, &served, err);
+}
+
+/* --- an operand ------------------------------------------------------------------------------ */
+
+static bool serve_begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
 static plim_status serve_add(plim__cli *cli, plim_server *server, serve_file *file, plim_error *err)
 {
+    bool is_process = serve_begins(file->path, "pid:");
+    bool is_number =
+        file->path[strspn(file->path, "0123456789")] == '\0'; /* refused, with a hint */
+    if (is_process || is_number || serve_begins(file->path, "region:") ||
+        plim_region_is_file(file->path)) {
+        plim_status status =
+            plim_serve_region(server, file->path, cli->allocator, &file->region, err);
+        if (!is_process || status != PLIM_ERR_UNSUPPORTED)
+            return status;
+        return serve_add_target(cli, server, file, err);
+    }
     plim__heap heap = {0};
     plim_graph_info info;
     plim_served served = {
@@ -125,7 +203,9 @@ plim_status plim__cmd_serve(plim__cli *cli, plim_error *err)
     plim_server *server = NULL;
     serve_file files[PLIM_SERVED_MAX];
     plim_status status = serve_listen(cli, &server, err);
+    size_t added = 0;
     for (size_t i = 0; status == PLIM_OK && i < cli->args.operand_count; i++) {
+        added = i + 1;
         files[i] = (serve_file){.cli = cli, .path = cli->args.operands[i]};
         status = serve_add(cli, server, &files[i], err);
     }
@@ -134,6 +214,10 @@ plim_status plim__cmd_serve(plim__cli *cli, plim_error *err)
         status = plim_server_run(server, UINT64_MAX, err);
     }
     plim_server_destroy(&server);
+    for (size_t i = 0; i < added; i++) {
+        plim_served_region_destroy(&files[i].region);
+        plim_target_close(&files[i].target);
+    }
     /* Ctrl-C is how serving ends: nothing was cut short. */
     return status == PLIM_ERR_INTERRUPTED ? PLIM_OK : status;
 }

@@ -173,3 +173,10 @@ export async function selectFirst(page, name) {
   await shows(page, new RegExp(`${name}.*${name}[^@]* @ \\d+`));
   await page.keyboard.press('ArrowDown');
 }
+
+// Types a line into the console that is open.
+export async function console_(page, line) {
+  await page.locator('.console-prompt, #console-prompt').first().click();
+  await page.keyboard.type(line);
+  await page.keyboard.press('Enter');
+}

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import {
-  Browser, choose, memoryPanel, picture, selectFirst, serve, shows, takeSnapshot,
+  Browser, choose, console_, memoryPanel, picture, selectFirst, serve, shows, takeSnapshot,
 } from './panel.mjs';
 
 const source = process.argv[4];
@@ -96,18 +96,13 @@ test('Collect garbage says how many bytes came back, and the console evaluates',
   await page.getByRole('button', { name: /Collect garbage/i }).first().click();
   await page.getByRole('tab', { name: 'Console' }).first().click();
   await shows(page, /collected: 4096 bytes given back/);
-  const write = async (line) => {
-    await page.locator('.console-prompt, #console-prompt').first().click();
-    await page.keyboard.type(line);
-    await page.keyboard.press('Enter');
-  };
-  await write('session_count');
+  await console_(page, 'session_count');
   await shows(page, /session_count \D*\d{2,}/);
-  await write('sessions[0]');
+  await console_(page, 'sessions[0]');
   await shows(page, /sessions \[ 0 \] session/);
   await page.getByText('session', { exact: true }).last().click();
   await shows(page, /number : 1000 user : "grüß \ufffd"/);
-  await write('unknown + 1');
+  await console_(page, 'unknown + 1');
   await shows(page, /'unknown \+ 1' is not declared here/);
   await picture(page, 'heap-console');
   await page.close();
