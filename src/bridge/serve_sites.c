@@ -13,8 +13,8 @@
 
 enum { SITES_MAX = 1 << 16, SITES_FIRST = 64 };
 
-static bool sites_room(plim__sites *sites, void *array_ptr, uint32_t count, uint32_t *capacity,
-                       size_t element_bytes)
+static bool site_table_room(plim__sites *sites, void *array_ptr, uint32_t count, uint32_t *capacity,
+                            size_t element_bytes)
 {
     void *array = NULL;
     memcpy(&array, array_ptr, sizeof array);
@@ -35,15 +35,15 @@ static uint32_t sites_source(plim__sites *sites, const char *name)
         if (strcmp(sites->sources[i], name) == 0)
             return i;
     }
-    if (!sites_room(sites, &sites->sources, sites->source_count, &sites->source_capacity,
-                    sizeof *sites->sources))
+    if (!site_table_room(sites, &sites->sources, sites->source_count, &sites->source_capacity,
+                         sizeof *sites->sources))
         return PLIM_NONE;
     memcpy(sites->sources[sites->source_count], name, strlen(name) + 1);
     return sites->source_count++;
 }
 
 /* Digits up to the end; 0: there is something else. */
-static uint32_t sites_line(const char *text)
+static uint32_t site_line_of(const char *text)
 {
     uint32_t line = 0;
     for (; *text >= '0' && *text <= '9' && line < 100000000; text++)
@@ -56,8 +56,8 @@ static void sites_read(plim__sites *sites, char *text, plim__site *out)
     *out = (plim__site){.source = PLIM_NONE};
     char *place = strrchr(text, ' ');
     char *colon = place == NULL ? NULL : strrchr(place, ':');
-    if (colon != NULL && colon > place + 1 && sites_line(colon + 1) > 0) {
-        out->line = sites_line(colon + 1);
+    if (colon != NULL && colon > place + 1 && site_line_of(colon + 1) > 0) {
+        out->line = site_line_of(colon + 1);
         *colon = '\0';
         *place = '\0';
         out->source = sites_source(sites, place + 1);
@@ -72,8 +72,9 @@ uint32_t plim__sites_index(plim__sites *sites, const plim_region_view *view, uin
     uint32_t index = plim__id_map_find(&sites->numbers, number);
     if (text == NULL || index != UINT32_MAX)
         return text == NULL ? PLIM_NONE : index;
-    if (sites->site_count >= SITES_MAX || !sites_room(sites, &sites->sites, sites->site_count,
-                                                      &sites->site_capacity, sizeof *sites->sites))
+    if (sites->site_count >= SITES_MAX ||
+        !site_table_room(sites, &sites->sites, sites->site_count, &sites->site_capacity,
+                         sizeof *sites->sites))
         return PLIM_NONE;
     size_t length =
         plim__clean_text(clean, sizeof clean - 1, text, plim__text_length(text, sizeof clean - 1));
