@@ -10,7 +10,7 @@
 #include <plimsoll/region.h>
 #include <plimsoll/serve.h>
 
-#include "bridge/id_map.h"
+#include "base/id_map.h"
 
 enum { PLIM__SITE_TEXT_BYTES = 512 };
 
