@@ -8,9 +8,10 @@
  * Method: the library's own sources, compiled with store_seam.h. The region lies in memory that
  * parent and child share. What it is after each call is known from a run that nobody kills, as a
  * text of all that a program can see of it; calls that had returned are counted in shared memory.
+ * A second program does the same in transactions: within one, what is found is what was before it.
  *   kill_store            all of it; prints what it saw
  */
-#include <plimsoll/region.h>
+#include <plimsoll/transaction.h>
 
 #include <signal.h>
 #include <stdarg.h>
@@ -34,6 +35,7 @@ typedef struct shared_world {
 
 static shared_world *shared;
 static uint64_t stop_at, stores; /* 0: never */
+static bool is_transactional;    /* the second program */
 
 void store_stop(void)
 {
@@ -72,6 +74,7 @@ static plim_status world_open(plim_region **out_region, plim_error *err)
                                          .name_max = 8,
                                          .text_bytes = 256,
                                          .data_bytes = 4096,
+                                         .history_bytes = is_transactional ? 16 << 10 : 0,
                                          .value_max = 64};
     return plim_region_open(&options, out_region, err);
 }
@@ -171,12 +174,59 @@ static plim_status program_go_on(program *at, int call)
     }
 }
 
+/* The second program, from its fourth call on. */
+static plim_status program_transact(program *at, int call)
+{
+    uint32_t mark;
+    switch (call) {
+    case 4:
+    case 9:
+    case 15:
+        return plim_region_begin(at->region, NULL);
+    case 5:
+        return program_make(at, 0, at->long_type, 1, -1);
+    case 6:
+        return program_make(at, 1, at->word_type, 1, 0);
+    case 7:
+        return plim_region_commit(at->region);
+    case 8:
+        return program_set(at, 0, 'B', LONG); /* between */
+    case 10:
+        return program_set(at, 0, 'C', LONG);
+    case 11:
+        return plim_region_mark(at->region, &mark);
+    case 12:
+        return plim_region_release(at->region, at->refs[0]);
+    case 13:
+        return plim_region_rollback_to(at->region, 1, NULL);
+    case 14:
+        return plim_region_commit(at->region);
+    case 16:
+        return plim_region_name(at->region, PLIM_NAME_OWNER, 1, "one");
+    case 17:
+        return plim_region_release_owner(at->region, 1, NULL);
+    case 18:
+        return plim_region_rollback(at->region, NULL);
+    case 19:
+        return plim_region_undo(at->region, 2, NULL);
+    default:
+        plim_region_close(&at->region);
+        return PLIM_OK;
+    }
+}
+
 /* The calls, one at a time; false behind the last. */
 static bool program_call(program *at, int call)
 {
-    enum { FIRST_OBJECT = 4, FIRST_NAME = 11, LAST_NAME = 14, LAST = 22 };
-    if (call > LAST)
+    enum { FIRST_OBJECT = 4, FIRST_NAME = 11, LAST_NAME = 14, LAST = 22, LAST_TRANSACT = 20 };
+    if (call > (is_transactional ? LAST_TRANSACT : LAST))
         return false;
+    if (is_transactional && call >= FIRST_OBJECT) {
+        plim_status done = program_transact(at, call);
+        if (done != PLIM_OK)
+            fail("call %d: %s", call, plim_status_name(done));
+        return true;
+    }
     plim_status status = call < FIRST_OBJECT                       ? program_begin(at, call)
                          : call >= FIRST_NAME && call <= LAST_NAME ? program_name(at, call)
                                                                    : program_go_on(at, call);
@@ -289,19 +339,23 @@ static bool killed(uint64_t at, bool is_program)
     return false;
 }
 
-int main(void)
+static void kill_all(void)
 {
     static char known[CALLS_MAX + 1][SEEN_BYTES], seen[SEEN_BYTES];
     static unsigned char left[STORAGE_BYTES];
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        fail("mmap");
+    memset(shared, 0, sizeof *shared);
     /* Nobody kills this one. Before the first call and after the last it is closed. */
     program at = {.region = NULL};
     int calls = 0;
-    for (; program_call(&at, calls); calls++)
+    for (; program_call(&at, calls); calls++) {
+        plim_region_history history = {.is_open = false};
         if (at.region != NULL)
+            plim_region_read_history(at.region, &history);
+        if (history.is_open) /* all of it would be taken back */
+            memcpy(known[calls + 1], known[calls], SEEN_BYTES);
+        else if (at.region != NULL)
             see_region(at.region, known[calls + 1]);
+    }
     memcpy(known[0], known[1], SEEN_BYTES); /* an empty region: whoever looks makes it */
     memcpy(known[calls], known[calls - 1], SEEN_BYTES);
     uint64_t kills = 0, kills_again = 0, before = 0, finished = 0;
@@ -336,5 +390,15 @@ int main(void)
            "before the call, %llu times as after it\n",
            (unsigned long long)kills, calls, (unsigned long long)kills_again,
            (unsigned long long)before, (unsigned long long)finished);
+}
+
+int main(void)
+{
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        fail("mmap");
+    kill_all();
+    is_transactional = true;
+    kill_all();
     return 0;
 }

@@ -360,7 +360,9 @@ static void an_address_is_kept_to_or_refused(void **state)
     (void)state;
     world at;
     plim_draft *draft = NULL, *second = NULL;
-    void *const there = (void *)UINT64_C(0x310000000000); // NOLINT: an address of our choice
+    const size_t hole = (size_t)1 << 28;
+    void *const there = mmap(NULL, hole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_int_equal(munmap(there, hole), 0); /* free now; others are put at its end */
     world_open(&at, LOG);
     assert_int_equal(draft_try(&at, PLIM_DRAFT_ANY, there, &draft), PLIM_OK);
     assert_ptr_equal(plim_draft_memory(draft), there);
@@ -394,7 +396,8 @@ static void a_fault_that_is_not_ours_goes_to_whoever_had_the_signal(void **state
         if (draft_try(&at, PLIM_DRAFT_TRAP, NULL, &draft) != PLIM_OK)
             _exit(way_is_here(PLIM_DRAFT_TRAP) ? 2 : 0);
         if (sigsetjmp(fault_out, 1) == 0) {
-            *(volatile char *)UINT64_C(0x320000000000) = 1; // NOLINT: nothing is mapped there
+            volatile uintptr_t nowhere = 16;
+            *(volatile char *)nowhere = 1; // NOLINT: nothing is mapped there
             _exit(3);
         }
         *(volatile char *)plim_draft_memory(draft) = 1; /* and ours still works */

@@ -28,12 +28,14 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "runtime/store.h"
 
 enum { JOURNAL_GRAIN_DEFAULT = 4096, JOURNAL_MOMENTS_DEFAULT = 256 };
 
 static void journal_step(const plim_journal *journal)
 {
     atomic_thread_fence(memory_order_release); /* for readers; and the compiler moves nothing */
+    PLIM__STOP();
     if (journal->on_step != NULL)
         journal->on_step(journal->step_context);
 }
