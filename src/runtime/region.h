@@ -293,9 +293,6 @@ void plim__object_link(plim_region *region, uint32_t index);
 /** Ends an object and all below it; lists stand, the intent is the caller's. How many. */
 uint32_t plim__object_cascade(plim_region *region, uint32_t root);
 
-/** The next older object of an owner; from PLIM__INDEX_NONE on: the newest. */
-uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at);
-
 /** The next object of an owner, from PLIM__INDEX_NONE on: those that stand alone newest first, each
  *  before those below it. */
 uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at);
