@@ -27,7 +27,7 @@ enum {
     NODES = LENGTH, /* of one sequence */
     OWNERS = 2,
     STORAGE_BYTES = 1 << 14,
-    /* Operations: a root of an owner, a child of the k-th, release of the k-th, of an owner, open. */
+    /* Operations: a root of an owner, a child or a release of the k-th, all of an owner, open. */
     AT_CHILD = OWNERS,
     AT_RELEASE = AT_CHILD + NODES - 1,
     AT_OWNER = AT_RELEASE + NODES - 1,
