@@ -49,6 +49,8 @@ void store_stop(void)
     }
 }
 
+static void fail(const char *format, ...) PLIM_PRINTF(1, 2);
+
 static void fail(const char *format, ...)
 {
     va_list arguments;
@@ -246,6 +248,8 @@ static int program_run(void)
 
 /* --- what can be seen ---------------------------------------------------------------------- */
 
+static void see(char *out, const char *format, ...) PLIM_PRINTF(2, 3);
+
 static void see(char *out, const char *format, ...)
 {
     size_t used = strlen(out);
@@ -335,7 +339,7 @@ static bool killed(uint64_t at, bool is_program)
     if (WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL)
         return true;
     if (!WIFEXITED(how) || WEXITSTATUS(how) != 0)
-        fail("the child killed at %llu ended with %x", (unsigned long long)at, how);
+        fail("the child killed at %llu ended with %x", (unsigned long long)at, (unsigned)how);
     return false;
 }
 
