@@ -18,7 +18,7 @@
 
 enum {
     CACHE_CAP_MAX = 176,   /* blocks: what a flush costs beside them is a tenth of it */
-    CACHE_REFILL_MAX = 58, /* of them at once: less than 0.3 us */
+    CACHE_REFILL_MAX = 72, /* of them at once: less than 0.3 us */
     CACHE_SMALL = 2048,
     CACHE_BIN_BYTES_SMALL = 16 << 10, /* of one class up to 2 KiB: what comes and goes most */
     CACHE_BIN_BYTES = 8 << 10,        /* of a larger one: all 60 full are half a MiB */
