@@ -4,7 +4,8 @@
  * @brief The allocator a driver is built for: the call that a user of it would write.
  *
  * The same workloads are compiled once for each interface, so that every allocator is reached by
- * one call through the procedure linkage table and by nothing else. Those behind malloc() (the C
+ * what a user of it compiles: one call through the procedure linkage table and nothing else, or
+ * none where Plimsoll's header does without. Those behind malloc() (the C
  * library's, jemalloc, tcmalloc, mimalloc, libplimsoll-malloc) share one binary and LD_PRELOAD.
  */
 #ifndef PLIM_BENCH_ALLOC_UNDER_H
