@@ -78,8 +78,10 @@ PLIM_API void plim_fingerprint_add(plim_fingerprint *fingerprint, const plim_fin
 PLIM_API void plim_fingerprint_add_pool(plim_fingerprint *fingerprint, const plim_pool *pool);
 
 /**
- * @brief         Adds a manager: for each domain a row of its live blocks, kind "blocks", as
- *                charged. What threads have cached is not in it.
+ * @brief         Adds a manager: for each domain, type and site the live blocks, with the bytes
+ *                charged for them. The type is a size class ("64 B"), "large" (whole pages), or
+ *                "outside pages" (PLIM_BLOCKs, the C library's). Sites are known at level standard
+ *                and above, else "". What threads have cached is not in it.
  * @param[in,out] fingerprint  started.
  * @param[in]     manager      NULL: the default one.
  * @note          Threads: any; no other may be allocating.

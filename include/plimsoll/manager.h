@@ -87,6 +87,7 @@ typedef struct plim_manager_stats {
     uint64_t held_high_water_bytes;
     uint64_t allocation_count; /**< blocks live */
     uint64_t refusal_count;    /**< since the start */
+    uint64_t process_bytes;    /**< static tables of all managers together: not in held_bytes */
 } plim_manager_stats;
 
 /**
@@ -172,7 +173,9 @@ typedef enum plim_report_form {
 } plim_report_form;
 
 /**
- * @brief         Writes who holds what: a row per domain, the manager's own figures, refusals.
+ * @brief         Writes who holds what: a row per domain, the manager's own figures, refusals; and
+ *                the fingerprint (fingerprint.h), by type and place: in JSON all rows, in text the
+ *                16 with the most bytes. On bare devices without the fingerprint.
  * @param[in]     manager  NULL: the default one.
  * @param[in]     form     text or JSON.
  * @param[in]     sink     where to; called with pieces of at most 4 KiB.

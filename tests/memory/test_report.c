@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reports. Method: a manager whose figures are known, its report compared with the text as it is to
    be; JSON read back by a parser of somebody else (jansson) and held against the statistics. */
+#include <plimsoll/fingerprint.h>
 #include <plimsoll/memory.h>
 
 #include <inttypes.h>
@@ -14,7 +15,7 @@
 #include <cmocka.h>
 
 typedef struct page {
-    char text[1 << 16];
+    char text[1 << 18];
     size_t length;
     size_t longest;
     unsigned calls;
@@ -120,7 +121,12 @@ static void the_text_is_a_table_with_a_row_for_each_domain(void **state)
         "disk              net                   8.0 KiB   32.0 KiB\n"
         "\n"
         "refused               times  at\n"
-        "net                       2  src/net.c:12\n");
+        "net                       2  src/net.c:12\n"
+        "\n"
+        "holds             type                bytes   blocks  taken at\n"
+        "net               8192 B            8.0 KiB        1  -\n"
+        "net               4096 B            4.0 KiB        1  -\n"
+        "fingerprint 0x13ac023a0b892e6e\n");
     plim_free(blocks[0]);
     plim_free(blocks[1]);
     plim_manager_destroy(&manager);
@@ -260,6 +266,68 @@ static void refusals_at_more_places_than_rows_are_summed(void **state)
     plim_manager_destroy(&manager);
 }
 
+/* Two domains, three classes and whole pages, more sites than a report has rows at a time. */
+static void the_fingerprint_is_that_of_the_manager_row_by_row(void **state)
+{
+    (void)state;
+    static char sites[200][16];
+    static plim_fingerprint_row rows[600];
+    static void *blocks[200][3];
+    for (plim_verify level = PLIM_VERIFY_MINIMAL; level <= PLIM_VERIFY_REDUNDANT; level++) {
+        plim_manager *manager = manager_make(level);
+        plim_domain none = {0}, ui = domain_make(manager, "ui", none, 400 << 10);
+        plim_domain net = domain_make(manager, "net", none, 600 << 10);
+        uint64_t bytes = 0, count = 0;
+        for (unsigned i = 0; i < 200; i++) {
+            (void)snprintf(sites[i], sizeof sites[i], "y.c:%u", i);
+            blocks[i][0] = plim__alloc_in(net, 50, sites[i]);
+            blocks[i][1] = plim__alloc_in(i % 2 == 0 ? net : ui, 50, sites[i]);
+            blocks[i][2] = plim__alloc_in(ui, i == 7 ? 40000 : 1000, sites[i]);
+        }
+        for (unsigned i = 0; i < 200; i += 3)
+            plim_free(blocks[i][2]); /* some of them into this thread's cache */
+        plim_fingerprint fingerprint;
+        plim_fingerprint_start(&fingerprint, rows, 600);
+        plim_fingerprint_add_manager(&fingerprint, manager);
+        for (unsigned i = 0; i < fingerprint.row_count; i++) {
+            const plim_fingerprint_row *row = &rows[i];
+            bytes += row->bytes;
+            count += row->count;
+            assert_true(row->count > 0);
+            assert_int_equal(row->site[0] != '\0', level >= PLIM_VERIFY_STANDARD);
+            if (strcmp(row->site, "y.c:8") == 0 && strcmp(row->owner, "net") == 0)
+                assert_int_equal(row->count, 2);
+        }
+        plim_manager_stats stats;
+        plim_manager_stats_read(manager, &stats);
+        assert_int_equal(bytes, stats.used_bytes);
+        assert_int_equal(count, stats.allocation_count);
+        assert_int_equal(count, 600 - 67);
+        assert_int_equal(fingerprint.row_count, level < PLIM_VERIFY_STANDARD ? 4 : 433);
+        json_t *root = json_of(manager);
+        const json_t *print = json_object_get(root, "fingerprint");
+        const json_t *told = json_object_get(print, "rows");
+        char digest[24];
+        (void)snprintf(digest, sizeof digest, "0x%016" PRIx64,
+                       plim_fingerprint_digest(&fingerprint));
+        assert_int_equal(json_array_size(told), fingerprint.row_count);
+        assert_string_equal(json_string_value(json_object_get(print, "digest")), digest);
+        for (unsigned i = 0; i < fingerprint.row_count; i++) {
+            const json_t *row = json_array_get(told, i);
+            assert_string_equal(json_string_value(json_object_get(row, "owner")), rows[i].owner);
+            assert_string_equal(json_string_value(json_object_get(row, "kind")), rows[i].kind);
+            assert_string_equal(json_string_value(json_object_get(row, "site")), rows[i].site);
+            assert_int_equal(figure(row, "count"), rows[i].count);
+            assert_int_equal(figure(row, "bytes"), rows[i].bytes);
+        }
+        json_decref(root);
+        const char *text = report_of(manager, PLIM_REPORT_TEXT);
+        assert_non_null(strstr(text, digest));
+        assert_non_null(strstr(text, "\nui                large            40.0 KiB        1  "));
+        plim_manager_destroy(&manager);
+    }
+}
+
 static void a_sink_that_fails_ends_the_report_with_its_status(void **state)
 {
     (void)state;
@@ -307,6 +375,7 @@ int main(void)
         cmocka_unit_test(names_and_sites_are_escaped_in_both_forms),
         cmocka_unit_test(a_manager_without_domains_has_a_report),
         cmocka_unit_test(refusals_at_more_places_than_rows_are_summed),
+        cmocka_unit_test(the_fingerprint_is_that_of_the_manager_row_by_row),
         cmocka_unit_test(a_sink_that_fails_ends_the_report_with_its_status),
         cmocka_unit_test(a_report_takes_no_memory),
     };

@@ -58,8 +58,26 @@ static void check_sums(void)
 /* A thread that takes and gives back, and then stands by with what it cached. */
 typedef struct bystander {
     plim_domain domain;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
     atomic_int stage; /* 1: it has cached; 2: it may end */
 } bystander;
+
+static void stage_set(bystander *by, int stage)
+{
+    assert_int_equal(pthread_mutex_lock(&by->mutex), 0);
+    by->stage = stage;
+    assert_int_equal(pthread_cond_broadcast(&by->changed), 0);
+    assert_int_equal(pthread_mutex_unlock(&by->mutex), 0);
+}
+
+static void stage_wait(bystander *by, int stage)
+{
+    assert_int_equal(pthread_mutex_lock(&by->mutex), 0);
+    while (by->stage < stage)
+        assert_int_equal(pthread_cond_wait(&by->changed, &by->mutex), 0);
+    assert_int_equal(pthread_mutex_unlock(&by->mutex), 0);
+}
 
 static void *bystander_run(void *argument)
 {
@@ -69,9 +87,8 @@ static void *bystander_run(void *argument)
         blocks[i] = plim_alloc_in(self->domain, 64);
     for (unsigned i = 0; i < 100; i++)
         plim_free(blocks[i]);
-    atomic_store(&self->stage, 1);
-    while (atomic_load(&self->stage) != 2)
-        usleep(100);
+    stage_set(self, 1);
+    stage_wait(self, 2);
     return NULL;
 }
 
@@ -79,11 +96,12 @@ static void test_what_another_thread_cached_is_there_for_the_last_request(void *
 {
     (void)state;
     begin(8 << 20);
-    bystander by = {.domain = domain_new("shared", 64 * 1000)};
+    bystander by = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                    .changed = PTHREAD_COND_INITIALIZER,
+                    .domain = domain_new("shared", 64 * 1000)};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, bystander_run, &by), 0);
-    while (atomic_load(&by.stage) != 1)
-        usleep(100);
+    stage_wait(&by, 1);
     assert_true(figures(by.domain).cached_bytes > 0);
     void *blocks[1000];
     for (unsigned i = 0; i < 1000; i++)
@@ -96,7 +114,7 @@ static void test_what_another_thread_cached_is_there_for_the_last_request(void *
     for (unsigned i = 0; i < 1000; i++)
         plim_free(blocks[i]);
     assert_int_equal(figures(by.domain).allocation_total, 1100);
-    atomic_store(&by.stage, 2);
+    stage_set(&by, 2);
     pthread_join(thread, NULL);
     check_sums();
     assert_int_equal(plim_domain_destroy(by.domain, NULL), PLIM_OK);
@@ -107,14 +125,15 @@ static void test_a_thread_that_ends_leaves_nothing_cached(void **state)
 {
     (void)state;
     begin(8 << 20);
-    bystander by = {.domain = domain_new("ending", 1 << 20)};
+    bystander by = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                    .changed = PTHREAD_COND_INITIALIZER,
+                    .domain = domain_new("ending", 1 << 20)};
     for (unsigned i = 0; i < 20; i++) {
-        atomic_store(&by.stage, 2);
+        stage_set(&by, 0);
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, bystander_run, &by), 0);
-        while (atomic_load(&by.stage) != 1)
-            usleep(10);
-        atomic_store(&by.stage, 2);
+        stage_wait(&by, 1);
+        stage_set(&by, 2);
         pthread_join(thread, NULL);
         assert_int_equal(figures(by.domain).cached_bytes, 0);
         assert_int_equal(figures(by.domain).used_bytes, 0);
@@ -227,7 +246,9 @@ static void test_a_child_of_a_fork_finds_everything_whole(void **state)
 {
     (void)state;
     begin(8 << 20);
-    bystander by = {.domain = domain_new("forked", 1 << 20)};
+    bystander by = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                    .changed = PTHREAD_COND_INITIALIZER,
+                    .domain = domain_new("forked", 1 << 20)};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, fork_noise, &by), 0);
     for (unsigned i = 0; i < 50; i++) {
@@ -249,7 +270,7 @@ static void test_a_child_of_a_fork_finds_everything_whole(void **state)
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
     }
-    atomic_store(&by.stage, 1);
+    stage_set(&by, 1);
     pthread_join(thread, NULL);
     check_sums();
     plim_manager_destroy(&manager);

@@ -215,8 +215,8 @@ static void a_store_through_a_view_is_a_fault(void **state)
     plim_region_close(&region);
 }
 
-/* Never rests: values become all of another byte, objects come and go. */
-static void writer_run(void)
+/* Never rests: values become all of another byte, objects come and go. Tells when all are there. */
+static void writer_run(int told)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also where an assertion ends the test */
     plim_region *region = region_open();
@@ -229,6 +229,8 @@ static void writer_run(void)
     for (int i = 0; i < OBJECTS; i++)
         if (plim_region_allocate(region, type, value, 0, (plim_ref){0, 0}, &refs[i]) != PLIM_OK)
             _exit(1);
+    if (write(told, "", 1) != 1)
+        _exit(1);
     for (unsigned turn = 0;; turn++) {
         plim_ref *ref = &refs[turn * 7919 % OBJECTS];
         memset(value, (int)(turn % 255) + 1, sizeof value);
@@ -244,18 +246,20 @@ static void writer_run(void)
 static void every_value_seen_beside_a_busy_writer_is_whole(void **state)
 {
     (void)state;
+    int ends[2];
+    char byte;
+    assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
-        writer_run();
+        writer_run(ends[1]);
+    assert_int_equal(close(ends[1]), 0);
+    assert_int_equal(read(ends[0], &byte, 1), 1); /* 0: it ended before all were there */
+    assert_int_equal(close(ends[0]), 0);
     plim_region_info info = {0};
     plim_region_view *view = NULL;
-    for (int i = 0; i < 5000 && info.object_count < OBJECTS - 1; i++) {
-        plim_region_view_close(&view);
-        if (plim_region_view_open(file_name, NULL, &view, NULL) == PLIM_OK)
-            plim_region_view_info(view, &info);
-        (void)usleep(1000);
-    }
+    assert_int_equal(plim_region_view_open(file_name, NULL, &view, NULL), PLIM_OK);
+    plim_region_view_info(view, &info);
     assert_true(info.object_count >= OBJECTS - 1);
     uint64_t seen = 0, most = 0;
     unsigned char last[OBJECTS + 1] = {0};

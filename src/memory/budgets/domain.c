@@ -562,3 +562,8 @@ const plim_allocator *plim_domain_allocator(plim_domain domain)
     plim__domain *record = plim__domain_of(domain);
     return record != NULL ? &record->allocator : NULL;
 }
+
+size_t plim__domain_tables_bytes(void)
+{
+    return sizeof domain_table + sizeof domain_claims + sizeof domain_generations;
+}

@@ -150,4 +150,7 @@ void plim__bank_enter(plim__bank *bank);
 /** Gives it back. */
 void plim__bank_leave(plim__bank *bank);
 
+/** Bytes of the tables of domains: static, the process's. */
+size_t plim__domain_tables_bytes(void);
+
 #endif

@@ -161,8 +161,9 @@ static void verify_lists(verify_walk *walk, uint32_t slot_number)
         uint32_t before = PLIM__PAGE_NONE;
         unsigned code = list % PLIM__CLASS_CODES;
         uint16_t info = (uint16_t)(slot_number << PLIM__CLASS_BITS | code);
-        for (uint32_t page = slot->central->rooms[list]; page != PLIM__PAGE_NONE;
-             page = space->runs[page].next) {
+        plim__room room = slot->central->rooms[list];
+        for (uint32_t page = room == PLIM__ROOM_NONE ? PLIM__PAGE_NONE : room;
+             page != PLIM__PAGE_NONE; page = space->runs[page].next) {
             if (page >= space->touched || space->info[page] != info ||
                 space->runs[page].prev != before || !space->runs[page].is_listed ||
                 ++listed > walk->sums[slot_number].listed) {

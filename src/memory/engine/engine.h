@@ -18,11 +18,20 @@
 
 enum { PLIM__MANAGER_MAGIC = 0x504c4d31, PLIM__NAME_BYTES = 32 };
 
+/** A page's number in a list's head, of which a domain has many; all bits set: none. */
+#ifdef PLIM_BARE
+typedef uint16_t plim__room;
+_Static_assert(PLIM__SPACE_LOG2 < 16, "a page's number has room");
+#else
+typedef uint32_t plim__room;
+#endif
+#define PLIM__ROOM_NONE ((plim__room)PLIM__PAGE_NONE)
+
 /** What serves one slot. Under the manager's lock. */
 typedef struct plim__central {
-    /* By class: the first slab with room, or PLIM__PAGE_NONE; then the same for slabs of blocks
+    /* By class: the first slab with room, or PLIM__ROOM_NONE; then the same for slabs of blocks
        that last to the end, which so keep no other slab from emptying. */
-    uint32_t rooms[2 * PLIM__CLASS_CODES];
+    plim__room rooms[2 * PLIM__CLASS_CODES];
     size_t charged_bytes;            /* blocks given out, as charged, threads' caches included */
     size_t block_count;              /* how many those are */
     size_t slab_bytes;               /* whole pages behind the size classes */
@@ -105,6 +114,9 @@ void *plim__tables_take(plim_manager *manager, size_t bytes);
 
 /** Gives it back. */
 void plim__tables_give(plim_manager *manager, void *block, size_t bytes);
+
+/** Bytes of all static tables of the memory module: the process's, no manager's. */
+size_t plim__process_tables_bytes(void);
 
 /** The i-th place among the managers; NULL: empty. */
 plim_manager *plim__manager_at(uint32_t index);

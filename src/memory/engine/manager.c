@@ -396,6 +396,7 @@ void plim_manager_stats_read(const plim_manager *manager, plim_manager_stats *ou
     stats.held_bytes = records + ((uint64_t)space->held_pages << PLIM__PAGE_SHIFT);
     stats.held_high_water_bytes = records + ((uint64_t)space->held_pages_max << PLIM__PAGE_SHIFT);
     plim__lock_give(&locked->lock);
+    stats.process_bytes = plim__process_tables_bytes();
     stats.unassigned_bytes = plim__budget_left(&locked->bank.total);
     stats.refusal_count += plim__load_relaxed(&locked->bank.refusals_gone);
     *out_stats = stats;

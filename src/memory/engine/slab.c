@@ -26,9 +26,15 @@ enum {
     SLAB_SCATTERED = 32
 };
 
+/* The page a list's head names. */
+static uint32_t slab_first(plim__room room)
+{
+    return room == PLIM__ROOM_NONE ? PLIM__PAGE_NONE : room;
+}
+
 /* The list a slab is on when it has room. */
-static uint32_t *slab_head(const plim__space *space, plim__central *central, unsigned code,
-                           uint32_t page)
+static plim__room *slab_head(const plim__space *space, plim__central *central, unsigned code,
+                             uint32_t page)
 {
     bool is_lasting = (space->flags[page] & PLIM__PAGE_LASTING) != 0;
     return &central->rooms[is_lasting ? PLIM__CLASS_CODES + code : code];
@@ -37,12 +43,12 @@ static uint32_t *slab_head(const plim__space *space, plim__central *central, uns
 static void slab_list(plim__space *space, plim__central *central, unsigned code, uint32_t page)
 {
     plim__run *run = &space->runs[page];
-    uint32_t *head = slab_head(space, central, code, page);
+    plim__room *head = slab_head(space, central, code, page);
     run->prev = PLIM__PAGE_NONE;
-    run->next = *head;
+    run->next = slab_first(*head);
     if (run->next != PLIM__PAGE_NONE)
         space->runs[run->next].prev = page;
-    *head = page;
+    *head = (plim__room)page;
     run->is_listed = 1;
 }
 
@@ -52,7 +58,7 @@ static void slab_unlist(plim__space *space, plim__central *central, unsigned cod
     if (run->prev != PLIM__PAGE_NONE)
         space->runs[run->prev].next = run->next;
     else
-        *slab_head(space, central, code, page) = run->next;
+        *slab_head(space, central, code, page) = (plim__room)run->next;
     if (run->next != PLIM__PAGE_NONE)
         space->runs[run->next].prev = run->prev;
     run->is_listed = 0;
@@ -62,7 +68,7 @@ void plim__central_init(plim__central *central)
 {
     *central = (plim__central){0};
     for (unsigned list = 0; list < 2 * PLIM__CLASS_CODES; list++)
-        central->rooms[list] = PLIM__PAGE_NONE;
+        central->rooms[list] = PLIM__ROOM_NONE;
 }
 
 static uint32_t *slab_bits(const plim__space *space, uint32_t page)
@@ -162,10 +168,10 @@ static uint32_t slab_take(plim_manager *manager, plim__central *central, uint32_
                           unsigned code, uint32_t want, void **out_blocks, bool is_lasting)
 {
     plim__space *space = &manager->space;
-    const uint32_t *head = &central->rooms[is_lasting ? PLIM__CLASS_CODES + code : code];
+    const plim__room *head = &central->rooms[is_lasting ? PLIM__CLASS_CODES + code : code];
     uint32_t count = 0;
     while (count < want) {
-        if (*head == PLIM__PAGE_NONE && !slab_open(manager, central, slot, code, is_lasting))
+        if (*head == PLIM__ROOM_NONE && !slab_open(manager, central, slot, code, is_lasting))
             break;
         uint32_t page = *head;
         count += slab_pour(space, page, plim__class_bytes[code], want - count,
@@ -182,7 +188,7 @@ uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *cent
                           uint32_t want)
 {
     uint32_t count = 0;
-    uint32_t page = central->rooms[code];
+    uint32_t page = slab_first(central->rooms[code]);
     if (page == PLIM__PAGE_NONE) {
         size_t pages = plim__class_run_pages(code, manager->is_tight);
         count = (uint32_t)((pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
@@ -270,7 +276,7 @@ void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigne
 void plim__slab_sweep(plim_manager *manager, plim__central *central)
 {
     for (unsigned list = 1; list < 2 * PLIM__CLASS_CODES; list++) {
-        uint32_t page = central->rooms[list];
+        uint32_t page = slab_first(central->rooms[list]);
         while (page != PLIM__PAGE_NONE) {
             const plim__run *run = &manager->space.runs[page];
             uint32_t next = run->next;

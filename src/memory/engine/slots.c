@@ -4,6 +4,7 @@
  * without a lock by whoever gives back a block; they are entered and removed under one.
  */
 #include "memory/checks/checked.h"
+#include "memory/checks/places.h"
 #include "memory/engine/alloc.h"
 #include "memory/engine/slab.h"
 #include "memory/engine/threads.h"
@@ -109,6 +110,14 @@ const plim__bank_engine plim__engine = {
     .mark_reset = slots_mark_reset,
     .resize = slots_resize,
 };
+
+size_t plim__process_tables_bytes(void)
+{
+    size_t bytes = sizeof plim__slots + sizeof slots_managers;
+    if (PLIM_VERIFY_MAX >= PLIM_VERIFY_STANDARD)
+        bytes += sizeof plim__places;
+    return bytes + plim__domain_tables_bytes() + plim__threads_tables_bytes();
+}
 
 bool plim__slot_claim(plim_manager *manager)
 {

@@ -83,6 +83,11 @@ size_t plim__threads_bytes(void)
     return bytes;
 }
 
+size_t plim__threads_tables_bytes(void)
+{
+    return sizeof threads_none + sizeof plim__cache_empty;
+}
+
 /* With the list's lock. */
 static plim__thread *threads_record_new(void)
 {
@@ -372,6 +377,23 @@ size_t plim__threads_cached(uint32_t slot, uint64_t *out_blocks, uint64_t *out_p
     plim__lock_give(&manager->lock);
     plim__lock_give(&threads_lock);
     return bytes;
+}
+
+void plim__threads_cached_blocks(uint32_t slot, uint32_t out_counts[PLIM__CLASS_CODES])
+{
+    memset(out_counts, 0, PLIM__CLASS_CODES * sizeof *out_counts);
+    plim_manager *manager = plim__slots[slot].manager;
+    if (manager == NULL)
+        return;
+    plim__lock_take(&threads_lock);
+    plim__lock_take(&manager->lock);
+    for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next) {
+        const plim__cache *cache = thread->own[slot];
+        for (unsigned code = 1; cache != NULL && code <= PLIM__CLASS_COUNT; code++)
+            out_counts[code] += plim__cache_count(cache, code);
+    }
+    plim__lock_give(&manager->lock);
+    plim__lock_give(&threads_lock);
 }
 
 size_t plim__threads_asked(uint32_t slot, size_t *out_most)

@@ -37,6 +37,9 @@ size_t plim__threads_drain(plim_manager *manager, uint32_t slot);
 /** Bytes that all threads' caches have of a slot, blocks given out by them to *out_pops. */
 size_t plim__threads_cached(uint32_t slot, uint64_t *out_blocks, uint64_t *out_pops);
 
+/** Blocks of each class that all threads' caches have of a slot. */
+void plim__threads_cached_blocks(uint32_t slot, uint32_t out_counts[PLIM__CLASS_CODES]);
+
 /** Bytes live in a slot as they were asked for, and the most that were: of several threads, as far
  *  as each has told. Level standard and above. */
 size_t plim__threads_asked(uint32_t slot, size_t *out_most);
@@ -49,5 +52,8 @@ void plim__threads_leave(const plim_manager *manager);
 
 /** Bytes of the records themselves: the process's, not a manager's. */
 size_t plim__threads_bytes(void);
+
+/** Bytes of what is static beside them. */
+size_t plim__threads_tables_bytes(void);
 
 #endif

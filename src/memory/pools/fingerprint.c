@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "memory/pools/fingerprint_walk.h"
 #include "memory/pools/pool_state.h"
 
 enum {
@@ -57,7 +58,7 @@ static int fingerprint_text_order(const char *a, const char *b, size_t max)
     return 0;
 }
 
-static int fingerprint_order(const plim_fingerprint_row *a, const plim_fingerprint_row *b)
+int plim__fingerprint_order(const plim_fingerprint_row *a, const plim_fingerprint_row *b)
 {
     int order = fingerprint_text_order(a->owner, b->owner, sizeof a->owner);
     if (order == 0)
@@ -75,7 +76,7 @@ static uint32_t fingerprint_place(const plim_fingerprint *fingerprint,
     uint32_t high = fingerprint->row_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (fingerprint_order(&fingerprint->rows[middle], row) < 0)
+        if (plim__fingerprint_order(&fingerprint->rows[middle], row) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -88,7 +89,7 @@ void plim_fingerprint_add(plim_fingerprint *fingerprint, const plim_fingerprint_
     PLIM_CHECK(fingerprint != NULL && row != NULL);
     uint32_t place = fingerprint_place(fingerprint, row);
     plim_fingerprint_row *at = fingerprint->rows + place;
-    if (place < fingerprint->row_count && fingerprint_order(at, row) == 0) {
+    if (place < fingerprint->row_count && plim__fingerprint_order(at, row) == 0) {
         at->count += row->count;
         at->bytes += row->bytes;
         at->state += row->state;
@@ -105,13 +106,13 @@ void plim_fingerprint_add(plim_fingerprint *fingerprint, const plim_fingerprint_
 }
 
 /* Of a path that is too long, the end is what tells. */
-static void fingerprint_copy_site(char out[PLIM_FINGERPRINT_SITE_BYTES], const char *site)
+void plim__fingerprint_site(plim_fingerprint_row *row, const char *site)
 {
     size_t length = plim__text_length(site, FINGERPRINT_PATH_MAX);
     size_t skip =
         length < PLIM_FINGERPRINT_SITE_BYTES ? 0 : length - (PLIM_FINGERPRINT_SITE_BYTES - 1);
-    memcpy(out, site + skip, length - skip);
-    out[length - skip] = '\0';
+    memcpy(row->site, site + skip, length - skip);
+    row->site[length - skip] = '\0';
 }
 
 /* Flags, pins, and how many slots the last frame took: not serials, which only ever rise. */
@@ -143,27 +144,39 @@ void plim_fingerprint_add_pool(plim_fingerprint *fingerprint, const plim_pool *p
         plim_pool_holder holder;
         if (!plim_pool_holder_read(pool, i, &holder))
             continue;
-        fingerprint_copy_site(row.site, holder.site);
+        plim__fingerprint_site(&row, holder.site);
         row.count = 1;
         row.bytes = (uint64_t)holder.element_count * pool->element_bytes;
         plim_fingerprint_add(fingerprint, &row);
     }
 }
 
+uint64_t plim__fingerprint_digest_begin(void)
+{
+    return fingerprint_fnv_start;
+}
+
+uint64_t plim__fingerprint_digest_row(uint64_t hash, const plim_fingerprint_row *row)
+{
+    hash = fingerprint_hash_text(hash, row->owner);
+    hash = fingerprint_hash_text(hash, row->kind);
+    hash = fingerprint_hash_text(hash, row->site);
+    hash = fingerprint_hash_number(hash, row->count);
+    hash = fingerprint_hash_number(hash, row->bytes);
+    return fingerprint_hash_number(hash, row->state);
+}
+
+uint64_t plim__fingerprint_digest_end(uint64_t hash, uint64_t rest_count, uint64_t rest_bytes)
+{
+    return fingerprint_hash_number(fingerprint_hash_number(hash, rest_count), rest_bytes);
+}
+
 uint64_t plim_fingerprint_digest(const plim_fingerprint *fingerprint)
 {
-    uint64_t hash = fingerprint_fnv_start;
-    for (uint32_t i = 0; i < fingerprint->row_count; i++) {
-        const plim_fingerprint_row *row = &fingerprint->rows[i];
-        hash = fingerprint_hash_text(hash, row->owner);
-        hash = fingerprint_hash_text(hash, row->kind);
-        hash = fingerprint_hash_text(hash, row->site);
-        hash = fingerprint_hash_number(hash, row->count);
-        hash = fingerprint_hash_number(hash, row->bytes);
-        hash = fingerprint_hash_number(hash, row->state);
-    }
-    hash = fingerprint_hash_number(hash, fingerprint->rest_count);
-    return fingerprint_hash_number(hash, fingerprint->rest_bytes);
+    uint64_t hash = plim__fingerprint_digest_begin();
+    for (uint32_t i = 0; i < fingerprint->row_count; i++)
+        hash = plim__fingerprint_digest_row(hash, &fingerprint->rows[i]);
+    return plim__fingerprint_digest_end(hash, fingerprint->rest_count, fingerprint->rest_bytes);
 }
 
 /* ---- writing ---- */
@@ -228,7 +241,7 @@ uint32_t plim_fingerprint_compare(const plim_fingerprint *before, const plim_fin
     while (i < before->row_count || k < after->row_count) {
         const plim_fingerprint_row *was = i < before->row_count ? &before->rows[i] : NULL;
         const plim_fingerprint_row *is = k < after->row_count ? &after->rows[k] : NULL;
-        int order = was == NULL ? 1 : is == NULL ? -1 : fingerprint_order(was, is);
+        int order = was == NULL ? 1 : is == NULL ? -1 : plim__fingerprint_order(was, is);
         if (order < 0)
             is = NULL;
         if (order > 0)

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "memory/engine/engine.h"
+#include "memory/report/report_holds.h"
 #include "memory/report/report_out.h"
 
 enum { REPORT_NAME_COLUMNS = 18 };
@@ -109,7 +110,7 @@ static void report_head_text(plim__report_out *out, const plim_manager *manager,
     report_sum(out, "", stats->tables_bytes, "tables");
     plim__report_format(out, "; peak ");
     plim__report_number(out, stats->held_high_water_bytes);
-    plim__report_format(out, "\n");
+    report_sum(out, "\nprocess-wide tables ", stats->process_bytes, "bytes more\n");
 }
 
 static void report_row_text(plim__report_out *out, plim_domain domain, uint8_t depth, bool is_exact)
@@ -227,6 +228,9 @@ static void report_text(plim__report_out *out, plim_manager *manager, const repo
         report_row_text(out, list->rows[i].domain, list->rows[i].depth, is_exact);
     report_loans_text(out, &manager->bank);
     report_sites_text(out, &manager->bank.sites);
+#ifndef PLIM_BARE /* more than a small device's stack has room for */
+    plim__report_holds_text(out, manager);
+#endif
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
@@ -257,6 +261,7 @@ static void report_manager_json(plim__report_out *out, const plim_manager *manag
     report_figure(out, "tables_bytes", stats.tables_bytes);
     report_figure(out, "held_bytes", stats.held_bytes);
     report_figure(out, "held_high_water_bytes", stats.held_high_water_bytes);
+    report_figure(out, "process_bytes", stats.process_bytes);
     report_figure(out, "allocation_count", stats.allocation_count);
     report_figure(out, "refusal_count", stats.refusal_count);
     plim__report_format(out, "}");
@@ -345,6 +350,9 @@ static void report_json(plim__report_out *out, plim_manager *manager, const repo
     report_sites_json(out, &manager->bank.sites);
     plim__report_format(out, "]");
     report_figure(out, "refusals_elsewhere", plim__load_relaxed(&manager->bank.sites.elsewhere));
+#ifndef PLIM_BARE
+    plim__report_holds_json(out, manager);
+#endif
     plim__report_format(out, "}\n");
 }
 
