@@ -19,9 +19,9 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "base/id_map.h"
 #include "base/limits.h"
 #include "bridge/clean_text.h"
-#include "base/id_map.h"
 
 enum {
     SITES_MAGIC = 0x517e5001,

@@ -16,9 +16,9 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "base/id_map.h"
 #include "base/text.h"
 #include "bridge/clean_text.h"
-#include "base/id_map.h"
 #include "bridge/shapes.h"
 
 enum {

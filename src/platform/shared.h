@@ -21,6 +21,7 @@ typedef struct plim__shared {
     void *memory;
     size_t bytes;
     int descriptor;
+    size_t tail_bytes; /* mapped behind it */
 } plim__shared;
 
 /** Opens a file for writing, making it (mode 0600) if there is none; out_is_new says which. A new
@@ -28,7 +29,8 @@ typedef struct plim__shared {
 PLIM_NODISCARD plim_status plim__shared_open(const char *path, plim__shared *out_shared,
                                              bool *out_is_new, plim_error *err);
 
-/** Maps a file that is there, to read only: a store through it is a fault. */
+/** Maps a file that is there, to read only: a store through it is a fault. Post: a NUL stands
+ *  behind the last byte. */
 PLIM_NODISCARD plim_status plim__shared_view(const char *path, plim__shared *out_shared,
                                              plim_error *err);
 

@@ -445,6 +445,23 @@ static void any_bytes_are_refused_or_read_within_bounds(void **state)
     (void)fclose(file);
 }
 
+/* A text whose end somebody takes away while it is read ends behind the mapping at the latest. */
+static void a_text_ends_with_the_mapping(void **state)
+{
+    (void)state;
+    static char full[8192];
+    plim__shared shared = {.descriptor = -1};
+    memset(full, 'x', sizeof full);
+    FILE *file = fopen(file_name, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(full, 1, sizeof full, file), sizeof full);
+    (void)fclose(file);
+    assert_int_equal(plim__shared_view(file_name, &shared, NULL), PLIM_OK);
+    assert_int_equal(shared.bytes, sizeof full);
+    assert_int_equal(strlen(shared.memory), sizeof full);
+    plim__shared_close(&shared);
+}
+
 static void what_is_no_region_is_said(void **state)
 {
     (void)state;
@@ -479,6 +496,7 @@ int main(void)
         CASE(a_cut_is_of_one_safe_point),
         CASE(who_comes_to_no_safe_point_is_not_waited_for),
         CASE(any_bytes_are_refused_or_read_within_bounds),
+        CASE(a_text_ends_with_the_mapping),
         CASE(what_is_no_region_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,10 +32,9 @@ static plim_status shared_fail(plim_error *err, const char *doing, int code)
     return plim_error_set(err, status, "cannot %s: %s", doing, strerror(code));
 }
 
-static plim_status shared_map_as(plim__shared *shared, size_t bytes, int protection,
-                                 plim_error *err)
+static plim_status shared_map(plim__shared *shared, size_t bytes, plim_error *err)
 {
-    void *memory = mmap(NULL, bytes, protection, MAP_SHARED, shared->descriptor, 0);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared->descriptor, 0);
     if (memory == MAP_FAILED)
         return shared_fail(err, "map the memory", errno);
     shared->memory = memory;
@@ -43,9 +42,25 @@ static plim_status shared_map_as(plim__shared *shared, size_t bytes, int protect
     return PLIM_OK;
 }
 
-static plim_status shared_map(plim__shared *shared, size_t bytes, plim_error *err)
+/* To read only, with a page of zeros behind it: whoever looks for the end of a text in memory that
+   somebody else changes meanwhile finds one there at the latest. */
+static plim_status shared_map_view(plim__shared *shared, size_t bytes, plim_error *err)
 {
-    return shared_map_as(shared, bytes, PROT_READ | PROT_WRITE, err);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t whole = (bytes + page - 1) / page * page + page;
+    void *room = mmap(NULL, whole, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        return shared_fail(err, "map the memory", errno);
+    void *memory = mmap(room, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, shared->descriptor, 0);
+    if (memory == MAP_FAILED) {
+        plim_status status = shared_fail(err, "map the memory", errno);
+        (void)munmap(room, whole);
+        return status;
+    }
+    shared->memory = memory;
+    shared->bytes = bytes;
+    shared->tail_bytes = whole - bytes;
+    return PLIM_OK;
 }
 
 plim_status plim__shared_view(const char *path, plim__shared *out_shared, plim_error *err)
@@ -62,7 +77,7 @@ plim_status plim__shared_view(const char *path, plim__shared *out_shared, plim_e
     else if (facts.st_size == 0)
         status = plim_error_set(err, PLIM_ERR_DAMAGED, "it is empty");
     else
-        status = shared_map_as(&shared, (size_t)facts.st_size, PROT_READ, err);
+        status = shared_map_view(&shared, (size_t)facts.st_size, err);
     if (status == PLIM_OK)
         *out_shared = shared;
     else
@@ -178,7 +193,7 @@ plim_status plim__shared_sync(plim__shared *shared, plim_error *err)
 void plim__shared_close(plim__shared *shared)
 {
     if (shared->memory != NULL)
-        (void)munmap(shared->memory, shared->bytes);
+        (void)munmap(shared->memory, shared->bytes + shared->tail_bytes);
     if (shared->descriptor >= 0)
         (void)close(shared->descriptor);
     *shared = (plim__shared){.descriptor = -1};
