@@ -33,6 +33,20 @@ static bool config_is_given(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
+/* Whether the folder of a file is closed to us: then it is another user's, whose HOME or folder we
+   were left with after a change of user, and so is the file. */
+static bool config_is_closed(const plim_config *config, const char *path)
+{
+    char folder[PLIM__CONFIG_PATH_BYTES];
+    plim_file_source *file = NULL;
+    const char *slash = strrchr(path, '/');
+    int length = slash != NULL ? (int)(slash - path) : 0;
+    plim__config_print(folder, sizeof folder, "%.*s%s", length, path, slash != NULL ? "/." : "./.");
+    plim_status status = plim_file_source_open(folder, config->allocator, &file, NULL);
+    plim_file_source_close(&file);
+    return status == PLIM_ERR_ACCESS;
+}
+
 /* Reads the file of that source; one that is not there is none, unless it must be. */
 static plim_status config_read_file(plim_config *config, plim_config_source source, bool must_exist,
                                     plim_error *err)
@@ -43,7 +57,8 @@ static plim_status config_read_file(plim_config *config, plim_config_source sour
     if (path[0] == '\0')
         return PLIM_OK;
     plim_status status = plim_file_source_open(path, config->allocator, &file, &why);
-    if (status == PLIM_ERR_NOT_FOUND && !must_exist)
+    if (!must_exist && (status == PLIM_ERR_NOT_FOUND ||
+                        (status == PLIM_ERR_ACCESS && config_is_closed(config, path))))
         return PLIM_OK;
     if (status == PLIM_OK)
         status = plim__config_parse(config, plim_file_source_view(file), source, path, &why);

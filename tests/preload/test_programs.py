@@ -5,6 +5,7 @@ byte, and their reports add up to what the kernel says. Debian's own builds, not
     test_programs.py LIBRARY
 """
 
+import os
 import pathlib
 import shutil
 import signal
@@ -124,6 +125,37 @@ class Programs(unittest.TestCase):
         reports = self.preload.reports("python3.11") or self.preload.reports("python3")
         self.assertGreater(max(report["memory"]["domains"][0]["allocation_total"]
                                for report in reports), 1000000)
+
+    def test_python3_passes_tests_of_its_own(self):
+        # Debian's libpython3.11-testsuite: containers, collector, forks, threads, and _exit.
+        names = ["test_array", "test_bufio", "test_deque", "test_dict", "test_fork1", "test_gc",
+                 "test_json", "test_list", "test_memoryview", "test_mmap", "test_set", "test_sort",
+                 "test_thread", "test_userdict", "test_zlib"]
+        done = self.preload.run("python3", "-m", "test", *names, PYTHONMALLOC="malloc",
+                                PLIM_SITES="8", TMPDIR=str(self.preload.path))
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-1000:])
+        self.assertIn(f"All {len(names)} tests OK.", done.stdout)
+
+    def test_a_folder_that_is_closed_to_the_user_has_no_configuration(self):
+        folder = self.preload.path
+        library = folder / "library.so"
+        shutil.copy(LIBRARY, library)
+        (folder / "plimsoll").mkdir()
+        config = folder / "plimsoll/plimsoll.conf"
+        config.write_text("[memory]\ntotal = 64M\n", encoding="utf-8")
+        folder.chmod(0o755)
+        other = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else ["env"]
+
+        def run_true():
+            return self.preload.run(*other, "env", f"LD_PRELOAD={library}", "/usr/bin/true",
+                                    LD_PRELOAD=None, PLIM_REPORT=None)
+        config.chmod(0o644)
+        self.assertEqual(run_true().returncode, 0)
+        config.chmod(0)  # in an open folder: it was meant for us, and cannot be kept to
+        self.assertIn("Permission denied", run_true().stderr)
+        config.parent.chmod(0o700 if os.geteuid() == 0 else 0)
+        self.assertEqual((run_true().returncode, run_true().stderr), (0, ""))
+        config.parent.chmod(0o700)
 
     def test_gcc_makes_the_same_object(self):
         folder = self.preload.path
