@@ -272,6 +272,31 @@ static void hub_released(void *context, plim_region *region, const plim_region_o
     hub_event(context, PLIM_TOLD_RELEASED, object, last_value);
 }
 
+/* A rollback or an undo: what had been made since has gone, and everything else may have changed.
+   One round over those who ask: of an object that has gone its release, else that it may have
+   changed; those of many are told nothing. What waited is of no use any more. */
+static void hub_went_back(void *context, plim_region *region)
+{
+    plim_hub *hub = context;
+    uint64_t serial = ++hub->serial;
+    hub->queue_count = 0;
+    if (!hub->is_telling)
+        hub->told = 0;
+    for (uint32_t i = 0; i < hub->subscription_top; i++) {
+        hub_subscription *subscription = &hub->subscriptions[i];
+        if (subscription->request.tell == NULL || !hub_is_of_one(subscription) ||
+            subscription->since >= serial)
+            continue;
+        plim_region_object object = {.ref = subscription->request.object};
+        bool is_there = plim_region_describe(region, object.ref, &object) == PLIM_OK;
+        uint32_t what = is_there ? PLIM_TOLD_CHANGED : PLIM_TOLD_RELEASED;
+        if (!is_there || subscription->request.what & what)
+            hub_wait(hub, i, what, &object);
+    }
+    if (!hub->is_telling)
+        hub_drain(hub);
+}
+
 /* --- the calls ------------------------------------------------------------------------------ */
 
 static plim_status hub_check(const plim_region *region, const plim_hub_options *options,
@@ -309,8 +334,11 @@ plim_status plim_hub_create(plim_region *region, const plim_hub_options *options
     hub->queue_max = options->queue_max != 0 ? options->queue_max : HUB_QUEUE_DEFAULT;
     hub->now_ns = options->now_ns;
     hub->clock = options->clock;
-    hub->observer = (plim__region_observer){
-        .context = hub, .allocated = hub_made, .changed = hub_changed, .released = hub_released};
+    hub->observer = (plim__region_observer){.context = hub,
+                                            .allocated = hub_made,
+                                            .changed = hub_changed,
+                                            .released = hub_released,
+                                            .went_back = hub_went_back};
     hub->subscriptions =
         plim__array_new_zero(region->allocator, hub->subscription_max, sizeof *hub->subscriptions);
     hub->queue = plim__array_new(region->allocator, hub->queue_max, sizeof *hub->queue);

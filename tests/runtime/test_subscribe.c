@@ -4,6 +4,7 @@
  * told into a log, which is compared whole. Time is a variable.
  */
 #include <plimsoll/subscribe.h>
+#include <plimsoll/transaction.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -416,6 +417,42 @@ static void every_refused_request_for_memory_leaves_the_region_unwatched(void **
     assert_true(has_made);
 }
 
+static void after_a_rollback_each_is_told_how_its_object_stands(void **state)
+{
+    (void)state;
+    static _Alignas(64) unsigned char memory[1 << 19];
+    plim_region_options options = {.struct_bytes = sizeof options,
+                                   .place = PLIM_REGION_STORAGE,
+                                   .storage = memory,
+                                   .storage_bytes = sizeof memory,
+                                   .object_max = 64,
+                                   .type_max = 8,
+                                   .field_max = 8,
+                                   .name_max = 8,
+                                   .text_bytes = 256,
+                                   .value_max = 64,
+                                   .history_bytes = 1 << 17};
+    plim_error err = {0};
+    world at = {.region = NULL};
+    memset(memory, 0, sizeof memory);
+    log_text[0] = '\0';
+    if (plim_region_open(&options, &at.region, &err) != PLIM_OK)
+        fail_msg("%s", err.what);
+    assert_int_equal(plim_region_type(at.region, "n", 8, NULL, 0, &number_type, NULL), PLIM_OK);
+    assert_int_equal(plim_hub_create(at.region, NULL, &at.hub, NULL), PLIM_OK);
+    plim_ref old = make(&at, 1, 0, NONE);
+    assert_int_equal(plim_region_begin(at.region, &err), PLIM_OK);
+    plim_ref fresh = make(&at, 2, 0, NONE);
+    subscribe(&at, (plim_subscription_request){.object = old});
+    plim_subscription gone = subscribe(&at, (plim_subscription_request){.object = fresh});
+    subscribe(&at, (plim_subscription_request){.what = PLIM_TOLD_RELEASED});
+    set(&at, old, 5);
+    assert_int_equal(plim_region_rollback(at.region, &err), PLIM_OK);
+    logged("changed 5; changed 1; released 0; ");
+    assert_int_equal(plim_unsubscribe(at.hub, gone), PLIM_ERR_STALE);
+    world_close(&at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +465,7 @@ int main(void)
         cmocka_unit_test(later_means_when_the_program_asks),
         cmocka_unit_test(one_can_be_told_the_value_at_once),
         cmocka_unit_test(what_finds_no_room_is_counted_and_a_release_needs_none),
+        cmocka_unit_test(after_a_rollback_each_is_told_how_its_object_stands),
         cmocka_unit_test(nonsense_and_too_many_are_refused),
         cmocka_unit_test(every_refused_request_for_memory_leaves_the_region_unwatched),
     };
