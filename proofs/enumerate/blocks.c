@@ -22,6 +22,7 @@
 
 #include "runtime/block_core.h"
 #include "sequence.h"
+#include "uncharged.h"
 
 enum {
     LENGTH = 5,

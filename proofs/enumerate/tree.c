@@ -21,6 +21,7 @@
 
 #include "runtime/region.h"
 #include "sequence.h"
+#include "uncharged.h"
 
 enum {
     LENGTH = 5,
