@@ -15,8 +15,8 @@
  * counted, and the count told with the next notice. A release needs no room: who subscribed to
  * one object is told of its release in any case.
  *
- * After a rollback or an undo (transaction.h), who subscribed to one object is told that it changed,
- * or that it is released; who subscribed to many looks again by himself.
+ * After a rollback or an undo (transaction.h), who subscribed to one object is told that it
+ * changed, or that it is released; who subscribed to many looks again by himself.
  *
  * Subscriptions are code, so they belong to the process and not to the region.
  * Thread-safety: the thread that writes the region.
