@@ -226,6 +226,45 @@ static void ids_of_any_width_are_kept_if_asked_and_else_numbered_anew(void **sta
     }
 }
 
+/* main -> (open -> make, close): a tree that goes down, back and beside, over four nodes. */
+static void stacks_and_samples_are_written_as_a_timeline_has_them(void **state)
+{
+    (void)state;
+    static const plim_write_function functions[] = {{"main", "a.c", 1, 3},
+                                                    {"open \"x\"", "a.c", 1, 9},
+                                                    {"make", "", 0, 0},
+                                                    {"close", "b.c", 2, 1}};
+    static const plim_write_call calls[] = {
+        {0, PLIM_NONE, 0, 0}, {1, 0, 1, 16}, {2, 1, 2, 48}, {3, 0, 1, 8}, {2, PLIM_NONE, 5, 50}};
+    static const plim_write_sample samples[] = {{0, 7}, {50000, 11}};
+    plim_graph *graph = graph_of_file("node-24.heapsnapshot");
+    plim_graph_info info;
+    plim_graph_read_info(graph, &info);
+    uint32_t node_call[64];
+    assert_true(info.node_count <= 64);
+    for (uint32_t i = 0; i < info.node_count; i++)
+        node_call[i] = i < 5 ? i : PLIM_NONE;
+    const plim_write_trace trace = {functions, 4, calls, 5, node_call};
+    plim_write_options options = {
+        .struct_bytes = sizeof options, .sample_count = 2, .samples = samples, .trace = &trace};
+    test_sink text = {0};
+    plim_error err = {0};
+    assert_int_equal(plim_graph_write_v8(graph, test_sink_view(&text), &options, &err), PLIM_OK);
+    test_put(&text, "%c", '\0');
+    assert_non_null(strstr(text.data, "\"trace_tree\":[1,0,0,0,[2,1,0,0,[3,2,1,16,[4,3,2,48,[]],"
+                                      "5,4,1,8,[]],6,3,5,50,[]]],"));
+    assert_non_null(strstr(text.data, "\"samples\":[0,7\n,50000,11],"));
+    assert_non_null(strstr(text.data, "\"open \\\"x\\\"\""));
+    text.len--;
+    plim_graph *again = graph_of(text.data, text.len);
+    plim_graph_read_info(again, &info);
+    assert_int_equal(info.trace_function_count, 5);
+    assert_int_equal(info.sample_count, 2);
+    plim_graph_destroy(&again);
+    test_sink_fini(&text);
+    plim_graph_destroy(&graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_size_no_process_has_is_refused_before_a_byte_is_written),
         cmocka_unit_test(a_sink_that_fails_ends_it_with_its_status),
         cmocka_unit_test(refused_memory_and_an_interrupt_are_said),
+        cmocka_unit_test(stacks_and_samples_are_written_as_a_timeline_has_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
