@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regions that somebody made up. The input is a list of changes to a sound region (16 bits of place,
- * 64 of value), so that every field of every table is met, not the first check alone. One that
- * begins with the magic is taken as the bytes themselves; "sweep:" and a value puts that value into
- * every field there is, one at a time.
+ * Regions that somebody made up. The input is a list of changes to a sound region (16 bits of
+ * place, 64 of value), so that every field of every table is met, not the first check alone. One
+ * that begins with the magic is taken as the bytes themselves; "sweep:" and a value puts that value
+ * into every field there is, one at a time.
  * Claims: the view and the writer's open refuse it with words or work within bounds and end; what
  * the writer opened verifies, takes calls, and verifies again; nothing is left of the memory.
  */

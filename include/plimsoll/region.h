@@ -134,7 +134,10 @@ PLIM_API void plim_region_enter(plim_region *region);
 PLIM_API void plim_region_leave(plim_region *region);
 
 /**
- * @brief         Makes what was written so far survive a loss of power (file regions).
+ * @brief         Makes what was written so far survive a loss of power (file regions), as long as
+ *                nothing more is written. With writes since, what lies on the disk is a mixture:
+ *                the next open may refuse it, or values be neither old nor new. Who needs a state
+ *                to come back to copies the file after a sync.
  * @param[in]     region  not NULL.
  * @param[in,out] err     may be NULL.
  * @retval PLIM_ERR_IO    the system could not; what was on the disk before may still be there.

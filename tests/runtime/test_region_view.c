@@ -5,6 +5,7 @@
  */
 #include <plimsoll/region.h>
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -462,6 +464,78 @@ static void a_text_ends_with_the_mapping(void **state)
     plim__shared_close(&shared);
 }
 
+/* Writes any word anywhere into the file, for ever: a writer that lies while others look. */
+static void liar_run(size_t bytes)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int descriptor = open(file_name, O_RDWR);
+    volatile uint64_t *words = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (descriptor < 0 || words == MAP_FAILED)
+        _exit(1);
+    static const uint64_t NUMBERS[] = {0, 1, 3, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 31};
+    for (uint64_t random = 88172645463325252u;;) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        /* The head and the first slots more often than the rest. */
+        size_t range = random >> 60 < 12 ? 4096 / 8 : bytes / 8;
+        volatile uint64_t *word = &words[(random >> 8) % range];
+        uint64_t was = *word;
+        *word = random >> 59 & 1 ? NUMBERS[random % 6] : random;
+        for (unsigned i = 0; i < (random >> 40) % 4096; i++)
+            (void)*word;
+        if (random >> 58 & 1)
+            *word = was; /* else nothing would ever be opened */
+    }
+}
+
+static void a_writer_that_lies_is_looked_at_without_harm(void **state)
+{
+    (void)state;
+    plim_region *region = region_open();
+    uint16_t type = 0;
+    plim_ref ref = {0, 0};
+    assert_int_equal(
+        plim_region_type(region, "person", sizeof(person), PERSON_FIELDS, 3, &type, NULL), PLIM_OK);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(plim_region_allocate(region, type, NULL, 0, ref, &ref), PLIM_OK);
+    size_t bytes = (size_t)region->head->total_bytes;
+    static unsigned char sound[1 << 20];
+    assert_true(bytes <= sizeof sound);
+    memcpy(sound, region->head, bytes);
+    plim_region_close(&region);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        liar_run(bytes);
+    uint64_t opened = 0, seen = 0;
+    for (int round = 0; round < 400; round++) {
+        int descriptor = open(file_name, O_RDWR);
+        assert_true(pwrite(descriptor, sound, bytes, 0) == (ssize_t)bytes);
+        (void)close(descriptor);
+        plim_region_view *view = NULL;
+        if (plim_region_view_open(file_name, NULL, &view, NULL) != PLIM_OK)
+            continue;
+        opened++;
+        for (int pass = 0; pass < 20; pass++) {
+            plim_region_object object;
+            plim_region_type_info info;
+            plim_field field;
+            const void *value = NULL;
+            for (uint32_t i = 0; plim_region_view_next(view, &i, &object, &value); seen++)
+                if (plim_region_view_type(view, object.type, &info))
+                    for (uint32_t k = 0; k < info.field_count && k < 10; k++)
+                        (void)plim_region_view_field(view, object.type, k, &field);
+            (void)plim_region_view_name(view, PLIM_NAME_TAG, 1);
+        }
+        plim_region_view_close(&view);
+    }
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    if (opened < 20 || seen < 1000)
+        fail_msg("%llu opened, %llu seen", (unsigned long long)opened, (unsigned long long)seen);
+}
+
 static void what_is_no_region_is_said(void **state)
 {
     (void)state;
@@ -497,6 +571,7 @@ int main(void)
         CASE(who_comes_to_no_safe_point_is_not_waited_for),
         CASE(any_bytes_are_refused_or_read_within_bounds),
         CASE(a_text_ends_with_the_mapping),
+        CASE(a_writer_that_lies_is_looked_at_without_harm),
         CASE(what_is_no_region_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
