@@ -174,6 +174,7 @@ PLIM_API void plim_stack_close(plim_stack **stack);
  * @param[in,out] stack  NULL and a pointer to NULL are accepted.
  * @param[in,out] err    may be NULL.
  * @retval PLIM_ERR_BUSY called from a callback.
+ * @retval PLIM_ERR_STALE the region went back since it was opened: close it, open it again.
  * @note          Threads: the writer's.
  */
 PLIM_API PLIM_NODISCARD plim_status plim_stack_destroy(plim_stack **stack, plim_error *err);
@@ -190,6 +191,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_stack_destroy(plim_stack **stack, plim_
  * @retval PLIM_ERR_LIMIT    depth_max, no room in the region, or blocks that end at once push
  *                           others without end.
  * @retval PLIM_ERR_BUSY     called from a callback: use plim_turn_push().
+ * @retval PLIM_ERR_STALE    the region went back since it was opened: close it, open it again.
  * @return        else what mount said: the block stays, not mounted; the next call tries again.
  * @note          Threads: the writer's.
  */
@@ -204,6 +206,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_stack_push(plim_stack *stack, const cha
  * @param[in,out] err    may be NULL.
  * @retval PLIM_ERR_STALE nothing is on it.
  * @retval PLIM_ERR_BUSY  called from a callback.
+ * @retval PLIM_ERR_STALE the region went back since it was opened: close it, open it again.
  * @return        else what next() or mount() of others said; the pop itself is done.
  * @note          Threads: the writer's. A block without code is popped without its callbacks.
  */
@@ -216,6 +219,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_stack_pop(plim_stack *stack, plim_error
  * @param[in,out] err    may be NULL.
  * @retval PLIM_ERR_USAGE a live object that is no block of this stack.
  * @retval PLIM_ERR_BUSY  called from a callback.
+ * @retval PLIM_ERR_STALE the region went back since it was opened: close it, open it again.
  * @return        else as plim_stack_pop().
  * @note          Threads: the writer's.
  */
@@ -230,6 +234,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_stack_end(plim_stack *stack, plim_ref b
  * @param[in,out] err    may be NULL.
  * @retval PLIM_ERR_NOT_FOUND the top has no code in this program: pop it.
  * @retval PLIM_ERR_BUSY      called from a callback.
+ * @retval PLIM_ERR_STALE     the region went back since it was opened: close it, open it again.
  * @retval PLIM_ERR_LIMIT     as plim_stack_push().
  * @return        else what a callback said: its turn changed nothing, and the event can be
  *                delivered again to those that have not seen it.
@@ -245,6 +250,7 @@ PLIM_API PLIM_NODISCARD plim_status plim_stack_tick(plim_stack *stack, const pli
  * @retval PLIM_ERR_STALE     nothing is on it.
  * @retval PLIM_ERR_NOT_FOUND it has no code.
  * @retval PLIM_ERR_BUSY      called from a callback.
+ * @retval PLIM_ERR_STALE     the region went back since it was opened: close it, open it again.
  * @note          Threads: the writer's.
  */
 PLIM_API PLIM_NODISCARD plim_status plim_stack_reset(plim_stack *stack, plim_error *err);

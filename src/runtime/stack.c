@@ -159,6 +159,12 @@ static plim_status stack_enter(plim_stack *stack, plim_error *err)
     PLIM_CHECK_OBJ(stack, PLIM__STACK_MAGIC);
     if (stack->is_busy)
         return plim_error_set(err, PLIM_ERR_BUSY, "the stack is in the middle of a callback");
+    if (stack->back_count != stack->region->back_count) {
+        plim_status status =
+            plim_error_set(err, PLIM_ERR_STALE, "the region went back since the stack was opened");
+        plim_error_hint(err, "close the stack and open it again: it is then as the region is");
+        return status;
+    }
     stack->is_busy = true;
     return PLIM_OK;
 }

@@ -55,6 +55,7 @@ struct plim_stack {
     uint32_t type_count;
     uint32_t frame_count, depth_max, ending_count;
     uint32_t below_count; /* of the frames, those that are ticked below */
+    uint32_t back_count;  /* the region's, when it was opened */
     plim__frame *frames;
     unsigned char *scratch; /* a block's value while a turn works on it; at a cache line */
     unsigned char *fresh;   /* a new block's; likewise */

@@ -347,6 +347,7 @@ plim_status plim_stack_open(plim_region *region, const plim_stack_options *optio
         return plim__no_memory(err, "a stack");
     stack->magic = PLIM__STACK_MAGIC;
     stack->region = region;
+    stack->back_count = region->back_count;
     stack->allocator = region->allocator;
     stack->types = options->types;
     stack->type_count = options->type_count;

@@ -95,6 +95,7 @@ static void transaction_keep_generations(plim_region *region)
 /* After it. */
 static plim_status transaction_went_back(plim_region *region, plim_error *err)
 {
+    region->back_count++;
     plim_status status =
         plim__region_check_head(region->head, (size_t)region->head->total_bytes, err);
     if (status == PLIM_OK)

@@ -5,6 +5,7 @@
  * opened as a new process would.
  */
 #include <plimsoll/stack.h>
+#include <plimsoll/transaction.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -718,6 +719,43 @@ static void the_stack_is_there_after_the_region_is_opened_again(void **state)
     world_close(&at);
 }
 
+static void a_region_that_went_back_is_told_to_the_stack(void **state)
+{
+    (void)state;
+    enum { HISTORY_BYTES = 1 << 20 };
+    static const plim_region_options options = {.struct_bytes = sizeof options,
+                                                .place = PLIM_REGION_MEMFD,
+                                                .name = "stack-back",
+                                                .object_max = 256,
+                                                .data_bytes = 1 << 16,
+                                                .history_bytes = HISTORY_BYTES};
+    plim_stack_options with = {.struct_bytes = sizeof with, .types = TYPES, .type_count = 3};
+    plim_error err = {0};
+    world at = {NULL, NULL};
+    memset(&wish, 0, sizeof wish);
+    ok(plim_region_open(&options, &at.region, &err), &err);
+    ok(plim_region_type(at.region, "note", sizeof(uint64_t), NULL, 0, &wish.note_type, &err), &err);
+    ok(plim_stack_open(at.region, &with, &at.stack, &err), &err);
+    push(&at, "walk", &(walk){.goal = 9}, "kept");
+    ok(plim_region_begin(at.region, &err), &err);
+    push(&at, "walk", &(walk){.goal = 9}, "undone");
+    assert_int_equal(plim_stack_depth(at.stack), 2);
+    ok(plim_region_rollback(at.region, &err), &err);
+    plim_ref block;
+    assert_int_equal(plim_stack_push(at.stack, "brief", NULL, NULL, &block, &err), PLIM_ERR_STALE);
+    assert_int_equal(plim_stack_pop(at.stack, NULL), PLIM_ERR_STALE);
+    assert_int_equal(plim_stack_depth(at.stack), 1); /* looks see what is gone as gone */
+    plim_stack_close(&at.stack);
+    err = (plim_error){0};
+    ok(plim_stack_open(at.region, &with, &at.stack, &err), &err);
+    assert_int_equal(plim_stack_depth(at.stack), 1);
+    plim_block_info info;
+    assert_true(plim_stack_at(at.stack, 0, &info));
+    assert_string_equal(info.label, "kept");
+    ok(plim_stack_pop(at.stack, &err), &err);
+    world_close(&at);
+}
+
 static void a_block_without_code_is_refused_by_name_and_can_be_popped(void **state)
 {
     (void)state;
@@ -946,6 +984,7 @@ int main(void)
         cmocka_unit_test(a_full_stack_or_region_refuses_and_changes_nothing),
         cmocka_unit_test(after_a_crash_at_any_change_or_callback_the_result_is_the_same),
         cmocka_unit_test(the_stack_is_there_after_the_region_is_opened_again),
+        cmocka_unit_test(a_region_that_went_back_is_told_to_the_stack),
         cmocka_unit_test(a_block_without_code_is_refused_by_name_and_can_be_popped),
         cmocka_unit_test(another_layout_of_a_state_is_refused_and_its_blocks_can_be_popped),
         cmocka_unit_test(a_state_that_is_none_is_damage),
