@@ -106,5 +106,27 @@ PLIM_API PLIM_NODISCARD plim_status plim_region_view_find(const char *address,
  */
 PLIM_API const plim_target_family *const *plim_program_families(void);
 
+/**
+ * @brief         Makes a graph of the heap of any program in C or C++ that runs with
+ *                libplimsoll-malloc.so and PLIM_SITES. It stands still for a moment, as for a
+ *                snapshot of it as a target; all edges are guessed (docs/internals/process.md).
+ * @param[in]     pid        of the process.
+ * @param[in]     allocator  NULL: the system's; borrowed by the graph.
+ * @param[in]     progress   step NULL: none; phase "collecting" (blocks).
+ * @param[out]    out_graph  set only on PLIM_OK; ended by plim_graph_destroy().
+ * @param[in,out] err        may be NULL.
+ * @retval PLIM_ERR_UNSUPPORTED it does not run with the library, or notes nothing.
+ * @retval PLIM_ERR_ACCESS      the system does not let us read its memory.
+ * @retval PLIM_ERR_BUSY        a debugger has it.
+ * @retval PLIM_ERR_NOT_FOUND, PLIM_ERR_GONE, PLIM_ERR_DAMAGED, PLIM_ERR_LIMIT, PLIM_ERR_NO_MEMORY,
+ *         PLIM_ERR_INTERRUPTED as they say.
+ * @note          Threads: any; one at a time per process.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_graph_from_process(int64_t pid,
+                                                            const plim_allocator *allocator,
+                                                            plim_progress progress,
+                                                            plim_graph **out_graph,
+                                                            plim_error *err);
+
 PLIM_DECLS_END
 #endif

@@ -321,6 +321,25 @@ static plim_status process_snapshot(plim_target *target, const plim_snapshot_opt
     return status;
 }
 
+plim_status plim_graph_from_process(int64_t pid, const plim_allocator *allocator,
+                                    plim_progress progress, plim_graph **out_graph, plim_error *err)
+{
+    PLIM_CHECK(out_graph != NULL);
+    /* As a target, as far as what looks needs one. */
+    plim_target target = {.allocator = plim__allocator_or_system(allocator),
+                          .address = {.kind = PLIM__ADDRESS_PID, .pid = pid}};
+    process_job job = {.target = &target, .progress = progress};
+    plim_status status = process_connect(&target, err);
+    if (status == PLIM_OK)
+        status = process_look(&job, err);
+    if (status == PLIM_OK)
+        status = plim__process_graph(&job.heap, &job.edges, process_state_of(&target)->sites,
+                                     out_graph, err);
+    process_fini(&job);
+    process_close(&target);
+    return status;
+}
+
 static plim_status process_cannot(plim_error *err, const char *what, const char *hint)
 {
     plim_status status = plim_error_set(err, PLIM_ERR_UNSUPPORTED, "%s", what);

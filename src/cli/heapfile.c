@@ -10,6 +10,7 @@
 #include <plimsoll/file.h>
 #include <plimsoll/formats.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/process.h"
@@ -80,6 +81,38 @@ static plim_status heap_read_region(plim__cli *cli, const char *path, plim__heap
     return status;
 }
 
+/* The number behind pid:; 0: none. */
+static int64_t heap_process(const char *path)
+{
+    char *end = NULL;
+    if (strncmp(path, "pid:", 4) != 0 || path[4] < '0' || path[4] > '9')
+        return 0;
+    long long pid = strtoll(path + 4, &end, 10);
+    return *end == '\0' && pid <= INT32_MAX ? pid : 0;
+}
+
+/* A process: its region, or, where it has none, its heap. */
+static plim_status heap_read_program(plim__cli *cli, const char *path, plim__heap *heap,
+                                     plim_error *err)
+{
+    plim_error first = {0};
+    plim_error second = {0};
+    int64_t pid = heap_process(path);
+    plim_status status = heap_read_region(cli, path, heap, &first);
+    if (status != PLIM_ERR_UNSUPPORTED || pid <= 0) {
+        *err = first;
+        return status;
+    }
+    plim__say_begin(&cli->say, "reading the heap of %s", path);
+    status = plim_graph_from_process(pid, cli->allocator, (plim_progress){cli, heap_analysis_step},
+                                     &heap->graph, &second);
+    plim__say_end(&cli->say);
+    bool has_none = status == PLIM_ERR_UNSUPPORTED && second.hint[0] == '\0';
+    if (status != PLIM_OK)
+        *err = has_none ? first : second;
+    return status;
+}
+
 /* A region is read where it lies, in a process as well; others are taken to a file first. */
 static bool heap_is_region(const char *path)
 {
@@ -91,7 +124,7 @@ static bool heap_is_region(const char *path)
 plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, plim_error *err)
 {
     if (heap_is_region(path))
-        return heap_read_region(cli, path, heap, err);
+        return heap_read_program(cli, path, heap, err);
     plim_file_source *file = NULL;
     plim_decoder *decoder = NULL;
     plim_status status = plim_file_source_open(path, cli->allocator, &file, err);

@@ -269,6 +269,15 @@ class Looked(unittest.TestCase):
         usage = json.loads(self.plim("usage", f"heap:{program.pid}", "-j"))
         self.assertGreater(usage["used_bytes"], 5000)
 
+    def test_reading_verbs_read_it_where_it_is(self):
+        program = self.subject("known")
+        rows = json.loads(self.plim("classes", f"pid:{program.pid}", "-j"))
+        self.assertIn("make_item heap_subject.c:", json.dumps(rows))
+        self.plim("summary", f"pid:{program.pid}")
+        self.goes_on(program.pid)
+        plain = self.subject(PLIM_SITES=None)
+        self.assertIn("PLIM_SITES=8", self.plim("summary", f"pid:{plain.pid}", status=5))
+
     def test_maps_that_lie_do_no_harm(self):
         for seed in range(30):
             program = self.subject("known", f"spoil:{seed}")
