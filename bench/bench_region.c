@@ -329,7 +329,8 @@ static void bench_shots(void)
     (void)kill(child, SIGKILL);
     (void)waitpid(child, NULL, 0);
     uint32_t total = score->whole + score->torn + score->missed;
-    printf("%u snapshots of 256 KB beside a busy writer, %u whole\n", total, score->whole);
+    printf("%u snapshots of 256 KB beside a busy writer, %u whole, %u torn, %u without an object\n",
+           total, score->whole, score->torn, score->missed);
     broken = broken || total < SHOTS || score->whole != total;
     plim_region_close(&region);
     (void)unlink(path);

@@ -19,7 +19,9 @@
 
 enum {
     VIEW_MAGIC = 0x4e610002,
-    VIEW_TRIES = 1000 /* of one slot: a change takes well under a microsecond */
+    VIEW_TRIES = 1000,   /* of one slot: a change takes well under a microsecond */
+    VIEW_PATIENCE = 400, /* pauses in vain, in all: its writer may stand still in the middle */
+    VIEW_PAUSE_NS = 50000
 };
 
 struct plim_region_view {
@@ -28,10 +30,11 @@ struct plim_region_view {
     plim__shared shared;
     plim__region_head head; /* as it was when checked; the counts are read anew */
     const unsigned char *base;
-    unsigned char *value;        /* a copy of one; value_max of it */
-    plim__log log;               /* of the history; its head is NULL if there is none */
-    plim_region_history history; /* as it was when a past was opened */
-    void *past;                  /* pages that hold a copy; NULL: a look at what lives */
+    uint32_t *patience, patience_left; /* the one points to the other */
+    unsigned char *value;              /* a copy of one; value_max of it */
+    plim__log log;                     /* of the history; its head is NULL if there is none */
+    plim_region_history history;       /* as it was when a past was opened */
+    void *past;                        /* pages that hold a copy; NULL: a look at what lives */
     size_t past_bytes;
 };
 
@@ -146,6 +149,8 @@ static plim_status view_open(const char *path, int64_t back, const plim_allocato
         return plim__no_memory(err, "a view");
     view->magic = VIEW_MAGIC;
     view->allocator = allocator;
+    view->patience_left = VIEW_PATIENCE;
+    view->patience = &view->patience_left;
     view->shared.descriptor = -1;
     plim_status status = plim__shared_view(path, &view->shared, err);
     if (status == PLIM_OK)
@@ -361,8 +366,10 @@ static uint64_t view_restores(const plim_region_view *view)
                : atomic_load_explicit(&view->log.head->restores, memory_order_acquire);
 }
 
-static bool view_read(const plim_region_view *view, uint32_t index, plim_region_object *out_object,
-                      unsigned char *value)
+typedef enum view_look_result { VIEW_IS_ONE, VIEW_IS_NONE, VIEW_IN_CHANGE } view_look_result;
+
+static view_look_result view_try(const plim_region_view *view, uint32_t index,
+                                 plim_region_object *out_object, unsigned char *value)
 {
     const plim__object *slot = view_slot(view, index);
     for (int i = 0; i < VIEW_TRIES; i++) {
@@ -378,10 +385,27 @@ static bool view_read(const plim_region_view *view, uint32_t index, plim_region_
             view_restores(view) == restores) {
             if (is_one)
                 out_object->version = before / 2;
-            return is_one;
+            return is_one ? VIEW_IS_ONE : VIEW_IS_NONE;
         }
     }
-    return false;
+    return VIEW_IN_CHANGE;
+}
+
+/* What is in the middle of a change is waited for, as its writer may have lost its processor there;
+   but one view waits in vain for so long in all, and no longer. */
+static bool view_read(const plim_region_view *view, uint32_t index, plim_region_object *out_object,
+                      unsigned char *value)
+{
+    view_look_result seen = view_try(view, index, out_object, value);
+    while (seen == VIEW_IN_CHANGE && *view->patience > 0 &&
+           atomic_load_explicit(&view_head(view)->writer_pid, memory_order_relaxed) != 0) {
+        (*view->patience)--;
+        plim__shared_pause(VIEW_PAUSE_NS);
+        seen = view_try(view, index, out_object, value);
+        if (seen != VIEW_IN_CHANGE)
+            *view->patience = VIEW_PATIENCE;
+    }
+    return seen == VIEW_IS_ONE;
 }
 
 bool plim_region_view_next(plim_region_view *view, uint32_t *index, plim_region_object *out_object,
