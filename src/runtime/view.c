@@ -397,7 +397,7 @@ static bool view_read(const plim_region_view *view, uint32_t index, plim_region_
                       unsigned char *value)
 {
     view_look_result seen = view_try(view, index, out_object, value);
-    while (seen == VIEW_IN_CHANGE && *view->patience > 0 &&
+    while (seen == VIEW_IN_CHANGE && view->past == NULL && *view->patience > 0 &&
            atomic_load_explicit(&view_head(view)->writer_pid, memory_order_relaxed) != 0) {
         (*view->patience)--;
         plim__shared_pause(VIEW_PAUSE_NS);

@@ -724,7 +724,7 @@ static void looks_at_committed_moments_are_whole_while_the_writer_runs(void **st
     transfers_run(region, 100);
     plim_region_close(&region);
     pid_t child = transfers_start(path);
-    for (uint32_t i = 0; i < 300000 && (i < 3000 || moved < 50); i++) {
+    for (uint32_t i = 0; i < 300000 && (whole < 300 || moved < 50); i++) {
         plim_region_view *view = NULL;
         plim_region_history history;
         plim_status status = plim_region_view_open_at(path, 1 + i % 3, NULL, &view, NULL);
@@ -746,7 +746,7 @@ static void looks_at_committed_moments_are_whole_while_the_writer_runs(void **st
     assert_true(WIFSIGNALED(code)); /* it wrote to the end */
     print_message("%u looks were whole, at %u moments, %u were told to come back\n", whole, moved,
                   busy);
-    assert_true(whole > 1500 && moved >= 50);
+    assert_true(whole >= 300 && moved >= 50);
     (void)unlink(path);
 }
 
