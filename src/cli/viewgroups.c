@@ -207,25 +207,56 @@ static void group_sort(group_table *table)
         qsort(table->rows, kept, sizeof *table->rows, group_compare);
 }
 
-plim_status plim__look_groups(plim__look *look, plim__group_by by, plim_error *err)
+static plim_status group_all(plim__look *look, plim__group_by by, group_table *table,
+                             plim_error *err)
 {
-    group_table table = {.allocator = look->cli->allocator};
     plim_region_object object;
     const void *value;
     uint32_t index = 0;
     bool has_room = true;
     while (has_room && plim__look_next(look, &index, &object, &value))
-        has_room = group_add(&table, look, by, &object);
+        has_room = group_add(table, look, by, &object);
     plim_status status = plim__look_status(look, err);
     if (!has_room)
-        status =
-            plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for %u groups", table.count);
-    if (status == PLIM_OK) {
-        group_sort(&table);
+        status = plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for %u groups",
+                                table->count);
+    if (status == PLIM_OK)
+        group_sort(table);
+    return status;
+}
+
+static void group_end(group_table *table)
+{
+    if (table->rows != NULL)
+        (void)table->allocator->resize(table->allocator->ctx, table->rows,
+                                       (size_t)table->capacity * sizeof *table->rows, 0);
+}
+
+plim_status plim__look_groups(plim__look *look, plim__group_by by, plim_error *err)
+{
+    group_table table = {.allocator = look->cli->allocator};
+    plim_status status = group_all(look, by, &table, err);
+    if (status == PLIM_OK)
         group_sheet(look, by, &table);
+    group_end(&table);
+    return status;
+}
+
+plim_status plim__look_each_group(plim__look *look, plim__group_by by, plim__group_take *take,
+                                  void *ctx, plim_error *err)
+{
+    group_table table = {.allocator = look->cli->allocator};
+    plim__draft name;
+    plim__draft_init(&name, look->cli->allocator);
+    plim_status status = group_all(look, by, &table, err);
+    for (uint32_t i = 0; status == PLIM_OK && i < table.count; i++) {
+        const group_row *row = &table.rows[i];
+        group_name(look, &name, by, row);
+        if (!take(ctx, plim__draft_view(&name), row->key, row->count, row->held_bytes))
+            status = plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for %u groups",
+                                    table.count);
     }
-    if (table.rows != NULL)
-        (void)table.allocator->resize(table.allocator->ctx, table.rows,
-                                      (size_t)table.capacity * sizeof *table.rows, 0);
+    plim__draft_fini(&name);
+    group_end(&table);
     return status;
 }

@@ -87,6 +87,14 @@ typedef enum plim__group_by {
 /** One sheet: how many objects of each, and what they hold; the largest first. */
 plim_status plim__look_groups(plim__look *look, plim__group_by by, plim_error *err);
 
+/** Takes one group; false: there is no room for it. */
+typedef bool plim__group_take(void *ctx, plim_text name, uint32_t key, uint64_t count,
+                              uint64_t held_bytes);
+
+/** Each group of a look, the largest first. */
+plim_status plim__look_each_group(plim__look *look, plim__group_by by, plim__group_take *take,
+                                  void *ctx, plim_error *err);
+
 /* --- viewtree.c --- */
 
 /** Owners, their objects, their children. */
