@@ -13,6 +13,7 @@
 #ifndef PLIM_PUBLISH_H
 #define PLIM_PUBLISH_H
 #include <plimsoll/fingerprint.h>
+#include <plimsoll/manager.h>
 PLIM_DECLS_BEGIN
 
 /** A place where reports are put; ended by plim_publish_end(). */
@@ -44,6 +45,19 @@ PLIM_API PLIM_NODISCARD plim_status plim_publish_start(const char *name, size_t 
 PLIM_API PLIM_NODISCARD plim_status plim_publish_report(plim_publication *publication,
                                                         const plim_fingerprint *fingerprint,
                                                         plim_error *err);
+
+/**
+ * @brief         Puts plim_report() of a manager there, in place of the last: its domains with
+ *                their limits (`plim top` shows them as load lines) and its fingerprint. Nothing
+ *                is allocated.
+ * @param[in,out] publication  not NULL.
+ * @param[in]     manager      NULL: the default one.
+ * @param[in,out] err          may be NULL.
+ * @retval PLIM_ERR_NO_SPACE   it is longer than the place; there is then no report.
+ * @note          Threads: the owner.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_publish_manager(plim_publication *publication,
+                                                         plim_manager *manager, plim_error *err);
 
 /**
  * @brief         Closes the place; @p *publication is NULL.

@@ -13,18 +13,17 @@
 #include "cli/units.h"
 #include "tui/tui.h"
 
-enum {
-    TOP_COLUMNS_MAX = 256,
-    TOP_LINE_BYTES = 4 * TOP_COLUMNS_MAX, /* UTF-8 */
-    TOP_HEAD_LINES = 4,
-    TOP_BAR_COLUMNS = 20,
-    TOP_NAME_COLUMNS = 24,
-    TOP_ONCE_ROWS = 20
-};
+enum { TOP_HEAD_LINES = 4, TOP_BAR_COLUMNS = 20, TOP_NAME_COLUMNS = 24, TOP_ONCE_ROWS = 20 };
 
 static const uint64_t top_every_default_ns = 1000000000u;
 
-typedef enum top_order { TOP_BY_BYTES, TOP_BY_GROWTH, TOP_BY_COUNT, TOP_BY_NAME, TOP_ORDERS } top_order;
+typedef enum top_order {
+    TOP_BY_BYTES,
+    TOP_BY_GROWTH,
+    TOP_BY_COUNT,
+    TOP_BY_NAME,
+    TOP_ORDERS
+} top_order;
 
 typedef struct top_view {
     plim__top data;
@@ -42,7 +41,7 @@ typedef struct top_view {
 static void top_line(top_view *view, uint32_t row, const char *text, plim__tui_style style)
 {
     static const plim__style styles[PLIM__TUI_STYLE_COUNT] = {
-        [PLIM__TUI_HEAD] = PLIM__STYLE_HEAD, [PLIM__TUI_BAD] = PLIM__STYLE_GROWTH};
+        [PLIM__TUI_HEAD] = PLIM__STYLE_HEAD, [PLIM__TUI_BAD] = PLIM__STYLE_BAD};
     plim__out *out = &view->data.cli->out;
     if (view->to_screen) {
         plim__tui_put(row, 0, text, style);
@@ -78,7 +77,7 @@ static const char *top_order_name(top_order order)
 static void top_head(top_view *view)
 {
     const plim__top *data = &view->data;
-    char text[TOP_LINE_BYTES], used[PLIM__UNITS_BYTES], room[PLIM__UNITS_BYTES];
+    char used[PLIM__UNITS_BYTES], room[PLIM__UNITS_BYTES];
     char change[PLIM__UNITS_BYTES], rss[PLIM__UNITS_BYTES] = "", bar[TOP_BAR_COLUMNS + 3];
     char now[PLIM__STAMP_BYTES];
     plim__draft line;
@@ -114,7 +113,6 @@ static void top_head(top_view *view)
         plim__draft_printf(&line, "  /%s%s", view->filter, view->is_filtering ? "_" : "");
     top_line(view, 2, plim__draft_peek(&line), PLIM__TUI_FAINT);
     plim__draft_fini(&line);
-    (void)text;
 }
 
 static void top_row_text(const top_view *view, const plim__top_row *row, plim__draft *line)
@@ -231,8 +229,6 @@ static void top_frame(top_view *view)
     }
     top_head(view);
     bool has_rows = view->data.has[view->list];
-    char head[TOP_LINE_BYTES];
-    size_t used = 0;
     plim__draft line;
     plim__draft_init(&line, view->data.cli->allocator);
     plim__draft_printf(&line, "%-*s %9s %10s %11s %11s", TOP_NAME_COLUMNS, "name", "count", "bytes",
@@ -249,8 +245,6 @@ static void top_frame(top_view *view)
                  PLIM__TUI_FAINT);
         plim__tui_show();
     }
-    (void)head;
-    (void)used;
 }
 
 /* --- JSON ----------------------------------------------------------------------------------- */

@@ -25,9 +25,9 @@ static bool top_add(plim__top *top, plim__top_list list, plim_text name, const p
         return true; /* the smallest are left out */
     if (rows->count == rows->capacity) {
         uint32_t wanted = rows->capacity == 0 ? 64 : rows->capacity * 2;
-        void *grown = allocator->resize(allocator->ctx, rows->rows,
-                                        rows->capacity * sizeof *rows->rows,
-                                        wanted * sizeof *rows->rows);
+        void *grown =
+            allocator->resize(allocator->ctx, rows->rows, rows->capacity * sizeof *rows->rows,
+                              wanted * sizeof *rows->rows);
         if (grown == NULL)
             return false;
         rows->rows = grown;
@@ -64,9 +64,9 @@ static void top_compare(plim__top *top, plim__top_list list)
     const plim__top_rows *before = &top->before[list];
     for (uint32_t i = 0; i < top->now[list].count; i++) {
         plim__top_row *row = &top->now[list].rows[i];
-        const plim__top_row *old = before->count == 0 ? NULL
-                                                      : bsearch(row, before->rows, before->count,
-                                                                sizeof *row, top_by_key);
+        const plim__top_row *old =
+            before->count == 0 ? NULL
+                               : bsearch(row, before->rows, before->count, sizeof *row, top_by_key);
         row->first_bytes = old != NULL ? old->first_bytes : top->look_count == 0 ? row->bytes : 0;
         row->change_bytes = (int64_t)row->bytes - (int64_t)(old != NULL ? old->bytes : 0);
         if (top->look_count == 0)
@@ -170,8 +170,17 @@ static bool top_take_group(void *ctx, plim_text name, uint32_t key, uint64_t cou
     const top_taker *taker = ctx;
     plim__top_row row = {
         .key = key, .count = count, .bytes = held_bytes, .limit_bytes = UINT64_MAX};
-    return top_add(taker->top, taker->list, name.size_bytes > 0 ? name : plim__text_of("(none)"),
-                   &row);
+    if (name.size_bytes > 0)
+        return top_add(taker->top, taker->list, name, &row);
+    plim__draft number; /* an owner that the program gave no name */
+    plim__draft_init(&number, taker->top->cli->allocator);
+    if (key == 0)
+        plim__draft_puts(&number, "(nobody)");
+    else
+        plim__draft_printf(&number, "owner %u", key);
+    bool has_room = top_add(taker->top, taker->list, plim__draft_view(&number), &row);
+    plim__draft_fini(&number);
+    return has_room;
 }
 
 static plim_status top_look_region(plim__top *top, plim_error *err)
@@ -186,9 +195,9 @@ static plim_status top_look_region(plim__top *top, plim_error *err)
         top->used_bytes = look->info.held_bytes;
         top->room_bytes = look->info.data_bytes;
         top->object_count = look->info.object_count;
-        memcpy(top->title, look->name, sizeof top->title - 1 < sizeof look->name
-                                           ? sizeof top->title - 1
-                                           : sizeof look->name);
+        memcpy(top->title, look->name,
+               sizeof top->title - 1 < sizeof look->name ? sizeof top->title - 1
+                                                         : sizeof look->name);
         top->has[PLIM__TOP_TYPES] = top->has[PLIM__TOP_OWNERS] = true;
         status = plim__look_each_group(look, PLIM__BY_TYPE, top_take_group,
                                        &(top_taker){top, PLIM__TOP_TYPES}, err);

@@ -109,7 +109,7 @@ struct plim_region {
 
     const plim__region_observer *observer; /* NULL: nobody */
     uint32_t back_count; /* how often it went back: what was derived from it before is stale */
-    uint32_t told_first, told_last;        /* ended and not yet told, linked by next */
+    uint32_t told_first, told_last; /* ended and not yet told, linked by next */
     plim__lock lock;
     _Atomic uintptr_t lock_holder; /* 0: nobody; else a name of the thread */
     uint32_t lock_depth;           /* the holder's */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#define _XOPEN_SOURCE 700
+#define _XOPEN_SOURCE    700
 #define NCURSES_WIDECHAR 1
 #include "tui/tui.h"
 
@@ -98,14 +98,22 @@ int plim__tui_key(uint32_t wait_ms)
     static const struct {
         int from, to;
     } keys[] = {
-        {KEY_UP, PLIM__KEY_UP},         {KEY_DOWN, PLIM__KEY_DOWN},
-        {KEY_PPAGE, PLIM__KEY_PAGE_UP}, {KEY_NPAGE, PLIM__KEY_PAGE_DOWN},
-        {KEY_HOME, PLIM__KEY_HOME},     {KEY_END, PLIM__KEY_END},
-        {KEY_RESIZE, PLIM__KEY_RESIZE}, {KEY_ENTER, PLIM__KEY_ENTER},
-        {'\r', PLIM__KEY_ENTER},        {'\n', PLIM__KEY_ENTER},
-        {'\t', PLIM__KEY_TAB},          {KEY_BACKSPACE, PLIM__KEY_BACKSPACE},
-        {127, PLIM__KEY_BACKSPACE},     {8, PLIM__KEY_BACKSPACE},
-        {TUI_ESCAPE, PLIM__KEY_ESCAPE}, {KEY_RIGHT, 'l'},
+        {KEY_UP, PLIM__KEY_UP},
+        {KEY_DOWN, PLIM__KEY_DOWN},
+        {KEY_PPAGE, PLIM__KEY_PAGE_UP},
+        {KEY_NPAGE, PLIM__KEY_PAGE_DOWN},
+        {KEY_HOME, PLIM__KEY_HOME},
+        {KEY_END, PLIM__KEY_END},
+        {KEY_RESIZE, PLIM__KEY_RESIZE},
+        {KEY_ENTER, PLIM__KEY_ENTER},
+        {'\r', PLIM__KEY_ENTER},
+        {'\n', PLIM__KEY_ENTER},
+        {'\t', PLIM__KEY_TAB},
+        {KEY_BACKSPACE, PLIM__KEY_BACKSPACE},
+        {127, PLIM__KEY_BACKSPACE},
+        {8, PLIM__KEY_BACKSPACE},
+        {TUI_ESCAPE, PLIM__KEY_ESCAPE},
+        {KEY_RIGHT, 'l'},
         {KEY_LEFT, 'h'},
     };
     timeout(wait_ms < 60000 ? (int)wait_ms : 60000);

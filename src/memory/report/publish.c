@@ -80,27 +80,50 @@ static plim_status publish_write(void *ctx, const void *data, size_t len, plim_e
     return PLIM_OK;
 }
 
-plim_status plim_publish_report(plim_publication *publication, const plim_fingerprint *fingerprint,
-                                plim_error *err)
+/* The place is empty, and says that it is being written; the sequence to end with. */
+static uint64_t publish_open(plim_publication *publication)
 {
     PLIM_CHECK_OBJ(publication, PUBLISH_MAGIC);
-    static const char head[] = "{\"schema\":\"plim.report/1\",\"fingerprint\":";
-    static const char tail[] = "}\n";
     publish_header *header = publication->shared.memory;
     uint64_t sequence = plim__load_relaxed(&header->sequence);
     (void)plim__exchange(&header->sequence, sequence + 1); /* U1: odd before the text changes */
     header->length = 0;
     publication->length = 0;
+    return sequence + 2;
+}
+
+static plim_status publish_close(plim_publication *publication, uint64_t sequence,
+                                 plim_status status)
+{
+    publish_header *header = publication->shared.memory;
+    if (status == PLIM_OK)
+        header->length = publication->length;
+    plim__store(&header->sequence, sequence);
+    return status;
+}
+
+plim_status plim_publish_report(plim_publication *publication, const plim_fingerprint *fingerprint,
+                                plim_error *err)
+{
+    static const char head[] = "{\"schema\":\"plim.report/1\",\"fingerprint\":";
+    static const char tail[] = "}\n";
+    uint64_t sequence = publish_open(publication);
     plim_status status = publish_write(publication, head, sizeof head - 1, err);
     if (status == PLIM_OK)
         status = plim_fingerprint_write(fingerprint, PLIM_REPORT_JSON,
                                         (plim_sink){publication, publish_write}, err);
     if (status == PLIM_OK)
         status = publish_write(publication, tail, sizeof tail - 1, err);
-    if (status == PLIM_OK)
-        header->length = publication->length;
-    plim__store(&header->sequence, sequence + 2);
-    return status;
+    return publish_close(publication, sequence, status);
+}
+
+plim_status plim_publish_manager(plim_publication *publication, plim_manager *manager,
+                                 plim_error *err)
+{
+    uint64_t sequence = publish_open(publication);
+    plim_status status =
+        plim_report(manager, PLIM_REPORT_JSON, (plim_sink){publication, publish_write}, err);
+    return publish_close(publication, sequence, status);
 }
 
 void plim_publish_end(plim_publication **publication)
