@@ -10,8 +10,8 @@
 #include "cli/process.h"
 #include "cli/terminal.h"
 #include "cli/topdata.h"
+#include "cli/tui/tui.h"
 #include "cli/units.h"
-#include "tui/tui.h"
 
 enum { TOP_HEAD_LINES = 4, TOP_BAR_COLUMNS = 20, TOP_NAME_COLUMNS = 24, TOP_ONCE_ROWS = 20 };
 

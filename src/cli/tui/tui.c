@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #define _XOPEN_SOURCE    700
 #define NCURSES_WIDECHAR 1
-#include "tui/tui.h"
+#include "cli/tui/tui.h"
 
 #include <locale.h>
 #include <ncurses.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { TUI_ESCAPE = 27, TUI_ESCAPE_MS = 25 };
 
