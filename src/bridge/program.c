@@ -116,8 +116,8 @@ plim_status plim__program_region_only(int64_t pid, plim__program_region *out_reg
         plim_error_set(err, PLIM_ERR_UNSUPPORTED, "process %lld has no region", (long long)pid);
     plim_error_hint(
         err,
-        "plim ps lists what can be inspected; of a JavaScript runtime plim snap pid:%lld "
-        "takes a snapshot",
+        "plim ps lists what can be inspected; of a JavaScript runtime, or of a program under "
+        "libplimsoll-malloc, plim snap pid:%lld takes a snapshot",
         (long long)pid);
     return status;
 }
