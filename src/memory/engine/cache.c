@@ -17,10 +17,10 @@
 #include "memory/engine/slab.h"
 
 enum {
-    CACHE_CAP_MAX = 176,   /* blocks: what a flush costs beside them is a tenth of it */
-    CACHE_REFILL_MAX = 72, /* of them at once: less than 0.3 us */
+    CACHE_CAP_MAX = 160,   /* blocks: what a flush costs beside them is a tenth of it */
+    CACHE_REFILL_MAX = 56, /* of them at once: less than 0.3 us */
     CACHE_SMALL = 2048,
-    CACHE_BIN_BYTES_SMALL = 16 << 10, /* of one class up to 2 KiB: what comes and goes most */
+    CACHE_BIN_BYTES_SMALL = 12 << 10, /* of one class up to 2 KiB: what comes and goes most */
     CACHE_BIN_BYTES = 8 << 10,        /* of a larger one: all 60 full are half a MiB */
     CACHE_CAP_TIGHT = 16,
     CACHE_BIN_BYTES_TIGHT = 900
