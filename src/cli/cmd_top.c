@@ -54,13 +54,17 @@ static void top_line(top_view *view, uint32_t row, const char *text, plim__tui_s
     }
 }
 
+static uint64_t top_share(uint64_t part, uint64_t limit)
+{
+    return (uint64_t)((double)part / (double)limit * TOP_BAR_COLUMNS);
+}
+
 /* [######----|---]: in use, and where the most ever was. */
 static void top_bar(char *out, uint64_t used, uint64_t limit, uint64_t most)
 {
-    uint64_t end = limit == 0 || used > limit ? TOP_BAR_COLUMNS : used * TOP_BAR_COLUMNS / limit;
-    uint64_t mark = limit == 0 || most == UINT64_MAX || most > limit
-                        ? TOP_BAR_COLUMNS
-                        : most * TOP_BAR_COLUMNS / limit;
+    uint64_t end = limit == 0 || used > limit ? TOP_BAR_COLUMNS : top_share(used, limit);
+    uint64_t mark =
+        limit == 0 || most == UINT64_MAX || most > limit ? TOP_BAR_COLUMNS : top_share(most, limit);
     out[0] = '[';
     for (unsigned i = 0; i < TOP_BAR_COLUMNS; i++)
         out[i + 1] = i < end ? '#' : i == mark ? '|' : '-';
@@ -134,7 +138,7 @@ static void top_row_text(const top_view *view, const plim__top_row *row, plim__d
     top_bar(bar, row->bytes, has_limit ? row->limit_bytes : 0, row->high_water_bytes);
     if (has_limit)
         plim__draft_printf(line, "  %s of %s", bar, limit);
-    if (row->refusals != 0 && row->refusals != UINT64_MAX)
+    if (row->refusals != 0)
         plim__draft_printf(line, "  %llu refused", (unsigned long long)row->refusals);
 }
 

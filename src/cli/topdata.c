@@ -99,11 +99,12 @@ static plim_status top_collect(void *ctx, const void *data, size_t len, plim_err
     return text->failed ? PLIM_ERR_NO_MEMORY : PLIM_OK;
 }
 
-static uint64_t top_figure(const json_t *row, const char *name)
+/* A figure of the report, which is another process's word; `otherwise` where it is none. */
+static uint64_t top_figure(const json_t *row, const char *name, uint64_t otherwise)
 {
     const json_t *value = json_object_get(row, name);
     json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
-    return number >= 0 ? (uint64_t)number : UINT64_MAX;
+    return number >= 0 ? (uint64_t)number : otherwise;
 }
 
 static uint64_t top_name_key(const char *name)
@@ -123,11 +124,11 @@ static bool top_take_domains(plim__top *top, const json_t *root)
         if (name == NULL)
             continue;
         plim__top_row add = {.key = top_name_key(name),
-                             .count = top_figure(row, "allocation_count"),
-                             .bytes = top_figure(row, "used_bytes"),
-                             .limit_bytes = top_figure(row, "limit_bytes"),
-                             .high_water_bytes = top_figure(row, "high_water_bytes"),
-                             .refusals = top_figure(row, "refusal_count")};
+                             .count = top_figure(row, "allocation_count", 0),
+                             .bytes = top_figure(row, "used_bytes", 0),
+                             .limit_bytes = top_figure(row, "limit_bytes", UINT64_MAX),
+                             .high_water_bytes = top_figure(row, "high_water_bytes", UINT64_MAX),
+                             .refusals = top_figure(row, "refusal_count", 0)};
         if (!top_add(top, PLIM__TOP_DOMAINS, plim__text_of(name), &add))
             return false;
     }
@@ -241,7 +242,6 @@ static plim_status top_look_usage(plim__top *top, plim_error *err)
 plim_status plim__top_look(plim__top *top, plim_error *err)
 {
     top->address = top->cli->args.operands[0];
-    top->last_used_bytes = top->used_bytes;
     top->rss_bytes = PLIM_UNKNOWN;
     top_turn(top);
     plim_status report = top_look_report(top, err);
@@ -267,7 +267,7 @@ plim_status plim__top_look(plim__top *top, plim_error *err)
             top->used_bytes += top->now[PLIM__TOP_DOMAINS].rows[i].bytes;
     }
     if (top->look_count == 0)
-        top->first_used_bytes = top->last_used_bytes = top->used_bytes;
+        top->first_used_bytes = top->used_bytes;
     for (unsigned list = 0; list < PLIM__TOP_LISTS; list++)
         top_compare(top, (plim__top_list)list);
     top->look_count += status == PLIM_OK;

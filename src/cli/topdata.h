@@ -44,7 +44,7 @@ typedef struct plim__top {
     uint32_t look_count;
     char title[PLIM__TOP_NAME_BYTES * 2];
     uint64_t used_bytes, room_bytes; /* of all of it; room 0: unknown */
-    uint64_t first_used_bytes, last_used_bytes;
+    uint64_t first_used_bytes;
     uint64_t rss_bytes;    /* PLIM_UNKNOWN */
     uint64_t object_count; /* of a region */
     bool is_gone;          /* it ended; what is shown is what was seen last */

@@ -33,7 +33,7 @@ plim_status plim_journal_read_at(const void *log_bytes_at, size_t log_bytes, con
     return plim_error_set(err, PLIM_ERR_BUSY, "its writer takes back faster than we can look");
 }
 
-/* The first slot of what changed since a moment; `top` for now. */
+/* The first slot of what changed since a moment; since the present one nothing has: `top`. */
 static uint64_t past_first(const plim_journal *journal, uint64_t now, uint64_t number)
 {
     return number == now && plim__log_state(journal->head->word) == PLIM__LOG_COMMITTED
