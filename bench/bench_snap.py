@@ -72,7 +72,7 @@ def run_reader(reader, port, url):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default=str(ROOT / "build"))
-    parser.add_argument("--node", default=str(RUNTIMES / "node-24/node_modules/node/bin/node"))
+    parser.add_argument("--node", default=str(RUNTIMES / "node-24/node_modules/runtime/bin/node"))
     parser.add_argument("--pairs", type=int, default=11)
     parser.add_argument("--objects", type=int, default=1400000)
     options = parser.parse_args()

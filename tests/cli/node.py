@@ -15,7 +15,7 @@ VERSIONS = (20, 22, 24, 26)
 
 
 def path(version):
-    file = os.path.join(RUNTIMES, f"node-{version}/node_modules/node/bin/node")
+    file = os.path.join(RUNTIMES, f"node-{version}/node_modules/runtime/bin/node")
     assert os.path.exists(file), f"no Node {version} at {file}: run tools/setup"
     return file
 

@@ -11,7 +11,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUNTIMES = pathlib.Path(os.environ.get("PLIM_RUNTIMES", ROOT / ".runtimes"))
-NODE = RUNTIMES / "node-22/node_modules/node/bin/node"
+NODE = RUNTIMES / "node-22/node_modules/runtime/bin/node"
 
 for needed in (NODE, RUNTIMES / "playwright/node_modules/playwright-core"):
     if not needed.exists():

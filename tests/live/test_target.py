@@ -24,7 +24,7 @@ DEADLINE_S = 120
 
 
 def node_path(version):
-    return RUNTIMES / f"node-{version}/node_modules/node/bin/node"
+    return RUNTIMES / f"node-{version}/node_modules/runtime/bin/node"
 
 
 class Node:
