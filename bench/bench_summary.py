@@ -23,7 +23,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RUNTIMES = pathlib.Path(os.environ.get("PLIM_RUNTIMES") or ROOT / ".runtimes")
-NODE = RUNTIMES / "node-22" / "node_modules" / "node" / "bin" / "node"
+NODE = RUNTIMES / "node-22" / "node_modules" / "runtime" / "bin" / "node"
 SPEED_GOAL = 8.0
 MEMORY_GOAL = 0.4
 

@@ -14,6 +14,7 @@
 #include <plimsoll/target.h>
 
 #include "inspect/cdp/session.h"
+#include "inspect/launch/launcher.h"
 #include "inspect/wire/loop.h"
 
 enum {
@@ -107,6 +108,7 @@ struct plim__protocol {
 struct plim__runtime {
     const char *name;               /**< "node" */
     const plim__protocol *protocol; /**< &plim__cdp_protocol */
+    const plim__launcher *launcher; /**< how it is started by us; NULL: it is not */
     const char *scheme; /**< of a family: "region" for addresses "region:PATH"; NULL: none */
 
     /** Whether `browser`, the Browser field of /json/version, is this runtime's; NULL: never. */

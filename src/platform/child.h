@@ -37,9 +37,11 @@ plim_status plim__program_resolve(const char *path, char *out_path, size_t cap);
     is no script. */
 plim_status plim__program_interpreter(const char *path, char *out_text, size_t cap);
 
-/** Starts `path` with `argv` (NULL-terminated) and our environment.
+/** Starts `path` with `argv` (NULL-terminated) and our environment, in which those of `variables`
+    ("NAME=value", NULL-terminated, at most 16; NULL: none) are set.
     Pre: called on the thread that stays. Post: ended by plim__child_stop() and _fini(). */
-plim_status plim__child_start(const char *path, const char *const *argv, plim__child *out_child,
+plim_status plim__child_start(const char *path, const char *const *argv,
+                              const char *const *variables, plim__child *out_child,
                               plim_error *err);
 
 /** Waits up to timeout_ms for output. Post: *out_len is 0 with *out_is_end false if none came; a

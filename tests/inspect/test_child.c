@@ -24,7 +24,7 @@ static plim__child start_shell(const char *script)
     const char *argv[] = {"sh", "-c", script, NULL};
     plim__child child;
     plim_error err = {0};
-    assert_int_equal(plim__child_start("/bin/sh", argv, &child, &err), PLIM_OK);
+    assert_int_equal(plim__child_start("/bin/sh", argv, NULL, &child, &err), PLIM_OK);
     return child;
 }
 
@@ -43,6 +43,21 @@ static bool read_until(plim__child *child, const char *text)
             break;
     }
     return strstr(seen, text) != NULL;
+}
+
+static void variables_are_set_in_its_environment(void **state)
+{
+    (void)state;
+    const char *argv[] = {"sh", "-c", "echo \"$PLIM_A-$PLIM_B-$PLIM_C-\" >&2", NULL};
+    const char *variables[] = {"PLIM_A=other", "PLIM_B=two words", NULL};
+    plim__child child;
+    assert_int_equal(setenv("PLIM_A", "ours", 1), 0);
+    assert_int_equal(setenv("PLIM_C", "kept", 1), 0);
+    assert_int_equal(plim__child_start("/bin/sh", argv, variables, &child, NULL), PLIM_OK);
+    assert_true(read_until(&child, "other-two words-kept-\n"));
+    assert_string_equal(getenv("PLIM_A"), "ours");
+    plim__child_stop(&child, 1000);
+    plim__child_fini(&child);
 }
 
 static void what_a_child_says_on_standard_error_is_read(void **state)
@@ -69,9 +84,9 @@ static void a_program_that_cannot_start_says_why(void **state)
     const char *argv[] = {"x", NULL};
     plim__child child = {0};
     plim_error err = {0};
-    assert_int_equal(plim__child_start("/nowhere/x", argv, &child, &err), PLIM_ERR_NOT_FOUND);
+    assert_int_equal(plim__child_start("/nowhere/x", argv, NULL, &child, &err), PLIM_ERR_NOT_FOUND);
     assert_non_null(strstr(err.what, "/nowhere/x"));
-    assert_int_equal(plim__child_start("/etc", argv, &child, NULL), PLIM_ERR_ACCESS);
+    assert_int_equal(plim__child_start("/etc", argv, NULL, &child, NULL), PLIM_ERR_ACCESS);
     assert_int_equal(child.pid, 0);
 }
 
@@ -201,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_child_says_on_standard_error_is_read),
+        cmocka_unit_test(variables_are_set_in_its_environment),
         cmocka_unit_test(a_program_that_cannot_start_says_why),
         cmocka_unit_test(stopping_ends_all_of_the_group_even_what_ignores_the_first_signal),
         cmocka_unit_test(a_stopped_child_is_ended_too),

@@ -13,8 +13,9 @@
 #include <cmocka.h>
 
 #include "fault_allocator.h"
-#include "inspect/node/command.h"
-#include "inspect/node/lines.h"
+#include "inspect/launch/launcher.h"
+#include "inspect/launch/lines.h"
+#include "inspect/node/node.h"
 
 struct passed {
     char text[4096];
@@ -33,13 +34,13 @@ static void take(void *ctx, const char *data, size_t len)
 /* Feeds text in pieces of `piece` bytes; checks what passed. */
 static void check_pieces(const char *text, size_t piece, const char *expected, const char *url)
 {
-    plim__node_lines lines = {0};
+    plim__lines lines = {.rules = plim__node_launcher.rules};
     struct passed passed = {.len = 0};
     size_t len = strlen(text);
     for (size_t at = 0; at < len; at += piece)
-        plim__node_lines_feed(&lines, text + at, len - at < piece ? len - at : piece, take,
+        plim__lines_feed(&lines, text + at, len - at < piece ? len - at : piece, take,
                               &passed);
-    plim__node_lines_end(&lines, take, &passed);
+    plim__lines_end(&lines, take, &passed);
     assert_string_equal(passed.text, expected);
     assert_string_equal(lines.url, url);
 }
@@ -72,13 +73,13 @@ static void a_line_that_ends_with_the_text_is_judged_at_the_end(void **state)
 static void a_prompt_passes_at_once(void **state)
 {
     (void)state;
-    plim__node_lines lines = {0};
+    plim__lines lines = {.rules = plim__node_launcher.rules};
     struct passed passed = {.len = 0};
-    plim__node_lines_feed(&lines, "name? ", 6, take, &passed);
+    plim__lines_feed(&lines, "name? ", 6, take, &passed);
     assert_string_equal(passed.text, "name? ");
-    plim__node_lines_feed(&lines, "Debugger attached.\n", 19, take, &passed); /* in one go */
+    plim__lines_feed(&lines, "Debugger attached.\n", 19, take, &passed); /* in one go */
     assert_string_equal(passed.text, "name? ");
-    plim__node_lines_feed(&lines, "next\n", 5, take, &passed);
+    plim__lines_feed(&lines, "next\n", 5, take, &passed);
     assert_string_equal(passed.text, "name? next\n");
 }
 
@@ -90,11 +91,11 @@ static void an_endless_line_of_the_inspectors_is_dropped_to_its_end(void **state
     memset(text + head, 'a', 1500);
     (void)snprintf(text + head + 1500, 100, "\nkept\n");
     for (size_t piece = 1; piece < 2000; piece += 37) {
-        plim__node_lines lines = {0};
+        plim__lines lines = {.rules = plim__node_launcher.rules};
         struct passed passed = {.len = 0};
         size_t len = strlen(text);
         for (size_t at = 0; at < len; at += piece)
-            plim__node_lines_feed(&lines, text + at, len - at < piece ? len - at : piece, take,
+            plim__lines_feed(&lines, text + at, len - at < piece ? len - at : piece, take,
                                   &passed);
         assert_string_equal(passed.text, "kept\n");
         assert_true(strlen(lines.url) < sizeof lines.url);
@@ -111,13 +112,13 @@ static void bytes_of_any_kind_pass_unchanged(void **state)
         text[i] = (char)(seed >> 24);
     }
     for (size_t piece = 1; piece < 600; piece += 41) {
-        plim__node_lines lines = {0};
+        plim__lines lines = {.rules = plim__node_launcher.rules};
         struct passed passed = {.len = 0};
         for (size_t at = 0; at < sizeof text; at += piece)
-            plim__node_lines_feed(&lines, text + at,
+            plim__lines_feed(&lines, text + at,
                                   sizeof text - at < piece ? sizeof text - at : piece, take,
                                   &passed);
-        plim__node_lines_end(&lines, take, &passed);
+        plim__lines_end(&lines, take, &passed);
         assert_int_equal(passed.len, sizeof text);
         assert_memory_equal(passed.text, text, sizeof text);
     }
@@ -127,11 +128,11 @@ static void no_program_at_all_is_a_usage_error(void **state)
 {
     (void)state;
     const char *const nothing[] = {NULL};
-    plim__node_command command;
+    plim__launch_plan command;
     plim_error err = {0};
-    assert_int_equal(plim__node_command_init(&command, plim_allocator_system(), nothing, &err),
+    assert_int_equal(plim__launch_plan_init(&command, plim_allocator_system(), nothing, &err),
                      PLIM_ERR_USAGE);
-    plim__node_command_fini(&command);
+    plim__launch_plan_fini(&command);
 }
 
 /* /bin/true under the name of node: nothing is started here. */
@@ -149,9 +150,9 @@ static void the_option_goes_before_the_users_words_and_refusals_lose_nothing(voi
     for (uint64_t n = 0; n < 3; n++) {
         fault_allocator fault;
         fault_allocator_init(&fault, n);
-        plim__node_command command;
+        plim__launch_plan command;
         plim_error err = {0};
-        plim_status status = plim__node_command_init(&command, &fault.allocator, argv, &err);
+        plim_status status = plim__launch_plan_init(&command, &fault.allocator, argv, &err);
         assert_int_equal(status, fault.refused > 0 ? PLIM_ERR_NO_MEMORY : PLIM_OK);
         if (status == PLIM_OK) {
             assert_string_equal(command.program, node);
@@ -162,7 +163,7 @@ static void the_option_goes_before_the_users_words_and_refusals_lose_nothing(voi
             assert_string_equal(command.argv[4], "--inspect-brk"); /* the program's, not Node's */
             assert_null(command.argv[5]);
         }
-        plim__node_command_fini(&command);
+        plim__launch_plan_fini(&command);
         assert_int_equal(fault.live_bytes, 0);
     }
     (void)snprintf(shell, sizeof shell, "rm -r %s", folder);

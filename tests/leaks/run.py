@@ -32,7 +32,7 @@ HEALTHY_ROUNDS = 5  # a healthy program is silent over every stretch of two roun
 
 def node(major):
     runtimes = pathlib.Path(os.environ.get("PLIM_RUNTIMES", ROOT / ".runtimes"))
-    path = runtimes / f"node-{major}" / "node_modules" / "node" / "bin" / "node"
+    path = runtimes / f"node-{major}" / "node_modules" / "runtime" / "bin" / "node"
     if not path.exists():
         sys.exit(f"no Node {major} at {path}: tools/setup test installs it")
     return str(path)

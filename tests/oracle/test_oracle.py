@@ -27,7 +27,7 @@ FILES = (("target.heapsnapshot", "base.heapsnapshot"), ("internals.heapsnapshot"
 
 
 def node_of(name):
-    path = RUNTIMES / name / "node_modules" / "node" / "bin" / "node"
+    path = RUNTIMES / name / "node_modules" / "runtime" / "bin" / "node"
     if not path.exists():
         sys.exit(f"{path} is missing. Try: tools/setup test")
     return str(path)

@@ -17,6 +17,9 @@ enum { PLIM__NODE_PATH_BYTES = 4096 }; /* the longest path the system takes */
 /** The row of the table of runtimes. */
 extern const plim__runtime plim__node_runtime;
 
+/** How it is started (launch.c). */
+extern const plim__launcher plim__node_launcher;
+
 /** A collection as it was read, before sorting. */
 typedef struct plim__node_collection {
     plim_gc_event event;

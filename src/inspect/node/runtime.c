@@ -120,6 +120,7 @@ static plim_status runtime_usage(plim_target *target, plim_usage *out_usage, pli
 const plim__runtime plim__node_runtime = {
     .name = "node",
     .protocol = &plim__cdp_protocol,
+    .launcher = &plim__node_launcher,
     .recognise = runtime_recognise,
     .resolve_pid = plim__node_resolve_pid,
     .open = runtime_open,

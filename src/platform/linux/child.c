@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
 #include "platform/linux/procfs.h"
@@ -34,7 +35,8 @@ enum {
     CHILD_POLL_MS = 10,
     CHILD_DEATH_MS = 1000,
     CHILD_EXIT_NO_EXEC = 127,
-    CHILD_GROUP_LOOK_MS = 50
+    CHILD_GROUP_LOOK_MS = 50,
+    CHILD_VARIABLES_MAX = 16
 };
 
 static plim_status child_program_is(const char *path)
@@ -107,7 +109,8 @@ plim_status plim__program_interpreter(const char *path, char *out_text, size_t c
 }
 
 /* In the child: nothing here may allocate or lock. Returns only if it failed. */
-static void child_become(const char *path, char *const *argv, int output, pid_t parent)
+static void child_become(const char *path, char *const *argv, char *const *environment, int output,
+                         pid_t parent)
 {
     (void)setsid();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
@@ -127,7 +130,7 @@ static void child_become(const char *path, char *const *argv, int output, pid_t 
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL); /* we may ignore it; that would be inherited */
-    (void)execv(path, argv);
+    (void)execve(path, argv, environment);
 }
 
 static plim_status child_fail(plim_error *err, const char *path, int code)
@@ -160,10 +163,50 @@ static void child_close_pair(int *pair)
     }
 }
 
-plim_status plim__child_start(const char *path, const char *const *argv, plim__child *out_child,
-                              plim_error *err)
+/* Whether one of `variables` sets what `entry` sets. */
+static bool child_is_set(const char *entry, const char *const *variables)
+{
+    size_t len = strcspn(entry, "=");
+    for (size_t i = 0; variables[i] != NULL; i++)
+        if (strncmp(variables[i], entry, len) == 0 && variables[i][len] == '=')
+            return true;
+    return false;
+}
+
+/* Our environment with `variables` in it, made before the fork; *out_cap strings to be freed.
+   NULL: no memory. The strings stay where they are. */
+static const char **child_environment(const char *const *variables, size_t *out_cap)
+{
+    static const char *const none[] = {NULL};
+    size_t own = 0;
+    size_t to = 0;
+    if (variables == NULL)
+        variables = none;
+    while (environ != NULL && environ[own] != NULL)
+        own++;
+    *out_cap = own + CHILD_VARIABLES_MAX + 1;
+    const char **all = plim__array_new(plim_allocator_system(), *out_cap, sizeof *all);
+    if (all == NULL)
+        return NULL;
+    for (size_t i = 0; i < own; i++)
+        if (!child_is_set(environ[i], variables))
+            all[to++] = environ[i];
+    for (size_t i = 0; variables[i] != NULL; i++) {
+        PLIM_CHECK(i < CHILD_VARIABLES_MAX);
+        all[to++] = variables[i];
+    }
+    all[to] = NULL;
+    return all;
+}
+
+plim_status plim__child_start(const char *path, const char *const *argv,
+                              const char *const *variables, plim__child *out_child, plim_error *err)
 {
     PLIM_CHECK(path != NULL && argv != NULL && argv[0] != NULL && out_child != NULL);
+    size_t cap = 0;
+    const char **environment = child_environment(variables, &cap);
+    if (environment == NULL)
+        return plim__no_memory(err, "an environment");
     int output[2] = {-1, -1};
     int report[2] = {-1, -1};
     pid_t parent = getpid();
@@ -175,13 +218,14 @@ plim_status plim__child_start(const char *path, const char *const *argv, plim__c
         union {
             const char *const *from;
             char *const *to;
-        } words = {argv};
-        child_become(path, words.to, output[1], parent);
+        } words = {argv}, settings = {environment};
+        child_become(path, words.to, settings.to, output[1], parent);
         int code = errno;
         (void)!write(report[1], &code, sizeof code);
         _exit(CHILD_EXIT_NO_EXEC);
     }
     int code = errno;
+    plim__array_free(plim_allocator_system(), environment, cap, sizeof *environment);
     if (pid > 0) {
         (void)close(report[1]);
         report[1] = -1;

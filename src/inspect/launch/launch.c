@@ -21,8 +21,8 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/error_repeat.h"
-#include "inspect/node/command.h"
-#include "inspect/node/lines.h"
+#include "inspect/launch/launcher.h"
+#include "inspect/launch/lines.h"
 #include "inspect/wire/loop.h"
 #include "platform/child.h"
 #include "platform/process.h"
@@ -31,8 +31,7 @@ enum {
     PLIM__LAUNCHED_MAGIC = 0x1a0c4ed1,
     LAUNCH_READ_BYTES = 65536, /* what a pipe holds */
     LAUNCH_READ_MS = 50,
-    LAUNCH_GRACE_MS = 2000,
-    LAUNCH_ADDRESS_BYTES = 256
+    LAUNCH_GRACE_MS = 2000
 };
 
 static const uint64_t launch_timeout_ns = 15000000000u; /* a cold disk on a busy machine */
@@ -56,9 +55,10 @@ struct plim_launched {
     enum launch_state state;
     bool has_started; /* or has failed to: child is what it will be */
     plim_error error; /* why FAILED */
-    char address[LAUNCH_ADDRESS_BYTES];
-    plim__node_command command;
-    plim__node_lines lines; /* the thread's alone */
+    char address[PLIM__LAUNCH_ADDRESS_BYTES];
+    plim__launch_plan plan;
+    plim__lines lines; /* this and the two below are the thread's alone, as is the plan then */
+    bool is_found;
     char buffer[LAUNCH_READ_BYTES];
 };
 
@@ -77,13 +77,32 @@ static enum launch_state launch_state_of(plim_launched *launched)
 }
 
 /* "ws://127.0.0.1:40001/97cbd985-…": host and port. */
-static void launch_take_url(plim_launched *launched)
+static void launch_take_url(plim__launch_plan *plan, const char *url)
 {
-    const char *url = launched->lines.url;
     const char *host = strncmp(url, "ws://", 5) == 0 ? url + 5 : url;
     int len = (int)strcspn(host, "/");
+    (void)snprintf(plan->address, sizeof plan->address, "%.*s", len, host);
+}
+
+/* Whether the inspector has shown itself, in a line or elsewhere. */
+static void launch_look_for_address(plim_launched *launched)
+{
+    plim__launch_plan *plan = &launched->plan;
+    if (launched->is_found)
+        return;
+    if (plan->address[0] == '\0' && launched->lines.url[0] != '\0') {
+        if (plan->launcher->take_url != NULL)
+            plan->launcher->take_url(plan, launched->lines.url);
+        else
+            launch_take_url(plan, launched->lines.url);
+    }
+    if (plan->address[0] == '\0' && plan->launcher->look != NULL)
+        plan->launcher->look(plan, launched->child.pid);
+    if (plan->address[0] == '\0')
+        return;
+    launched->is_found = true;
     uv_mutex_lock(&launched->mutex);
-    (void)snprintf(launched->address, sizeof launched->address, "%.*s", len, host);
+    (void)snprintf(launched->address, sizeof launched->address, "%s", plan->address);
     if (launched->state == LAUNCH_STARTING)
         launched->state = LAUNCH_RUNNING;
     uv_cond_broadcast(&launched->changed);
@@ -114,23 +133,22 @@ static void launch_carry(plim_launched *launched)
         bool is_last = launch_state_of(launched) == LAUNCH_STOPPED;
         plim__child_read(&launched->child, launched->buffer, sizeof launched->buffer,
                          is_last ? 0 : LAUNCH_READ_MS, &len, &is_end);
-        plim__node_lines_feed(&launched->lines, launched->buffer, len, launch_pass, NULL);
-        if (launched->lines.url[0] != '\0' && launched->address[0] == '\0')
-            launch_take_url(launched);
+        plim__lines_feed(&launched->lines, launched->buffer, len, launch_pass, NULL);
+        launch_look_for_address(launched);
         if (len == 0) {
             launch_look_whether_ended(launched);
             is_end = is_end || is_last;
         }
     }
-    plim__node_lines_end(&launched->lines, launch_pass, NULL);
+    plim__lines_end(&launched->lines, launch_pass, NULL);
 }
 
 static bool launch_start(plim_launched *launched)
 {
     plim__child child = {0};
     plim_error why = {0};
-    plim_status status =
-        plim__child_start(launched->command.program, launched->command.argv, &child, &why);
+    plim_status status = plim__child_start(launched->plan.program, launched->plan.argv,
+                                           launched->plan.variables, &child, &why);
     uv_mutex_lock(&launched->mutex);
     launched->child = child;
     launched->error = why;
@@ -151,6 +169,7 @@ static void launch_run(void *ctx)
     launch_carry(launched);
     /* Its standard error is closed; it may run on, and does so only while this thread lives. */
     while (launch_state_of(launched) != LAUNCH_STOPPED) {
+        launch_look_for_address(launched);
         launch_look_whether_ended(launched);
         uv_mutex_lock(&launched->mutex);
         if (launched->state != LAUNCH_STOPPED)
@@ -211,7 +230,7 @@ static plim_status launch_thread(plim_launched *launched, plim_error *err)
 static void launch_free(plim_launched *launched)
 {
     const plim_allocator *allocator = launched->allocator;
-    plim__node_command_fini(&launched->command);
+    plim__launch_plan_fini(&launched->plan);
     launched->magic = 0;
     plim__array_free(allocator, launched, 1, sizeof *launched);
 }
@@ -229,9 +248,11 @@ plim_status plim_launch(const char *const *argv, const plim_target_options *opti
         return plim__no_memory(err, "a program to start");
     launched->magic = PLIM__LAUNCHED_MAGIC;
     launched->allocator = allocator;
-    plim_status status = plim__node_command_init(&launched->command, allocator, argv, err);
-    if (status == PLIM_OK)
+    plim_status status = plim__launch_plan_init(&launched->plan, allocator, argv, err);
+    if (status == PLIM_OK) {
+        launched->lines.rules = launched->plan.launcher->rules;
         status = launch_thread(launched, err);
+    }
     if (status != PLIM_OK) {
         launch_free(launched);
         return status;
