@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "input.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 enum { STORAGE_BYTES = 48 << 10, CHANGE_BYTES = 10, MEMORY_BYTES = 64 << 20, CHANGES_MAX = 64 };
 

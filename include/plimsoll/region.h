@@ -338,7 +338,7 @@ typedef struct plim__region_eye {
 static inline const void *plim_region_peek(const plim_region *region, plim_ref ref)
 {
     const plim__region_eye *eye = (const plim__region_eye *)(const void *)region;
-    uint64_t word, at; /* a slot's word, and where its value lies (src/runtime/layout.h) */
+    uint64_t word, at; /* a slot's word, and where its value lies (src/runtime/region/layout.h) */
     if (ref.index >= eye->object_max)
         return NULL;
     memcpy(&word, eye->objects + (size_t)ref.index * 64, sizeof word);

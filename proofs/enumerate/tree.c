@@ -4,12 +4,13 @@
  * every sequence of making, releasing one with all below it or all of an owner, and opening the
  * region again as a new process would.
  *
- * sources: src/runtime/block_legacy.c src/runtime/commit/journal.c src/runtime/commit/log.c
- * sources: src/runtime/commit/past.c src/runtime/extents.c src/runtime/names.c
- * sources: src/runtime/objects.c src/runtime/order.c src/runtime/recover.c
- * sources: src/runtime/reference.c src/runtime/region.c src/runtime/stack.c
- * sources: src/runtime/stack_open.c src/runtime/stack_turn.c src/runtime/transaction.c
- * sources: src/runtime/types.c src/base/assert.c src/base/error.c src/base/status.c
+ * sources: src/runtime/stack/block_legacy.c src/runtime/commit/journal.c
+ * sources: src/runtime/commit/log.c src/runtime/commit/past.c src/runtime/region/extents.c
+ * sources: src/runtime/region/names.c src/runtime/region/objects.c src/runtime/region/order.c
+ * sources: src/runtime/region/recover.c src/runtime/stack/reference.c
+ * sources: src/runtime/region/region.c src/runtime/stack/stack.c src/runtime/stack/stack_open.c
+ * sources: src/runtime/stack/stack_turn.c src/runtime/region/transaction.c
+ * sources: src/runtime/region/types.c src/base/assert.c src/base/error.c src/base/status.c
  * sources: src/base/text.c src/platform/allocator.c src/platform/linux/pages.c
  * sources: src/platform/linux/lock.c src/platform/linux/shared.c
  */
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 #include "sequence.h"
 #include "uncharged.h"
 

@@ -6,7 +6,7 @@
  */
 #ifndef PLIM_PROOFS_UNCHARGED_H
 #define PLIM_PROOFS_UNCHARGED_H
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 plim_status plim__charge(plim_region *region, uint64_t bytes)
 {

@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 #include "platform/shared.h"
-#include "runtime/layout.h"
+#include "runtime/region/layout.h"
 
 static const char program_prefix[] = "plimsoll-";
 

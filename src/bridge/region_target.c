@@ -19,7 +19,7 @@
 #include "bridge/program.h"
 #include "inspect/target.h"
 #include "platform/process.h"
-#include "runtime/layout.h"
+#include "runtime/region/layout.h"
 
 enum { REGION_STEP_BYTES = 1 << 22 /* written between two calls of progress */ };
 

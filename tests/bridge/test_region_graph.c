@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "fault_allocator.h"
-#include "runtime/layout.h"
+#include "runtime/region/layout.h"
 
 typedef struct member {
     char name[16];

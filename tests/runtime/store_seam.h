@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file store_seam.h
- * @brief Each store into a region is a place to be killed at (src/runtime/store.h).
+ * @brief Each store into a region is a place to be killed at (src/runtime/commit/store.h).
  *
  * Values are stored eight bytes at a time, and nothing goes round the macros.
  */

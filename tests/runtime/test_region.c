@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "fault_allocator.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 enum { STORAGE_BYTES = 1 << 20 };
 

@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 enum { VALUE_BYTES = 1000, OBJECTS = 200 };
 

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/layout.h"
+#include "runtime/region/layout.h"
 
 enum { TAG_METRIC = 5, TAG_ANCHOR = 6 };
 

@@ -18,8 +18,8 @@
 #include <cmocka.h>
 
 #include "fault_allocator.h"
-#include "runtime/region.h"
-#include "runtime/stack.h"
+#include "runtime/region/region.h"
+#include "runtime/stack/stack.h"
 
 enum { STORAGE_BYTES = 1 << 16, LOG_BYTES = 4096, CRASHES_MAX = 1024 };
 

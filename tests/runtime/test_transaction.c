@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "fault_allocator.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 enum { SLOTS = 48, MOMENTS = 16, VALUE = 200, OWNERS = 3, HISTORY = 96 << 10, STORAGE = 160 << 10 };
 

@@ -28,7 +28,7 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
-#include "runtime/store.h"
+#include "runtime/commit/store.h"
 
 enum { JOURNAL_GRAIN_DEFAULT = 4096, JOURNAL_MOMENTS_DEFAULT = 256 };
 

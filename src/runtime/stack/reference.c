@@ -6,8 +6,8 @@
 #include <plimsoll/reference.h>
 
 #include "base/assert.h"
-#include "runtime/region.h"
-#include "runtime/stack.h"
+#include "runtime/region/region.h"
+#include "runtime/stack/stack.h"
 
 static bool search_fits(const plim_search *search, const plim_region_object *object)
 {

@@ -13,8 +13,8 @@
 
 #include "base/assert.h"
 #include "base/text.h"
-#include "runtime/region.h"
-#include "runtime/stack.h"
+#include "runtime/region/region.h"
+#include "runtime/stack/stack.h"
 
 static plim_status turn_word(plim_stack *stack, plim_ref cell, uint64_t value)
 {

@@ -16,7 +16,7 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 enum { HUB_MAGIC = 0x4e610003, HUB_SUBSCRIPTIONS_DEFAULT = 64, HUB_QUEUE_DEFAULT = 1024 };
 

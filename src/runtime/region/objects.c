@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "runtime/region.h"
-#include "runtime/store.h"
+#include "runtime/commit/store.h"
+#include "runtime/region/region.h"
 
 /* Out of the way, so that what is not rare needs no registers for it. */
 #define RUNTIME_RARE __attribute__((noinline))

@@ -13,8 +13,8 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/text.h"
-#include "runtime/region.h"
-#include "runtime/store.h"
+#include "runtime/commit/store.h"
+#include "runtime/region/region.h"
 
 enum { TEXTS_FIRST = 64, NAME_KINDS = PLIM_NAME_TAG + 1 };
 

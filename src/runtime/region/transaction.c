@@ -11,7 +11,7 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 enum {
     HISTORY_GRAIN = 256,            /* four slots; figures in docs/internals/commit.md */

@@ -15,7 +15,7 @@
 #include "platform/lock.h"
 #include "platform/shared.h"
 #include "runtime/commit/journal.h"
-#include "runtime/layout.h"
+#include "runtime/region/layout.h"
 
 enum {
     PLIM__REGION_MAGIC = 0x4e610001,

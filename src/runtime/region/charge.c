@@ -9,7 +9,7 @@
  * C2 occupied_bytes is the sum over slots that live, wait to be told of, or are kept by a type.
  */
 #include "memory/user/outside.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 enum { CHARGE_STEP = 4096, CHARGE_IDLE_MAX = 1 << 16 };
 

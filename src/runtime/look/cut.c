@@ -15,8 +15,8 @@
 
 #include "base/assert.h"
 #include "base/text.h"
-#include "runtime/region.h"
-#include "runtime/store.h"
+#include "runtime/commit/store.h"
+#include "runtime/region/region.h"
 
 enum { CUT_POLL_NS = 200000, CUT_PATH_BYTES = 64 };
 

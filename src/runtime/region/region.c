@@ -4,7 +4,7 @@
  * recovered. A new one counts as a region only once is_ready is set, after all else: a writer that
  * is killed while making it leaves something that is made anew.
  */
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 #include <plimsoll/region.h>
 
@@ -13,7 +13,7 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "runtime/store.h"
+#include "runtime/commit/store.h"
 
 _Static_assert(offsetof(struct plim_region, eye) == 0 && sizeof(plim__object) == 64 &&
                    offsetof(plim__object, word) == 0 && offsetof(plim__object, data) == 24 &&

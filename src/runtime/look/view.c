@@ -15,7 +15,7 @@
 #include "base/assert.h"
 #include "platform/pages.h"
 #include "runtime/commit/log.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 enum {
     VIEW_MAGIC = 0x4e610002,

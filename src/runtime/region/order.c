@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 enum { SORT_BITS = 11, SORT_SLOTS = 1 << SORT_BITS };
 

@@ -13,8 +13,8 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "runtime/region.h"
-#include "runtime/store.h"
+#include "runtime/commit/store.h"
+#include "runtime/region/region.h"
 
 /* A birth (less the first) and an index in one number, where that suffices. */
 #define RECOVER_INDEX_BITS 28

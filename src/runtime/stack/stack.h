@@ -12,8 +12,8 @@
 #include <plimsoll/stack.h>
 
 #include "base/limits.h"
-#include "runtime/block_core.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
+#include "runtime/stack/block_core.h"
 
 enum { PLIM__STACK_MAGIC = 0x4e610002, PLIM__BLOCK_PREFIX_BYTES = 6, PLIM__STACK_NAME_BYTES = 48 };
 

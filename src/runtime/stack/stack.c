@@ -7,14 +7,14 @@
  * an ending: unmount, listeners, cleanup, next owed below, release of all it owns. F3 what has
  * ended is ended again without effect.
  */
-#include "runtime/stack.h"
+#include "runtime/stack/stack.h"
 
 #include <plimsoll/stack.h>
 
 #include <string.h>
 
 #include "base/assert.h"
-#include "runtime/region.h"
+#include "runtime/region/region.h"
 
 /* --- the ends of blocks -------------------------------------------------------------------- */
 

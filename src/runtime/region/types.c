@@ -12,8 +12,8 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/text.h"
-#include "runtime/region.h"
-#include "runtime/store.h"
+#include "runtime/commit/store.h"
+#include "runtime/region/region.h"
 
 static uint32_t type_count(const plim_region *region)
 {

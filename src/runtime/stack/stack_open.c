@@ -11,8 +11,8 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/text.h"
-#include "runtime/region.h"
-#include "runtime/stack.h"
+#include "runtime/region/region.h"
+#include "runtime/stack/stack.h"
 
 enum {
     STACK_LINE = 64,

@@ -12,8 +12,8 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
-#include "runtime/region.h"
-#include "runtime/store.h"
+#include "runtime/commit/store.h"
+#include "runtime/region/region.h"
 
 static const uint64_t EXTENT_SMALL_MAX =
     (uint64_t)PLIM__EXTENT_SMALL_CLASSES * PLIM__REGION_GRAIN; /* 1 KiB */
