@@ -21,9 +21,10 @@ static const plim__runtime runtimes_plimsoll = {
     .recognise = runtimes_is_ours,
 };
 
-static bool runtimes_any_v8(const char *browser)
+/* A Browser field that nobody else knows; not the other words of plim__detect(). */
+static bool runtimes_any_v8(const char *word)
 {
-    return browser != NULL;
+    return word[0] != '{' && strncmp(word, "Server: ", 8) != 0;
 }
 
 static const plim__runtime runtimes_v8 = {

@@ -139,7 +139,11 @@ static void target_show_address(plim_target *target)
 
 static plim_status target_connect(plim_target *target, plim_error *err)
 {
-    plim_status status = target_protocol(target)->connect(target, err);
+    plim_status status = PLIM_OK;
+    if (target->address.host[0] != '\0')
+        status = plim__detect(target, err);
+    if (status == PLIM_OK)
+        status = target_protocol(target)->connect(target, err);
     if (status != PLIM_OK)
         return status;
     if (target->runtime->open != NULL)

@@ -82,7 +82,7 @@ struct plim_target {
  */
 struct plim__protocol {
     /** Finds the target at address.host and .port (or whatever resolve_pid() and the scheme left in
-        address), sets runtime, version and title, connects. */
+        address), sets title (and version where plim__detect() could not), connects. */
     plim_status (*connect)(plim_target *target, plim_error *err);
     /** Ends what the target does for us, so that it is as fast as before; may fail silently. */
     void (*leave)(plim_target *target);
@@ -104,15 +104,16 @@ struct plim__protocol {
                             const char **out_json, plim_error *err);
 };
 
-/** What a runtime is. Any function may be NULL, but recognise of those in plim__runtimes. */
+/** What a runtime is. Any function may be NULL. */
 struct plim__runtime {
     const char *name;               /**< "node" */
     const plim__protocol *protocol; /**< &plim__cdp_protocol */
     const plim__launcher *launcher; /**< how it is started by us; NULL: it is not */
     const char *scheme; /**< of a family: "region" for addresses "region:PATH"; NULL: none */
 
-    /** Whether `browser`, the Browser field of /json/version, is this runtime's; NULL: never. */
-    bool (*recognise)(const char *browser);
+    /** Whether a word is this runtime's: the Browser field of /json/version, "Server: NAME" of an
+        HTTP server that has no such page, or {"from":"root" of Firefox; NULL: never. */
+    bool (*recognise)(const char *word);
 
     /**
      * Finds (with options.open_inspector opens) the inspector of process address.pid: sets
@@ -156,6 +157,12 @@ struct plim_target_family {
 
 /** All runtimes that are compiled in; NULL ends the list. The last one recognises every V8. */
 extern const plim__runtime *const plim__runtimes[];
+
+/** Finds out by one question whose inspector answers at address.host and .port: sets runtime and,
+    as far as that question told, version. PLIM_ERR_PROTOCOL: nobody's, or another's than it was
+    before; _UNREACHABLE, _TIMEOUT,
+    _INTERRUPTED, _NO_MEMORY as they say. */
+PLIM_NODISCARD plim_status plim__detect(plim_target *target, plim_error *err);
 
 /** Reads an address. PLIM_ERR_USAGE with what it could have meant. */
 PLIM_NODISCARD plim_status plim__address_parse(const char *text, plim__address *out_address,

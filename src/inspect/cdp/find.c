@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a port to a session: /json/version says who it is, /json/list what it has, and one of those
- * is connected to. The port is ours to choose, not the reply's: through a tunnel the URL a target
- * gives leads nowhere, so only its path is used.
+ * From a port to a session: /json/list says what it has, and one of those is connected to. The port
+ * is ours to choose, not the reply's: through a tunnel the URL a target gives leads nowhere, so
+ * only its path is used.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "inspect/cdp/heap.h"
-#include "inspect/error_repeat.h"
 #include "inspect/wire/http.h"
 
 static const uint64_t find_list_pause_ns = 50000000u; /* workerd lists nothing before it is up */
@@ -39,53 +38,6 @@ static plim_status find_get(plim_target *target, const char *path, uint64_t dead
                               (unsigned)address->port, path);
     *out_json = json;
     return PLIM_OK;
-}
-
-static const plim__runtime *find_runtime(const char *browser)
-{
-    for (size_t i = 0; plim__runtimes[i] != NULL; i++) {
-        if (plim__runtimes[i]->recognise(browser))
-            return plim__runtimes[i];
-    }
-    return NULL;
-}
-
-/* "node.js/v20.20.2": what follows the stroke, without the v. */
-static void find_set_version(plim_target *target, const char *browser)
-{
-    const char *stroke = strchr(browser, '/');
-    const char *version = stroke != NULL ? stroke + 1 : "";
-    find_copy(target->version, sizeof target->version, version[0] == 'v' ? version + 1 : version);
-}
-
-static plim_status find_no_inspector(const plim_target *target, plim_error *err)
-{
-    plim_status status =
-        plim_error_set(err, PLIM_ERR_PROTOCOL, "%s:%u speaks HTTP, but is no inspector",
-                       target->address.host, (unsigned)target->address.port);
-    plim_error_hint(err, "plim ps lists what can be inspected on this machine");
-    return status;
-}
-
-static plim_status find_who(plim_target *target, uint64_t deadline_ns, plim_error *err)
-{
-    json_t *version = NULL;
-    plim_error http_error = {0};
-    plim_status status = find_get(target, "/json/version", deadline_ns, &version, &http_error);
-    if (status == PLIM_ERR_REFUSED)
-        return find_no_inspector(target, err); /* a web server that has no such page */
-    if (status != PLIM_OK)
-        return plim__error_repeat(err, &http_error);
-    const char *browser = json_string_value(json_object_get(version, "Browser"));
-    const plim__runtime *runtime = browser != NULL ? find_runtime(browser) : NULL;
-    if (runtime != NULL) {
-        target->runtime = runtime;
-        find_set_version(target, browser);
-    } else {
-        status = find_no_inspector(target, err);
-    }
-    json_decref(version);
-    return status;
 }
 
 /* Only what can be connected to; the path of its URL. */
@@ -197,10 +149,10 @@ plim_status plim__cdp_find(plim_target *target, plim_error *err)
     plim__address *address = &target->address;
     PLIM_CHECK(target->cdp.connection == NULL && address->host[0] != '\0');
     uint64_t deadline_ns = plim__loop_deadline(target->options.connect_timeout_ns);
-    plim_status status = find_who(target, deadline_ns, err);
+    plim_status status = PLIM_OK;
     if (address->kind == PLIM__ADDRESS_WS)
         find_copy(target->path, sizeof target->path, address->path);
-    else if (status == PLIM_OK)
+    else
         status = find_list(target, deadline_ns, err);
     if (status != PLIM_OK) {
         plim_error_where(err, "%s:%u", address->host, (unsigned)address->port);

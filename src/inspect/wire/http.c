@@ -16,7 +16,7 @@
 #include "base/limits.h"
 #include "inspect/wire/tcp.h"
 
-enum { PLIM__HTTP_REQUEST_BYTES = 2048, PLIM__HTTP_BANNER_BYTES = 32 };
+enum { PLIM__HTTP_REQUEST_BYTES = 2048 };
 
 typedef struct http_get {
     http_parser parser;
@@ -25,8 +25,9 @@ typedef struct http_get {
     plim_error *err;
     bool done;
     char place[300];
-    char banner[PLIM__HTTP_BANNER_BYTES + 1]; /* how the answer begins, for the error */
     size_t banner_len;
+    size_t field_len; /* of the name of the header field under way, as far as it is "server" */
+    bool is_value;    /* the last piece was of a field's value */
 } http_get;
 
 static void http_fail(http_get *get, plim_status status)
@@ -61,6 +62,43 @@ static int http_on_body(http_parser *parser, const char *data, size_t len)
     return 0;
 }
 
+/* Keeps what can be shown of some bytes, and nothing that steers a terminal. */
+static void http_keep(char *to, size_t cap, size_t *len, const char *data, size_t count)
+{
+    for (size_t i = 0; i < count && *len + 1 < cap; i++) {
+        unsigned char byte = (unsigned char)data[i];
+        to[(*len)++] = (char)(isprint(byte) ? byte : '.');
+    }
+}
+
+/* A name may come in pieces, a value begins once the name was whole. */
+static int http_on_field(http_parser *parser, const char *data, size_t len)
+{
+    static const char name[] = "server";
+    http_get *get = parser->data;
+    if (get->is_value) {
+        get->is_value = false;
+        get->field_len = 0;
+    }
+    for (size_t i = 0; i < len; i++) {
+        bool fits = get->field_len < sizeof name - 1 &&
+                    tolower((unsigned char)data[i]) == name[get->field_len];
+        get->field_len = fits ? get->field_len + 1 : sizeof name;
+    }
+    return 0;
+}
+
+static int http_on_value(http_parser *parser, const char *data, size_t len)
+{
+    http_get *get = parser->data;
+    get->is_value = true;
+    if (get->field_len == sizeof "server" - 1) {
+        size_t at = strlen(get->body.server);
+        http_keep(get->body.server, sizeof get->body.server, &at, data, len);
+    }
+    return 0;
+}
+
 static int http_on_complete(http_parser *parser)
 {
     http_get *get = parser->data;
@@ -71,16 +109,10 @@ static int http_on_complete(http_parser *parser)
 
 static const http_parser_settings http_settings = {
     .on_body = http_on_body,
+    .on_header_field = http_on_field,
+    .on_header_value = http_on_value,
     .on_message_complete = http_on_complete,
 };
-
-static void http_keep_banner(http_get *get, const char *data, size_t len)
-{
-    for (size_t i = 0; i < len && get->banner_len < PLIM__HTTP_BANNER_BYTES; i++) {
-        unsigned char byte = (unsigned char)data[i];
-        get->banner[get->banner_len++] = (char)(isprint(byte) ? byte : '.');
-    }
-}
 
 static plim_status http_not_spoken(http_get *get)
 {
@@ -89,9 +121,9 @@ static plim_status http_not_spoken(http_get *get)
         status = plim_error_set(get->err, PLIM_ERR_PROTOCOL, "%s hangs up on an HTTP request",
                                 get->place);
     else
-        status =
-            plim_error_set(get->err, PLIM_ERR_PROTOCOL,
-                           "%s does not answer in HTTP; it begins \"%s\"", get->place, get->banner);
+        status = plim_error_set(get->err, PLIM_ERR_PROTOCOL,
+                                "%s does not answer in HTTP; it begins \"%s\"", get->place,
+                                get->body.banner);
     plim_error_hint(get->err, "that port is no inspector's; plim ps lists those there are");
     return status;
 }
@@ -101,7 +133,7 @@ static void http_on_data(void *ctx, const char *data, size_t len)
     http_get *get = ctx;
     if (get->done)
         return;
-    http_keep_banner(get, data, len);
+    http_keep(get->body.banner, sizeof get->body.banner, &get->banner_len, data, len);
     size_t parsed = http_parser_execute(&get->parser, &http_settings, data, len);
     if (!get->done && parsed != len)
         http_fail(get, http_not_spoken(get));
@@ -174,11 +206,11 @@ plim_status plim__http_get(plim__loop *loop, const char *host, uint16_t port, co
     plim__tcp_destroy(&tcp);
     if (status != PLIM_OK) {
         plim_error_where(err, "%s", get.place);
-        plim__http_body_fini(&get.body);
-        return status;
+        plim__array_free(allocator, get.body.text, get.body.cap, 1);
+        get.body.text = NULL;
     }
     *out_body = get.body;
-    return PLIM_OK;
+    return status;
 }
 
 void plim__http_body_fini(plim__http_body *body)

@@ -9,17 +9,22 @@
 #define PLIM_INSPECT_WIRE_HTTP_H
 #include "inspect/wire/loop.h"
 
+enum { PLIM__HTTP_SERVER_BYTES = 64, PLIM__HTTP_BANNER_BYTES = 33 };
+
 /** A body; text[len] is '\0'. */
 typedef struct plim__http_body {
     const plim_allocator *allocator;
     char *text;
     size_t len;
     size_t cap;
-    uint32_t code; /**< 200 on PLIM_OK */
+    uint32_t code;                        /**< 200 on PLIM_OK */
+    char server[PLIM__HTTP_SERVER_BYTES]; /**< the Server field, printable; empty if none came */
+    char banner[PLIM__HTTP_BANNER_BYTES]; /**< how the answer begins, printable */
 } plim__http_body;
 
 /**
- * Gets `path`. Sends `Host: 127.0.0.1:PORT` and no Origin, which every runtime accepts. PLIM_OK
+ * Gets `path`. code, server and banner are filled as far as they came on any status, text only on
+ * PLIM_OK. Sends `Host: 127.0.0.1:PORT` and no Origin, which every runtime accepts. PLIM_OK
  * only for code 200.
  * Fails with PLIM_ERR_UNREACHABLE, _TIMEOUT, _INTERRUPTED, _NO_MEMORY,
  * _LIMIT (PLIM_HTTP_BYTES_MAX),

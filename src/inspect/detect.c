@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whose inspector answers at an address, by one question: GET /json/version.
+ *   a document with a Browser field           that runtime: "node.js/v20…", "Chrome/156…", "Bun"
+ *   HTTP, but no such page, a Server field    "Server: WebKitInspectorHTTPServer"
+ *   no HTTP, but digits and {"from":"root"    "{"from":"root"": Firefox greets before it is asked
+ * Each is a word for recognise() of the table of runtimes; nothing else is known here.
+ */
+#include <ctype.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "inspect/error_repeat.h"
+#include "inspect/target.h"
+#include "inspect/wire/http.h"
+
+static const plim__runtime *detect_runtime(const char *word)
+{
+    for (size_t i = 0; plim__runtimes[i] != NULL; i++) {
+        if (plim__runtimes[i]->recognise != NULL && plim__runtimes[i]->recognise(word))
+            return plim__runtimes[i];
+    }
+    return NULL;
+}
+
+/* "node.js/v20.20.2": what follows the stroke, without the v. */
+static void detect_set_version(plim_target *target, const char *browser)
+{
+    const char *stroke = strchr(browser, '/');
+    const char *version = stroke != NULL ? stroke + 1 : "";
+    (void)snprintf(target->version, sizeof target->version, "%s",
+                   version[0] == 'v' ? version + 1 : version);
+}
+
+static plim_status detect_nothing(const plim_target *target, plim_error *err)
+{
+    plim_status status =
+        plim_error_set(err, PLIM_ERR_PROTOCOL, "%s:%u speaks HTTP, but is no inspector",
+                       target->address.host, (unsigned)target->address.port);
+    plim_error_hint(err, "plim ps lists what can be inspected on this machine");
+    return status;
+}
+
+static plim_status detect_by_version(plim_target *target, const plim__http_body *body,
+                                     const plim__runtime **out_runtime, plim_error *err)
+{
+    plim_status status = PLIM_OK;
+    json_t *version = json_loadb(body->text, body->len, 0, NULL);
+    const char *browser = json_string_value(json_object_get(version, "Browser"));
+    if (version == NULL)
+        status = plim_error_set(err, PLIM_ERR_PROTOCOL,
+                                "%s:%u answers /json/version with something that is no JSON",
+                                target->address.host, (unsigned)target->address.port);
+    *out_runtime = browser != NULL ? detect_runtime(browser) : NULL;
+    if (*out_runtime != NULL)
+        detect_set_version(target, browser);
+    else if (status == PLIM_OK)
+        status = detect_nothing(target, err);
+    json_decref(version);
+    return status;
+}
+
+static bool detect_is_greeting(const char *banner)
+{
+    size_t digits = 0;
+    while (isdigit((unsigned char)banner[digits]))
+        digits++;
+    return digits > 0 && strncmp(banner + digits, ":{\"from\":\"root\"", 15) == 0;
+}
+
+/* It has no such page, or does not speak HTTP: it may show itself in how it says so. */
+static const plim__runtime *detect_by_refusal(plim_status status, const plim__http_body *body)
+{
+    char word[PLIM__HTTP_SERVER_BYTES + 8];
+    (void)snprintf(word, sizeof word, "Server: %s", body->server);
+    if (status == PLIM_ERR_REFUSED)
+        return detect_runtime(word);
+    if (status == PLIM_ERR_PROTOCOL && detect_is_greeting(body->banner))
+        return detect_runtime("{\"from\":\"root\"");
+    return NULL;
+}
+
+plim_status plim__detect(plim_target *target, plim_error *err)
+{
+    const plim__address *address = &target->address;
+    PLIM_CHECK(address->host[0] != '\0');
+    plim__http_body body = {0};
+    plim_error http_error = {0};
+    plim_status status =
+        plim__http_get(target->loop, address->host, address->port, "/json/version",
+                       target->options.connect_timeout_ns, target->allocator, &body, &http_error);
+    const plim__runtime *runtime = NULL;
+    if (status == PLIM_OK)
+        status = detect_by_version(target, &body, &runtime, err);
+    else
+        runtime = detect_by_refusal(status, &body);
+    plim__http_body_fini(&body);
+    if (runtime != NULL && (target->runtime == NULL || target->runtime == runtime)) {
+        target->runtime = runtime;
+        return PLIM_OK;
+    }
+    if (runtime != NULL)
+        status = plim_error_set(err, PLIM_ERR_PROTOCOL, "another runtime answers there now: %s",
+                                runtime->name);
+    else if (status == PLIM_ERR_REFUSED)
+        status = detect_nothing(target, err); /* a web server that has no such page */
+    else if (http_error.status != PLIM_OK)
+        status = plim__error_repeat(err, &http_error);
+    plim_error_where(err, "%s:%u", address->host, (unsigned)address->port);
+    return status;
+}
