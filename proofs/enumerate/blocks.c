@@ -5,15 +5,7 @@
  * two; every sequence of pushing, ticking, popping, ending the lowest, ending what has ended, and
  * opening all again as a new process would.
  *
- * sources: src/runtime/stack/block_legacy.c src/runtime/commit/journal.c
- * sources: src/runtime/commit/log.c src/runtime/commit/past.c src/runtime/region/extents.c
- * sources: src/runtime/region/names.c src/runtime/region/objects.c src/runtime/region/order.c
- * sources: src/runtime/region/recover.c src/runtime/stack/reference.c
- * sources: src/runtime/region/region.c src/runtime/stack/stack.c src/runtime/stack/stack_open.c
- * sources: src/runtime/stack/stack_turn.c src/runtime/region/transaction.c
- * sources: src/runtime/region/types.c src/base/assert.c src/base/error.c src/base/status.c
- * sources: src/base/text.c src/platform/allocator.c src/platform/linux/pages.c
- * sources: src/platform/linux/lock.c src/platform/linux/shared.c
+ * parts: region base
  */
 #include <plimsoll/stack.h>
 

@@ -4,20 +4,7 @@
  * two domains; every order of opening, closing and cutting, also of what is closed already, never
  * was open, or has gone with one outside it (as longjmp() leaves them).
  *
- * sources: src/memory/budgets/budget.c src/memory/budgets/domain.c
- * sources: src/memory/budgets/domain_of_manager.c src/memory/budgets/lend.c
- * sources: src/memory/budgets/rebalance.c src/memory/budgets/recover.c src/memory/budgets/sites.c
- * sources: src/memory/checks/checked.c src/memory/checks/panic.c src/memory/checks/places.c
- * sources: src/memory/checks/swift.c src/memory/checks/verify.c
- * sources: src/memory/engine/alloc.c src/memory/engine/cache.c src/memory/engine/classes.c
- * sources: src/memory/engine/large.c src/memory/engine/libc.c src/memory/engine/manager.c
- * sources: src/memory/engine/slab.c src/memory/engine/slots.c src/memory/engine/space.c
- * sources: src/memory/engine/threads.c src/memory/engine/watch.c src/memory/user/here.c
- * sources: src/memory/user/module.c src/memory/user/refused.c src/memory/user/scope.c
- * sources: src/base/assert.c src/base/error.c src/base/status.c src/base/text.c
- * sources: src/platform/allocator.c src/platform/linux/backing.c src/platform/linux/environment.c
- * sources: src/platform/linux/fence.c src/platform/linux/local.c src/platform/linux/lock.c
- * sources: src/platform/linux/modules.c src/platform/linux/pages.c
+ * parts: manager backing base
  */
 #include <plimsoll/manager.h>
 #include <plimsoll/memory.h>

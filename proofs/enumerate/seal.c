@@ -5,20 +5,7 @@
  * counted; and what was held can be used. The system's side is here and counts: so a request that
  * a statistic forgot is seen as well.
  *
- * sources: src/memory/budgets/budget.c src/memory/budgets/domain.c
- * sources: src/memory/budgets/domain_of_manager.c src/memory/budgets/lend.c
- * sources: src/memory/budgets/rebalance.c src/memory/budgets/recover.c src/memory/budgets/sites.c
- * sources: src/memory/checks/checked.c src/memory/checks/panic.c src/memory/checks/places.c
- * sources: src/memory/checks/swift.c src/memory/checks/verify.c
- * sources: src/memory/engine/alloc.c src/memory/engine/cache.c src/memory/engine/classes.c
- * sources: src/memory/engine/large.c src/memory/engine/libc.c src/memory/engine/manager.c
- * sources: src/memory/engine/slab.c src/memory/engine/slots.c src/memory/engine/space.c
- * sources: src/memory/engine/threads.c src/memory/engine/watch.c src/memory/user/here.c
- * sources: src/memory/user/module.c src/memory/user/refused.c src/memory/user/scope.c
- * sources: src/base/assert.c src/base/error.c src/base/status.c src/base/text.c
- * sources: src/platform/allocator.c src/platform/linux/environment.c
- * sources: src/platform/linux/fence.c src/platform/linux/local.c src/platform/linux/lock.c
- * sources: src/platform/linux/modules.c src/platform/linux/pages.c
+ * parts: manager base
  */
 #include <plimsoll/manager.h>
 #include <plimsoll/memory.h>
