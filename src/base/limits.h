@@ -30,6 +30,13 @@ enum {
    than 32 GB, where the graph itself no longer fits the machines that have such heaps. */
 #define PLIM_FOREIGN_ROWS_MAX (1u << 30)
 
+/* Profiles. A reply of 64 MiB (PLIM_CONTROL_BYTES_MAX) holds fewer calls; V8 keeps stacks 64 and
+   128 deep unless asked for more. */
+#define PLIM_PROFILE_CALLS_MAX (1u << 21)
+#define PLIM_PROFILE_DEPTH_MAX 1024u
+/* A page that a browser opens at once: 5 MB in all, of which the program in it takes a few KB. */
+#define PLIM_PAGE_BYTES_MAX (5000000u)
+
 /* Nodes that a writer adds for sizes of 4 GiB and more: 256 TiB, what one process can address. */
 #define PLIM_REST_NODES_MAX 65536u
 

@@ -201,6 +201,65 @@ bool plim__json_number(plim__json *json, uint64_t *out_number)
     return true;
 }
 
+bool plim__json_item(plim__json *json)
+{
+    return !json_is_over(json, ']') && json->pull.status == PLIM_OK;
+}
+
+char plim__json_bracket(plim__json *json)
+{
+    int byte = json_peek(json);
+    return byte == '{' || byte == '[' ? (char)byte : '\0';
+}
+
+/* Digits as they come, into value; how many there were. */
+static unsigned json_digits(plim__json *json, double *value)
+{
+    unsigned digits = 0;
+    int byte = plim__pull_peek(&json->pull);
+    for (; byte >= '0' && byte <= '9'; byte = plim__pull_peek(&json->pull)) {
+        *value = *value * 10.0 + (byte - '0');
+        json->pull.at++;
+        digits += digits < 10000; /* more are as good as none */
+    }
+    return digits;
+}
+
+static bool json_sign(plim__json *json)
+{
+    int byte = plim__pull_peek(&json->pull);
+    json->pull.at += byte == '-' || byte == '+';
+    return byte == '-';
+}
+
+bool plim__json_real(plim__json *json, double *out_number)
+{
+    double value = 0.0, power = 0.0;
+    (void)json_peek(json);
+    bool is_negative = json_sign(json);
+    if (json_digits(json, &value) == 0)
+        return json_fault(json, "something else stands where a number is due");
+    int scale = 0;
+    if (plim__pull_peek(&json->pull) == '.') {
+        json->pull.at++;
+        scale = -(int)json_digits(json, &value);
+    }
+    int byte = plim__pull_peek(&json->pull);
+    if (byte == 'e' || byte == 'E') {
+        json->pull.at++;
+        bool is_down = json_sign(json);
+        if (json_digits(json, &power) == 0)
+            return json_fault(json, "an exponent without digits");
+        scale += (int)(power > 1000.0 ? 1000.0 : power) * (is_down ? -1 : 1);
+    }
+    for (; scale > 0 && value < 1e300; scale--)
+        value *= 10.0;
+    for (; scale < 0 && value > 0.0; scale++)
+        value /= 10.0;
+    *out_number = is_negative ? -value : value;
+    return true;
+}
+
 bool plim__json_next(plim__json *json, plim__json_value *out_value)
 {
     if (json_is_over(json, ']'))

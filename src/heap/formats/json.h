@@ -49,6 +49,15 @@ bool plim__json_key(plim__json *json, plim_text *out_key);
 /** The next value of the array, a whole number or a text; false behind the last one. */
 bool plim__json_next(plim__json *json, plim__json_value *out_value);
 
+/** Whether the array has a further item, at which it then stands; its end is taken. */
+bool plim__json_item(plim__json *json);
+
+/** Whether an object or an array stands next: its bracket, or 0. */
+char plim__json_bracket(plim__json *json);
+
+/** Any number. */
+bool plim__json_real(plim__json *json, double *out_number);
+
 /** A whole number below 2^64 as a value of the object. */
 bool plim__json_number(plim__json *json, uint64_t *out_number);
 
