@@ -56,12 +56,13 @@ static plim_status heap_sample_start(void *ctx, uint64_t interval_bytes, plim_er
     return PLIM_OK;
 }
 
-static plim_status heap_sample_read(void *ctx, bool ends, plim_profile *profile, plim_error *err)
+static plim_status heap_sample_read(void *ctx, bool ends, plim_served_profile *profile,
+                                    plim_error *err)
 {
     const plim_served_frame frame = {"f\xff", "x.c", 0, 7};
     (void)ctx;
     (void)ends;
-    return plim_profile_add(profile, &frame, 1, 10, 1, err);
+    return plim_served_profile_add(profile, &frame, 1, 10, 1, err);
 }
 
 static plim_status heap_births(void *ctx, const uint64_t *bounds, uint32_t count,

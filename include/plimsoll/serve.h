@@ -30,7 +30,7 @@ typedef struct plim_served_frame {
 } plim_served_frame;
 
 /** Who allocated how much: a tree of calls, to which stacks are added. */
-typedef struct plim_profile plim_profile;
+typedef struct plim_served_profile plim_served_profile;
 
 /** What a field of an object, or the outcome of an expression, is. */
 typedef enum plim_served_kind {
@@ -82,8 +82,8 @@ typedef struct plim_served {
     plim_status (*object)(void *ctx, uint64_t id, plim_served_values out, plim_error *err);
     /** Begins to note who allocates, on the average once in so many bytes. */
     plim_status (*sample_start)(void *ctx, uint64_t interval_bytes, plim_error *err);
-    /** What was noted so far: plim_profile_add() for each stack; `ends`: no more is noted. */
-    plim_status (*sample_read)(void *ctx, bool ends, plim_profile *profile, plim_error *err);
+    /** What was noted so far, by plim_served_profile_add(); `ends`: no more is noted. */
+    plim_status (*sample_read)(void *ctx, bool ends, plim_served_profile *profile, plim_error *err);
     /** For a recording: of the objects alive, how many have an id above bounds[i - 1] (above 0 for
      *  the first) and up to bounds[i]; and the highest id that ever was. Ids rise with birth. */
     plim_status (*births)(void *ctx, const uint64_t *bounds, uint32_t count,
@@ -164,21 +164,21 @@ PLIM_API void plim_server_destroy(plim_server **server);
 /**
  * @brief         Starts a tree without stacks.
  * @param[in]     allocator    NULL: the system's; borrowed until destroy.
- * @param[out]    out_profile  set only on PLIM_OK; ended by plim_profile_destroy().
+ * @param[out]    out_profile  set only on PLIM_OK; ended by plim_served_profile_destroy().
  * @param[in,out] err          may be NULL.
  * @retval PLIM_ERR_NO_MEMORY  the allocator refused.
  * @note          Threads: any.
  */
-PLIM_API PLIM_NODISCARD plim_status plim_profile_create(const plim_allocator *allocator,
-                                                        plim_profile **out_profile,
-                                                        plim_error *err);
+PLIM_API PLIM_NODISCARD plim_status plim_served_profile_create(const plim_allocator *allocator,
+                                                               plim_served_profile **out_profile,
+                                                               plim_error *err);
 
 /**
  * @brief         Ends it; @p *profile is NULL.
  * @param[in,out] profile  NULL and a pointer to NULL are accepted.
  * @note          Threads: the owner's.
  */
-PLIM_API void plim_profile_destroy(plim_profile **profile);
+PLIM_API void plim_served_profile_destroy(plim_served_profile **profile);
 
 /**
  * @brief         Adds what was allocated through a stack of calls; equal stacks become one.
@@ -192,10 +192,10 @@ PLIM_API void plim_profile_destroy(plim_profile **profile);
  * @retval PLIM_ERR_LIMIT     more than a million different calls.
  * @note          Threads: the owner's.
  */
-PLIM_API PLIM_NODISCARD plim_status plim_profile_add(plim_profile *profile,
-                                                     const plim_served_frame *frames,
-                                                     uint32_t count, uint64_t bytes,
-                                                     uint64_t objects, plim_error *err);
+PLIM_API PLIM_NODISCARD plim_status plim_served_profile_add(plim_served_profile *profile,
+                                                            const plim_served_frame *frames,
+                                                            uint32_t count, uint64_t bytes,
+                                                            uint64_t objects, plim_error *err);
 
 /**
  * @brief         Writes it as a `.heapprofile`, which Chrome DevTools and speedscope open.
@@ -205,8 +205,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_profile_add(plim_profile *profile,
  * @return        PLIM_OK, or what the sink returned.
  * @note          Threads: the owner's.
  */
-PLIM_API PLIM_NODISCARD plim_status plim_profile_write(const plim_profile *profile, plim_sink sink,
-                                                       plim_error *err);
+PLIM_API PLIM_NODISCARD plim_status plim_served_profile_write(const plim_served_profile *profile,
+                                                              plim_sink sink, plim_error *err);
 
 /**
  * @brief         Writes the text of a source file: for plim_served.source_text.

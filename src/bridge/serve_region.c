@@ -245,7 +245,8 @@ static plim_status served_sample_start(void *ctx, uint64_t interval_bytes, plim_
     return served_births(served, NULL, 0, NULL, &served->sampled_from, err);
 }
 
-static plim_status served_sample_read(void *ctx, bool ends, plim_profile *profile, plim_error *err)
+static plim_status served_sample_read(void *ctx, bool ends, plim_served_profile *profile,
+                                      plim_error *err)
 {
     plim_served_region *served = ctx;
     plim_region_object object;
@@ -268,7 +269,7 @@ static plim_status served_sample_read(void *ctx, bool ends, plim_profile *profil
             if (site->source != PLIM_NONE)
                 frame.url = served->sites.sources[site->source];
         }
-        status = plim_profile_add(profile, &frame, 1, object.held_bytes, 1, err);
+        status = plim_served_profile_add(profile, &frame, 1, object.held_bytes, 1, err);
     }
     return status;
 }

@@ -193,7 +193,8 @@ static plim_status heap_sample_start(void *ctx, uint64_t interval_bytes, plim_er
     return PLIM_OK;
 }
 
-static plim_status heap_sample_read(void *ctx, bool ends, plim_profile *profile, plim_error *err)
+static plim_status heap_sample_read(void *ctx, bool ends, plim_served_profile *profile,
+                                    plim_error *err)
 {
     plim_served_frame frames[FUNCTION_COUNT];
     uint64_t count = 0;
@@ -207,9 +208,10 @@ static plim_status heap_sample_read(void *ctx, bool ends, plim_profile *profile,
         sessions[i].is_sampled = sessions[i].is_sampled && !ends;
     }
     samples_are_on = samples_are_on && !ends;
-    plim_status status = plim_profile_add(profile, frames, 2, count * SESSION_BYTES, count, err);
+    plim_status status =
+        plim_served_profile_add(profile, frames, 2, count * SESSION_BYTES, count, err);
     if (status == PLIM_OK)
-        status = plim_profile_add(profile, frames, 3, count * BUFFER_BYTES, count, err);
+        status = plim_served_profile_add(profile, frames, 3, count * BUFFER_BYTES, count, err);
     return status;
 }
 

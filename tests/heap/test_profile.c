@@ -30,22 +30,22 @@ static const char sampled[] = "{\"head\":{" FRAME(
     "(root)", "",
     "-1") ",\"selfSize\":0,\"id\":1,\"children\":["
           "{\"children\":["
-          "{" FRAME(
-              "work", "file:///a.js",
-              "9") ",\"selfSize\":199.6,\"id\":3,\"children\":["
-                   "{" FRAME(
-                       "main", "file:///a.js",
-                       "0") ",\"selfSize\":50,\"id\":4,\"children\":[]}]},"
-                            "{" FRAME("", "", "-1") ",\"selfSize\":1e3,\"id\":5,\"children\":[]}]"
-                                                    "," FRAME(
-                                                        "main", "file:///a.js",
-                                                        "0") ",\"selfSize\":100,\"id\":2}]},"
-                                                             "\"samples\":[{\"size\":50,\"nodeId\":"
-                                                             "4,\"ordinal\":1},{\"size\":200,"
-                                                             "\"nodeId\":3,\"ordinal\":2},"
-                                                             "{\"size\":100,\"nodeId\":3,"
-                                                             "\"ordinal\":3},{\"size\":1,"
-                                                             "\"nodeId\":99,\"ordinal\":4}]}";
+          "{" FRAME("work", "file:///a.js",
+                    "9") ",\"selfSize\":199.6,\"id\":3,\"children\":["
+                         "{" FRAME("main", "file:///a.js",
+                                   "0") ",\"selfSize\":50,\"id\":4,\"children\":[]}]},"
+                                        "{" FRAME(
+                                            "", "",
+                                            "-1") ",\"selfSize\":1e3,\"id\":5,\"children\":[]}]"
+                                                  "," FRAME(
+                                                      "main", "file:///a.js",
+                                                      "0") ",\"selfSize\":100,\"id\":2}]},"
+                                                           "\"samples\":[{\"size\":50,\"nodeId\":"
+                                                           "4,\"ordinal\":1},{\"size\":200,"
+                                                           "\"nodeId\":3,\"ordinal\":2},"
+                                                           "{\"size\":100,\"nodeId\":3,"
+                                                           "\"ordinal\":3},{\"size\":1,"
+                                                           "\"nodeId\":99,\"ordinal\":4}]}";
 
 #define TIMELINE_META                                                                              \
     "{\"snapshot\":{\"meta\":{\"node_fields\":[\"type\",\"name\",\"id\",\"self_size\","            \

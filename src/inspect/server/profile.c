@@ -34,7 +34,7 @@ typedef struct profile_node {
     uint32_t url;
 } profile_node;
 
-struct plim_profile {
+struct plim_served_profile {
     uint32_t magic;
     const plim_allocator *allocator;
     profile_node *nodes;
@@ -45,11 +45,11 @@ struct plim_profile {
     size_t text_bytes, text_cap;
 };
 
-plim_status plim_profile_create(const plim_allocator *allocator, plim_profile **out_profile,
-                                plim_error *err)
+plim_status plim_served_profile_create(const plim_allocator *allocator,
+                                       plim_served_profile **out_profile, plim_error *err)
 {
     allocator = plim__allocator_or_system(allocator);
-    plim_profile *profile = plim__array_new_zero(allocator, 1, sizeof *profile);
+    plim_served_profile *profile = plim__array_new_zero(allocator, 1, sizeof *profile);
     if (profile == NULL)
         return plim__no_memory(err, "a profile");
     profile->magic = PROFILE_MAGIC;
@@ -58,11 +58,11 @@ plim_status plim_profile_create(const plim_allocator *allocator, plim_profile **
     return PLIM_OK;
 }
 
-void plim_profile_destroy(plim_profile **profile_ptr)
+void plim_served_profile_destroy(plim_served_profile **profile_ptr)
 {
     if (profile_ptr == NULL || *profile_ptr == NULL)
         return;
-    plim_profile *profile = *profile_ptr;
+    plim_served_profile *profile = *profile_ptr;
     *profile_ptr = NULL;
     PLIM_CHECK_OBJ(profile, PROFILE_MAGIC);
     plim__array_free(profile->allocator, profile->nodes, profile->node_cap, sizeof *profile->nodes);
@@ -85,15 +85,15 @@ static uint32_t profile_hash(uint32_t parent, const plim_served_frame *frame)
     return hash ^ hash >> 15;
 }
 
-static bool profile_is(const plim_profile *profile, const profile_node *node, uint32_t parent,
-                       const plim_served_frame *frame)
+static bool profile_is(const plim_served_profile *profile, const profile_node *node,
+                       uint32_t parent, const plim_served_frame *frame)
 {
     return node->parent == parent && node->line == frame->line && node->source == frame->source &&
            strcmp(profile->texts + node->function, frame->function) == 0 &&
            strcmp(profile->texts + node->url, frame->url == NULL ? "" : frame->url) == 0;
 }
 
-static bool profile_grow_table(plim_profile *profile)
+static bool profile_grow_table(plim_served_profile *profile)
 {
     uint32_t cap = profile->table_cap == 0 ? 256 : profile->table_cap * 2;
     uint32_t *table = plim__array_new(profile->allocator, cap, sizeof *table);
@@ -116,7 +116,7 @@ static bool profile_grow_table(plim_profile *profile)
     return true;
 }
 
-static bool profile_text(plim_profile *profile, const char *text, uint32_t *out_offset)
+static bool profile_text(plim_served_profile *profile, const char *text, uint32_t *out_offset)
 {
     size_t length = strlen(text) + 1;
     if (profile->text_cap - profile->text_bytes < length) {
@@ -135,7 +135,8 @@ static bool profile_text(plim_profile *profile, const char *text, uint32_t *out_
     return true;
 }
 
-static bool profile_append(plim_profile *profile, uint32_t parent, const plim_served_frame *frame)
+static bool profile_append(plim_served_profile *profile, uint32_t parent,
+                           const plim_served_frame *frame)
 {
     profile_node node = {.parent = parent, .source = frame->source, .line = frame->line};
     char clean[PROFILE_TEXT_BYTES];
@@ -159,7 +160,7 @@ static bool profile_append(plim_profile *profile, uint32_t parent, const plim_se
 }
 
 /* The child of a parent for a frame, made if there is none; PLIM_NONE: no memory, or too many. */
-static uint32_t profile_child(plim_profile *profile, uint32_t parent,
+static uint32_t profile_child(plim_served_profile *profile, uint32_t parent,
                               const plim_served_frame *frame)
 {
     uint32_t mask = profile->table_cap - 1;
@@ -179,8 +180,9 @@ static uint32_t profile_child(plim_profile *profile, uint32_t parent,
     return profile->node_count - 1;
 }
 
-plim_status plim_profile_add(plim_profile *profile, const plim_served_frame *frames, uint32_t count,
-                             uint64_t bytes, uint64_t objects, plim_error *err)
+plim_status plim_served_profile_add(plim_served_profile *profile, const plim_served_frame *frames,
+                                    uint32_t count, uint64_t bytes, uint64_t objects,
+                                    plim_error *err)
 {
     static const plim_served_frame ROOT = {"(root)", NULL, PLIM_NONE, 0};
     PLIM_CHECK_OBJ(profile, PROFILE_MAGIC);
@@ -206,7 +208,7 @@ plim_status plim_profile_add(plim_profile *profile, const plim_served_frame *fra
 
 /* --- as JSON ------------------------------------------------------------------------------- */
 
-static json_t *profile_node_json(const plim_profile *profile, uint32_t at)
+static json_t *profile_node_json(const plim_served_profile *profile, uint32_t at)
 {
     const profile_node *node = &profile->nodes[at];
     char script[16];
@@ -221,7 +223,7 @@ static json_t *profile_node_json(const plim_profile *profile, uint32_t at)
 }
 
 /* All nodes hang in each other at the end; F1 makes one pass enough. Takes nothing, gives head. */
-static json_t *profile_head(const plim_profile *profile, json_t **made)
+static json_t *profile_head(const plim_served_profile *profile, json_t **made)
 {
     for (uint32_t i = 0; i < profile->node_count; i++) {
         json_t *node = profile_node_json(profile, i);
@@ -235,7 +237,7 @@ static json_t *profile_head(const plim_profile *profile, json_t **made)
     return made[0];
 }
 
-static json_t *profile_samples(const plim_profile *profile)
+static json_t *profile_samples(const plim_served_profile *profile)
 {
     json_t *samples = json_array();
     for (uint32_t i = 0; i < profile->node_count && samples != NULL; i++) {
@@ -251,7 +253,7 @@ static json_t *profile_samples(const plim_profile *profile)
     return samples;
 }
 
-json_t *plim__profile_json(const plim_profile *profile)
+json_t *plim__profile_json(const plim_served_profile *profile)
 {
     PLIM_CHECK_OBJ(profile, PROFILE_MAGIC);
     if (profile->node_count == 0)
@@ -284,7 +286,8 @@ static int profile_on_text(const char *text, size_t length, void *ctx)
     return out->status == PLIM_OK ? 0 : -1;
 }
 
-plim_status plim_profile_write(const plim_profile *profile, plim_sink sink, plim_error *err)
+plim_status plim_served_profile_write(const plim_served_profile *profile, plim_sink sink,
+                                      plim_error *err)
 {
     json_t *whole = plim__profile_json(profile);
     profile_out out = {sink, PLIM_OK, err};

@@ -219,17 +219,18 @@ json_t *plim__method_start_sampling(plim__call *call)
 static json_t *record_profile(plim__call *call, bool ends)
 {
     const plim_served *served = &call->shown->served;
-    plim_profile *profile = NULL;
+    plim_served_profile *profile = NULL;
     json_t *whole = NULL;
     if (call->shown->sampler != call->connection)
         return plim__method_failed(call, PLIM_ERR_USAGE, "no sampling is on");
     plim__values_tell_sources(call);
-    plim_status status = plim_profile_create(call->server->allocator, &profile, &call->error);
+    plim_status status =
+        plim_served_profile_create(call->server->allocator, &profile, &call->error);
     if (status == PLIM_OK)
         status = served->sample_read(served->ctx, ends, profile, &call->error);
     if (status == PLIM_OK)
         whole = plim__profile_json(profile);
-    plim_profile_destroy(&profile);
+    plim_served_profile_destroy(&profile);
     if (ends)
         call->shown->sampler = NULL;
     if (whole == NULL)
@@ -255,9 +256,9 @@ void plim__record_leave(plim__connection *connection)
     if (shown == NULL || shown->sampler != connection)
         return;
     shown->sampler = NULL;
-    plim_profile *profile = NULL;
-    if (plim_profile_create(NULL, &profile, NULL) != PLIM_OK)
+    plim_served_profile *profile = NULL;
+    if (plim_served_profile_create(NULL, &profile, NULL) != PLIM_OK)
         return; /* it goes on until the next one starts it anew */
     (void)shown->served.sample_read(shown->served.ctx, true, profile, NULL);
-    plim_profile_destroy(&profile);
+    plim_served_profile_destroy(&profile);
 }

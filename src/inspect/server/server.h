@@ -182,6 +182,6 @@ void plim__values_tell_sources(plim__call *call);
 /* --- profile.c ------------------------------------------------------------------------------- */
 
 /** As a .heapprofile; NULL: no memory. */
-json_t *plim__profile_json(const plim_profile *profile);
+json_t *plim__profile_json(const plim_served_profile *profile);
 
 #endif
