@@ -3,8 +3,9 @@
  * @file target.h
  * @brief A live runtime behind its inspector: one contract, whatever the protocol.
  *
- * A target is opened from an address (`127.0.0.1:9229`, `:9229`, `ws://…`, `pid:4242`, any with
- * `#worker:N`), and answers the calls below. What a runtime cannot do is PLIM_ERR_UNSUPPORTED with
+ * A target is opened from an address (`127.0.0.1:9229`, `:9229`, `ws://…`, `rdp://127.0.0.1:6000`,
+ * `unix:/path`, `pid:4242`, any with `#worker:N`), and answers the calls below. What a runtime
+ * cannot do is PLIM_ERR_UNSUPPORTED with
  * the reason, never an empty result. Reading calls run no code in the target. Calls block, driven
  * by an event loop inside; every one has a deadline. A stop request (plim_interrupt) ends the one
  * under way with PLIM_ERR_INTERRUPTED.
@@ -59,12 +60,13 @@ typedef struct plim_target_options {
 
 /** What a target says of itself; strings are borrowed from the target, never NULL. */
 typedef struct plim_target_info {
-    const char *runtime; /**< "node" */
-    const char *version; /**< "20.20.2" */
-    const char *title;   /**< what it runs */
-    const char *address; /**< "127.0.0.1:9229" */
-    int64_t pid;         /**< -1 where unknown (remote) */
-    uint32_t worker_id;  /**< 0: the main isolate */
+    const char *runtime;         /**< "node" */
+    const char *version;         /**< "20.20.2" */
+    const char *title;           /**< what it runs */
+    const char *address;         /**< "127.0.0.1:9229" */
+    int64_t pid;                 /**< -1 where unknown (remote) */
+    uint32_t worker_id;          /**< 0: the main isolate */
+    const char *snapshot_ending; /**< of files with its snapshots: ".heapsnapshot" */
 } plim_target_info;
 
 /** A number the runtime cannot give. */
@@ -118,6 +120,15 @@ PLIM_API void plim_target_close(plim_target **target);
  * @note       Threads: one at a time.
  */
 PLIM_API void plim_target_identify(const plim_target *target, plim_target_info *out_info);
+
+/**
+ * @brief      What the last call's result leaves out, or left undone in the target, in a sentence:
+ *             a file that could not be removed, allocations that were counted and not seen.
+ * @param[in]  target  not NULL.
+ * @return     "" where there is nothing to say; borrowed until the next call.
+ * @note       Threads: one at a time.
+ */
+PLIM_API const char *plim_target_remark(const plim_target *target);
 
 /**
  * @brief      Memory in use now. Runs no code in the target.
@@ -351,7 +362,8 @@ typedef struct plim_found {
     const char *title;
     const char *address; /**< "127.0.0.1:9229", with #worker:N for a worker; empty if closed */
     int64_t pid;
-    bool can_open; /**< a Node with its inspector closed that catches SIGUSR1 */
+    bool can_open;           /**< a Node with its inspector closed that catches SIGUSR1 */
+    const char *how_to_open; /**< of a closed one that we cannot open: what to do; else "" */
 } plim_found;
 
 typedef struct plim_found_list plim_found_list;

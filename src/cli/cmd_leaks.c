@@ -231,9 +231,11 @@ static plim_status leaks_collect(leaks_run *run, plim_error *err)
 
 static void leaks_name(leaks_run *run, uint32_t index)
 {
-    static const char kind[] = ".heapsnapshot";
     plim__draft name;
     char number[16];
+    plim_target_info info;
+    plim_target_identify(run->target, &info);
+    const char *kind = info.snapshot_ending;
     plim__draft_init(&name, run->cli->allocator);
     (void)snprintf(number, sizeof number, "-%u", index + 1);
     if (index == 0) {
@@ -242,7 +244,7 @@ static void leaks_name(leaks_run *run, uint32_t index)
                        plim__draft_peek(&name), number, kind);
     } else {
         /* All are named after the first, whose stamp is the time of the whole series. */
-        size_t stem = strlen(run->names[0]) - strlen("-1.heapsnapshot");
+        size_t stem = strlen(run->names[0]) - strlen("-1") - strlen(kind);
         (void)snprintf(run->names[index], LEAKS_PATH_BYTES, "%.*s%s%s", (int)stem, run->names[0],
                        number, kind);
     }

@@ -21,6 +21,10 @@ static void ps_emit(plim__cli *cli, const plim_found_list *list)
         else
             plim__emit_null(&cli->emit, "address");
         plim__emit_bool(&cli->emit, "can_open", found->can_open);
+        if (found->how_to_open[0] != '\0')
+            plim__emit_string(&cli->emit, "how_to_open", found->how_to_open);
+        else
+            plim__emit_null(&cli->emit, "how_to_open");
         plim__emit_object_end(&cli->emit);
     }
     plim__emit_array_end(&cli->emit);
@@ -52,6 +56,14 @@ static void ps_sheet(plim__cli *cli, const plim_found_list *list)
 
 static void ps_hint(plim__cli *cli, const plim_found_list *list)
 {
+    for (uint32_t i = 0; i < plim_found_list_count(list); i++) {
+        const plim_found *found = plim_found_list_get(list, i);
+        if (found->how_to_open[0] != '\0') {
+            plim__say_later(&cli->say, "%s, pid %lld: %s", found->runtime, (long long)found->pid,
+                            found->how_to_open);
+            break;
+        }
+    }
     for (uint32_t i = 0; i < plim_found_list_count(list); i++) {
         const plim_found *found = plim_found_list_get(list, i);
         if (found->can_open && found->address[0] == '\0') {

@@ -26,20 +26,23 @@ typedef struct snap_job {
 static void snap_name(const snap_job *job, uint32_t index, plim__draft *out_name)
 {
     const char *wanted = job->cli->args.values[PLIM__OPTION_output].text;
+    plim_target_info info;
     plim__draft name;
+    plim_target_identify(job->target, &info);
     plim__draft_init(&name, job->cli->allocator);
-    if (wanted != NULL)
+    if (wanted != NULL) {
         plim__draft_puts(&name, wanted);
-    else
-        plim__session_file_name(&name, job->target,
-                                job->cli->secret != NULL ? ".heapsnapshot.enc" : ".heapsnapshot");
+    } else {
+        plim__session_file_name(&name, job->target, info.snapshot_ending);
+        plim__draft_puts(&name, job->cli->secret != NULL ? ".enc" : "");
+    }
     plim_text text = plim__draft_view(&name);
     if (job->count == 1) {
         plim__draft_add(out_name, text.data, text.size_bytes);
     } else {
         const char *slash = strrchr(text.data, '/');
         const char *base = slash != NULL ? slash + 1 : text.data;
-        const char *ending = strstr(base, ".heapsnapshot");
+        const char *ending = strstr(base, info.snapshot_ending);
         if (ending == NULL)
             ending = strchr(base, '.');
         if (ending == NULL || ending == base)
@@ -67,6 +70,7 @@ static void snap_tell(snap_job *job, const char *path, const plim_snapshot_resul
         plim__emit_unsigned(&cli->emit, "nodes", result->node_count);
         plim__emit_unsigned(&cli->emit, "edges", result->edge_count);
         plim__emit_unsigned(&cli->emit, "pause_ns", result->pause_ns);
+        plim__session_emit_remark(cli, job->target);
         plim__emit_object_end(&cli->emit);
     } else if (job->to_stdout) {
         plim__say_note(&cli->say, "%s, %s nodes; the target stood still for %s", size, nodes,
@@ -86,6 +90,8 @@ static void snap_tell(snap_job *job, const char *path, const plim_snapshot_resul
     }
     if (!job->to_stdout && !plim__cli_is_json(cli))
         plim__out_flush(&cli->out);
+    if (!plim__cli_is_json(cli))
+        plim__session_show_remark(cli, job->target);
 }
 
 static plim_status snap_one(snap_job *job, uint32_t index, plim_error *err)

@@ -64,6 +64,22 @@ void plim__session_emit(plim__cli *cli, const plim_target *target)
     plim__emit_unsigned(&cli->emit, "worker", info.worker_id);
 }
 
+void plim__session_emit_remark(plim__cli *cli, const plim_target *target)
+{
+    const char *remark = plim_target_remark(target);
+    if (remark[0] != '\0')
+        plim__emit_string(&cli->emit, "remark", remark);
+    else
+        plim__emit_null(&cli->emit, "remark");
+}
+
+void plim__session_show_remark(plim__cli *cli, const plim_target *target)
+{
+    const char *remark = plim_target_remark(target);
+    if (remark[0] != '\0')
+        plim__say_always(&cli->say, "note: %s", remark);
+}
+
 void plim__session_emit_usage(plim__cli *cli, const plim_usage *usage)
 {
     plim__emit *emit = &cli->emit;

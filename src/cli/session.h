@@ -23,6 +23,12 @@ void plim__session_emit(plim__cli *cli, const plim_target *target);
 /** Members used_bytes, total_bytes and the rest; null for what is not known. */
 void plim__session_emit_usage(plim__cli *cli, const plim_usage *usage);
 
+/** Member "remark": what the last call's result leaves out; null where there is nothing to say. */
+void plim__session_emit_remark(plim__cli *cli, const plim_target *target);
+
+/** The same for people, on standard error. */
+void plim__session_show_remark(plim__cli *cli, const plim_target *target);
+
 /** One line for people: runtime, version, title, pid, address. */
 void plim__session_show(plim__cli *cli, const plim_target *target);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TARGET as people write it: HOST:PORT[/ID], :PORT, ws://HOST:PORT/PATH, pid:N, any of them with
- * #worker:N behind. A bare number could be a port or a process, so it is refused with both.
+ * TARGET as people write it: HOST:PORT[/ID], :PORT, ws://HOST:PORT/PATH, rdp://HOST:PORT[/ID],
+ * unix:/PATH, pid:N, any of them with #worker:N behind. A bare number could be a port or a
+ * process, so it is refused with both.
  * What is read here goes into HTTP requests: nothing but visible ASCII passes.
  */
 #include <string.h>
@@ -13,8 +14,8 @@ static plim_status address_unreadable(plim_error *err, const char *text, const c
 {
     plim_status status =
         plim_error_set(err, PLIM_ERR_USAGE, "cannot read the address \"%.100s\": %s", text, why);
-    plim_error_hint(err, "write 127.0.0.1:9229, :9229, ws://HOST:PORT/ID or pid:4242; "
-                         "#worker:N behind it means a worker thread");
+    plim_error_hint(err, "write 127.0.0.1:9229, :9229, ws://HOST:PORT/ID, rdp://HOST:PORT, "
+                         "unix:/PATH or pid:4242; #worker:N behind it means a worker thread");
     return status;
 }
 
@@ -93,6 +94,18 @@ static plim_status address_network(const char *whole, const char *text, size_t l
     return address_host_port(whole, text, place_len, address, err);
 }
 
+static plim_status address_socket(const char *whole, const char *text, size_t len,
+                                  plim__address *address, plim_error *err)
+{
+    if (len < 2 || text[0] != '/')
+        return address_unreadable(err, whole, "behind unix: stands the whole path of a socket");
+    if (len >= sizeof address->socket)
+        return address_unreadable(err, whole, "the path is too long");
+    memcpy(address->socket, text, len);
+    address->socket[len] = '\0';
+    return PLIM_OK;
+}
+
 /* Takes "#worker:N" off the end. */
 static plim_status address_worker(const char *whole, size_t *len, plim__address *address,
                                   plim_error *err)
@@ -143,12 +156,26 @@ plim_status plim__address_parse(const char *text, plim__address *out_address, pl
     } else if (strncmp(text, "ws://", 5) == 0) {
         address.kind = PLIM__ADDRESS_WS;
         status = address_network(text, text + 5, len - 5, &address, err);
+    } else if (strncmp(text, "rdp://", 6) == 0) {
+        address.kind = PLIM__ADDRESS_RDP;
+        status = address_network(text, text + 6, len - 6, &address, err);
+    } else if (strncmp(text, "unix:", 5) == 0) {
+        address.kind = PLIM__ADDRESS_UNIX;
+        status = address_socket(text, text + 5, len - 5, &address, err);
     } else if (strstr(text, "://") != NULL) {
-        status = address_unreadable(err, text, "of addresses with :// only ws:// is known");
+        status =
+            address_unreadable(err, text, "of addresses with :// only ws:// and rdp:// are known");
     } else {
         status = address_network(text, text, len, &address, err);
     }
     if (status == PLIM_OK)
         *out_address = address;
     return status;
+}
+
+bool plim__address_is_loopback(const plim__address *address)
+{
+    PLIM_CHECK(address != NULL);
+    return strncmp(address->host, "127.", 4) == 0 || strcmp(address->host, "::1") == 0 ||
+           strcmp(address->host, "localhost") == 0;
 }

@@ -4,6 +4,8 @@
  *   a document with a Browser field           that runtime: "node.js/v20…", "Chrome/156…", "Bun"
  *   HTTP, but no such page, a Server field    "Server: WebKitInspectorHTTPServer"
  *   no HTTP, but digits and {"from":"root"    "{"from":"root"": Firefox greets before it is asked
+ * Firefox hangs up on a GET, and then its greeting may be lost with the connection: so one that
+ * hangs up without a word is listened to once more, without a question.
  * Each is a word for recognise() of the table of runtimes; nothing else is known here.
  */
 #include <ctype.h>
@@ -14,7 +16,10 @@
 #include "base/assert.h"
 #include "inspect/error_repeat.h"
 #include "inspect/target.h"
+#include "inspect/wire/banner.h"
 #include "inspect/wire/http.h"
+
+static const uint64_t detect_greeting_ns = 500000000u;
 
 static const plim__runtime *detect_runtime(const char *word)
 {
@@ -71,12 +76,18 @@ static bool detect_is_greeting(const char *banner)
 }
 
 /* It has no such page, or does not speak HTTP: it may show itself in how it says so. */
-static const plim__runtime *detect_by_refusal(plim_status status, const plim__http_body *body)
+static const plim__runtime *detect_by_refusal(plim_target *target, plim_status status,
+                                              plim__http_body *body)
 {
+    const plim__address *address = &target->address;
     char word[PLIM__HTTP_SERVER_BYTES + 8];
     (void)snprintf(word, sizeof word, "Server: %s", body->server);
     if (status == PLIM_ERR_REFUSED)
         return detect_runtime(word);
+    if (status == PLIM_ERR_PROTOCOL && body->banner[0] == '\0' &&
+        plim__banner_get(target->loop, target->allocator, address->host, address->port,
+                         detect_greeting_ns, body->banner, NULL) != PLIM_OK)
+        return NULL;
     if (status == PLIM_ERR_PROTOCOL && detect_is_greeting(body->banner))
         return detect_runtime("{\"from\":\"root\"");
     return NULL;
@@ -95,7 +106,7 @@ plim_status plim__detect(plim_target *target, plim_error *err)
     if (status == PLIM_OK)
         status = detect_by_version(target, &body, &runtime, err);
     else
-        runtime = detect_by_refusal(status, &body);
+        runtime = detect_by_refusal(target, status, &body);
     plim__http_body_fini(&body);
     if (runtime != NULL && (target->runtime == NULL || target->runtime == runtime)) {
         target->runtime = runtime;

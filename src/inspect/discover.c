@@ -24,6 +24,7 @@
 #include "inspect/cdp/session.h"
 #include "inspect/node/node.h"
 #include "inspect/probe.h"
+#include "inspect/rdp/rdp.h"
 #include "inspect/target.h"
 #include "inspect/wire/http.h"
 #include "platform/process.h"
@@ -40,6 +41,8 @@ enum {
 
 static const uint64_t discover_ask_timeout_ns = 200000000u;
 static const uint64_t discover_workers_timeout_ns = 400000000u;
+static const uint64_t discover_tabs_timeout_ns =
+    1000000000u; /* three questions to a busy browser */
 
 typedef struct discover_row {
     plim_found found;
@@ -48,6 +51,7 @@ typedef struct discover_row {
     char version[PLIM__PROBE_BROWSER_BYTES];
     char title[PLIM__PROBE_TITLE_BYTES];
     char address[DISCOVER_ADDRESS_BYTES];
+    const char *how_to_open; /* static storage */
 } discover_row;
 
 struct plim_found_list {
@@ -60,7 +64,7 @@ struct plim_found_list {
 
 typedef struct discover_candidate {
     int64_t pid;
-    bool is_node;
+    enum { DISCOVER_NODE, DISCOVER_FIREFOX, DISCOVER_OTHER } kind;
 } discover_candidate;
 
 /* One search. */
@@ -78,6 +82,13 @@ typedef struct discover_run {
     plim_found_list *list;
     plim_status status; /* the first failure, under the mutex */
 } discover_run;
+
+/* The rows of one Firefox. */
+typedef struct discover_tabs {
+    discover_run *run;
+    const discover_row *row; /* what they have in common */
+    uint32_t count;
+} discover_tabs;
 
 /* What one thread works with. */
 typedef struct discover_worker {
@@ -146,6 +157,7 @@ static void discover_settle(plim_found_list *list)
         row->found.version = row->version;
         row->found.title = row->title;
         row->found.address = row->address;
+        row->found.how_to_open = row->how_to_open;
     }
 }
 
@@ -169,7 +181,7 @@ static void discover_title(int64_t pid, char *out_title, size_t cap)
 
 static discover_row discover_row_of(int64_t pid, const char *runtime)
 {
-    discover_row row = {.found = {.pid = pid}};
+    discover_row row = {.found = {.pid = pid}, .how_to_open = ""};
     (void)snprintf(row.runtime, sizeof row.runtime, "%s", runtime);
     discover_title(pid, row.title, sizeof row.title);
     return row;
@@ -288,11 +300,56 @@ static plim_status discover_other(discover_worker *worker, int64_t pid)
     return PLIM_OK;
 }
 
+/* One tab of a Firefox. */
+static void discover_add_tab(void *ctx, const plim__rdp_tab *tab)
+{
+    discover_tabs *tabs = ctx;
+    discover_row row = *tabs->row;
+    row.order = tabs->count++;
+    (void)snprintf(row.version, sizeof row.version, "%.*s", PLIM__PROBE_BROWSER_BYTES - 1,
+                   tab->version);
+    plim__probe_copy_text(row.title, sizeof row.title, tab->title);
+    (void)snprintf(row.address, sizeof row.address, "%.*s/%lld", DISCOVER_PLACE_BYTES - 1,
+                   tabs->row->address, (long long)tab->id);
+    discover_add(tabs->run, &row);
+}
+
+/* A row for each of its tabs; one without an address where its debugger is not open. Its content
+   processes are no rows of their own. */
+static plim_status discover_firefox(discover_worker *worker, int64_t pid)
+{
+    discover_run *run = worker->run;
+    plim__probe probe;
+    plim__process_glance glance;
+    char path[PLIM__NODE_PATH_BYTES];
+    if (plim__process_look(pid, &glance) != PLIM_OK)
+        return PLIM_OK;
+    const char *stroke = plim__process_executable(glance.parent_pid, path, sizeof path) == PLIM_OK
+                             ? strrchr(path, '/')
+                             : NULL;
+    if (stroke != NULL && plim__probe_is_firefox(stroke + 1))
+        return PLIM_OK;
+    discover_row row = discover_row_of(pid, "firefox");
+    discover_tabs tabs = {run, &row, 0};
+    if (plim__rdp_port_of(worker->loop, &run->allocator, &run->listeners, pid, &probe)) {
+        discover_take_probe(&row, &probe);
+        if (plim__rdp_list_tabs(worker->loop, &run->allocator, &probe, discover_tabs_timeout_ns,
+                                discover_add_tab, &tabs) == PLIM_ERR_INTERRUPTED)
+            return PLIM_ERR_INTERRUPTED;
+        row.version[0] = '\0';
+    } else {
+        row.how_to_open = plim__rdp_how_to_open;
+    }
+    if (tabs.count == 0)
+        discover_add(run, &row);
+    return PLIM_OK;
+}
+
 /* One that a family found. */
 static void discover_take_found(void *ctx, const plim_found *found)
 {
     discover_run *run = ctx;
-    discover_row row = {.found = {.pid = found->pid}};
+    discover_row row = {.found = {.pid = found->pid}, .how_to_open = ""};
     (void)snprintf(row.runtime, sizeof row.runtime, "%s", found->runtime);
     (void)snprintf(row.version, sizeof row.version, "%s", found->version);
     (void)snprintf(row.address, sizeof row.address, "%s", found->address);
@@ -324,8 +381,13 @@ static bool discover_visit(void *ctx, int64_t pid)
     if (plim__process_executable(pid, path, sizeof path) != PLIM_OK)
         return true; /* another user's, a kernel thread, or gone */
     const char *stroke = strrchr(path, '/');
-    discover_candidate candidate = {pid, plim__node_is_executable(path)};
-    if (!candidate.is_node && !plim__probe_is_runtime(stroke != NULL ? stroke + 1 : path))
+    const char *name = stroke != NULL ? stroke + 1 : path;
+    discover_candidate candidate = {pid, DISCOVER_OTHER};
+    if (plim__node_is_executable(path))
+        candidate.kind = DISCOVER_NODE;
+    else if (plim__probe_is_firefox(name))
+        candidate.kind = DISCOVER_FIREFOX;
+    else if (!plim__probe_is_runtime(name))
         return true;
     if (run->candidate_count == run->candidate_cap) {
         uint32_t cap = run->candidate_cap == 0 ? DISCOVER_FIRST_CAP : run->candidate_cap * 2;
@@ -352,8 +414,9 @@ static void discover_work(void *ctx)
         if (index >= run->candidate_count)
             break;
         const discover_candidate *candidate = &run->candidates[index];
-        status = candidate->is_node ? discover_node(&worker, candidate->pid)
-                                    : discover_other(&worker, candidate->pid);
+        status = candidate->kind == DISCOVER_NODE      ? discover_node(&worker, candidate->pid)
+                 : candidate->kind == DISCOVER_FIREFOX ? discover_firefox(&worker, candidate->pid)
+                                                       : discover_other(&worker, candidate->pid);
     }
     if (status != PLIM_OK)
         discover_fail(run, status);

@@ -44,6 +44,17 @@ bool plim__probe_is_runtime(const char *name)
     return false;
 }
 
+bool plim__probe_is_firefox(const char *name)
+{
+    PLIM_CHECK(name != NULL);
+    static const char *const names[] = {"firefox", "firefox-esr", "firefox-bin"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
 const char *plim__probe_version(const char *browser)
 {
     PLIM_CHECK(browser != NULL);

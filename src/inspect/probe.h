@@ -29,6 +29,9 @@ const char *plim__probe_runtime(const char *browser);
 /** Whether an executable of this name is a runtime whose ports may be asked, Node's names apart. */
 bool plim__probe_is_runtime(const char *name);
 
+/** Whether an executable of this name is Firefox, which answers no HTTP. */
+bool plim__probe_is_firefox(const char *name);
+
 /** The version in a Browser field, "" where there is none; points into it. */
 const char *plim__probe_version(const char *browser);
 

@@ -8,6 +8,7 @@
 
 #include "inspect/cdp/heap.h"
 #include "inspect/node/node.h"
+#include "inspect/rdp/rdp.h"
 #include "inspect/target.h"
 
 static bool runtimes_is_ours(const char *browser)
@@ -34,8 +35,7 @@ static const plim__runtime runtimes_v8 = {
 };
 
 const plim__runtime *const plim__runtimes[] = {
-    &plim__node_runtime,
-    &runtimes_plimsoll,
-    &runtimes_v8,
-    NULL,
+    &plim__node_runtime, &plim__firefox_runtime, &runtimes_plimsoll, &runtimes_v8, NULL,
 };
+
+const plim__runtime *const plim__runtime_that_greets = &plim__firefox_runtime;

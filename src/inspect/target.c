@@ -121,8 +121,8 @@ static const plim__protocol *target_protocol(const plim_target *target)
 static void target_show_address(plim_target *target)
 {
     const plim__address *address = &target->address;
-    if (address->kind == PLIM__ADDRESS_NAMED)
-        return; /* as it was given */
+    if (target->shown_address[0] != '\0')
+        return; /* as it was given, or as the protocol calls it */
     if (target->cdp.connection == NULL) {
         (void)snprintf(target->shown_address, sizeof target->shown_address, "pid:%lld",
                        (long long)address->pid);
@@ -140,7 +140,7 @@ static void target_show_address(plim_target *target)
 static plim_status target_connect(plim_target *target, plim_error *err)
 {
     plim_status status = PLIM_OK;
-    if (target->address.host[0] != '\0')
+    if (target->address.host[0] != '\0' && target->address.kind != PLIM__ADDRESS_RDP)
         status = plim__detect(target, err);
     if (status == PLIM_OK)
         status = target_protocol(target)->connect(target, err);
@@ -161,6 +161,8 @@ static plim_status target_start(plim_target *target, const char *address, plim_e
     if (status == PLIM_OK)
         status =
             plim__loop_create(target->allocator, target->options.interrupt, &target->loop, err);
+    if (target->address.kind == PLIM__ADDRESS_RDP || target->address.kind == PLIM__ADDRESS_UNIX)
+        target->runtime = plim__runtime_that_greets;
     if (status == PLIM_OK && target->address.kind == PLIM__ADDRESS_PID)
         status = target_resolve_pid(target, err);
     if (status == PLIM_OK)
@@ -224,7 +226,16 @@ void plim_target_identify(const plim_target *target, plim_target_info *out_info)
         .address = target->shown_address,
         .pid = target->pid,
         .worker_id = target->address.worker_id,
+        .snapshot_ending = target->runtime->snapshot_ending != NULL
+                               ? target->runtime->snapshot_ending
+                               : ".heapsnapshot",
     };
+}
+
+const char *plim_target_remark(const plim_target *target)
+{
+    PLIM_CHECK_OBJ(target, PLIM__TARGET_MAGIC);
+    return target->remark;
 }
 
 /* One attempt. What a failed one has begun is undone, so that the next can start afresh. */
@@ -274,6 +285,7 @@ plim_status plim_target_reconnect(plim_target *target, uint64_t timeout_ns, plim
 static plim_status target_ready(plim_target *target, plim_error *err)
 {
     PLIM_CHECK_OBJ(target, PLIM__TARGET_MAGIC);
+    target->remark[0] = '\0';
     if (target->cdp.connection != NULL || target->is_connected)
         return PLIM_OK;
     return plim_error_set(err, PLIM_ERR_GONE, "the target is not connected");

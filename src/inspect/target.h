@@ -21,7 +21,8 @@ enum {
     PLIM__TARGET_MAGIC = 0x7a96e001,
     PLIM__HOST_BYTES = 256,
     PLIM__PATH_BYTES = 1024,
-    PLIM__NAME_BYTES = 256
+    PLIM__NAME_BYTES = 256,
+    PLIM__REMARK_BYTES = 320
 };
 
 /** An address that was read; which fields count depends on kind. */
@@ -29,12 +30,15 @@ typedef struct plim__address {
     enum plim__address_kind {
         PLIM__ADDRESS_HOST, /**< host:port, perhaps /id: asks /json/list */
         PLIM__ADDRESS_WS,   /**< ws://host:port/path: connects there */
+        PLIM__ADDRESS_RDP,  /**< rdp://host:port, perhaps /id: Firefox */
+        PLIM__ADDRESS_UNIX, /**< unix:/path: socket is the path */
         PLIM__ADDRESS_PID,  /**< pid:N: a runtime finds or opens its port */
         PLIM__ADDRESS_NAMED /**< SCHEME:REST of a family: path is REST, pid perhaps set by it */
     } kind;
     char host[PLIM__HOST_BYTES];
     uint16_t port;
     char path[PLIM__PATH_BYTES]; /**< "/id"; with HOST an id to look for, or empty */
+    char socket[PLIM__PATH_BYTES];
     int64_t pid;
     uint32_t worker_id; /**< 0: none asked for */
 } plim__address;
@@ -69,7 +73,8 @@ struct plim_target {
     char version[PLIM__NAME_BYTES];
     char title[PLIM__NAME_BYTES];
     char shown_address[PLIM__PATH_BYTES + 64];
-    int64_t pid;           /**< -1 where unknown; open() of the runtime finds it out */
+    char remark[PLIM__REMARK_BYTES]; /**< of the last call, see plim_target_remark() */
+    int64_t pid;                     /**< -1 where unknown; open() of the runtime finds it out */
     bool is_connected;     /**< of a protocol without cdp.connection: set and cleared by it */
     bool opened_inspector; /**< by resolve_pid: close() of the runtime closes it again */
     char *text;            /**< last text lent to the caller (evaluate) */
@@ -109,6 +114,7 @@ struct plim__runtime {
     const char *name;               /**< "node" */
     const plim__protocol *protocol; /**< &plim__cdp_protocol */
     const plim__launcher *launcher; /**< how it is started by us; NULL: it is not */
+    const char *snapshot_ending;    /**< of files' names; NULL: ".heapsnapshot" */
     const char *scheme; /**< of a family: "region" for addresses "region:PATH"; NULL: none */
 
     /** Whether a word is this runtime's: the Browser field of /json/version, "Server: NAME" of an
@@ -164,9 +170,15 @@ extern const plim__runtime *const plim__runtimes[];
     _INTERRUPTED, _NO_MEMORY as they say. */
 PLIM_NODISCARD plim_status plim__detect(plim_target *target, plim_error *err);
 
+/** The one that speaks first, without a request: Firefox. */
+extern const plim__runtime *const plim__runtime_that_greets;
+
 /** Reads an address. PLIM_ERR_USAGE with what it could have meant. */
 PLIM_NODISCARD plim_status plim__address_parse(const char *text, plim__address *out_address,
                                                plim_error *err);
+
+/** Whether it names this machine. */
+bool plim__address_is_loopback(const plim__address *address);
 
 /** The time a call may take: what the user said, or fallback_ns. */
 static inline uint64_t plim__target_timeout(const plim_target *target, uint64_t fallback_ns)

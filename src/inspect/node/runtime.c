@@ -19,12 +19,6 @@ static bool runtime_recognise(const char *browser)
     return strncmp(browser, "node.js/", 8) == 0;
 }
 
-static bool runtime_is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-           strcmp(host, "localhost") == 0;
-}
-
 /* Whose port it is, where that is a Node of this machine. A tunnel's or a container proxy's end
    listens here, too, and is not the process we talk to. */
 static void runtime_find_process(plim_target *target, plim__node_state *state)
@@ -34,7 +28,7 @@ static void runtime_find_process(plim_target *target, plim__node_state *state)
         state->process.pid = 0;
         state->rss_at_open = PLIM_UNKNOWN;
     }
-    if (state->process.pid == 0 && runtime_is_loopback(target->address.host)) {
+    if (state->process.pid == 0 && plim__address_is_loopback(&target->address)) {
         int64_t pid = 0;
         char path[PLIM__NODE_PATH_BYTES];
         plim__process_ref ref;

@@ -2,6 +2,7 @@
 /*
  * Addresses are tried one after another: an inspector listens on one of 127.0.0.1 and ::1, and
  * which one `localhost` means differs by system. Literals and `localhost` never go to a resolver.
+ * A socket that is a file is a stream as any other, once it is connected.
  * Invariants: T1 handle_open says whether `handle` is initialised and not yet closed. T2 no event
  * is given after `ended` or while `paused`.
  */
@@ -17,7 +18,8 @@
 enum {
     PLIM__TCP_MAGIC = 0x7c900001,
     PLIM__TCP_READ_BYTES = 256 << 10, /* one recv(): the kernel's buffer is not much more */
-    PLIM__TCP_ADDRESSES_MAX = 16      /* more than any sane name has */
+    PLIM__TCP_ADDRESSES_MAX = 16,     /* more than any sane name has */
+    PLIM__TCP_PATH_BYTES_MAX = 108    /* what the system takes, with the NUL */
 };
 
 struct plim__tcp {
@@ -25,7 +27,12 @@ struct plim__tcp {
     plim__loop *loop;
     const plim_allocator *allocator;
     plim__tcp_events events;
-    uv_tcp_t handle;
+    union {
+        uv_handle_t any;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } handle;
     bool handle_open;
     bool closed;
     bool connected; /* or failed to: connect_error says */
@@ -60,7 +67,7 @@ static void tcp_close(plim__tcp *tcp)
     if (!tcp->handle_open)
         return;
     tcp->closed = false;
-    uv_close((uv_handle_t *)&tcp->handle, tcp_on_closed);
+    uv_close(&tcp->handle.any, tcp_on_closed);
     while (!tcp->closed)
         (void)uv_run(plim__loop_uv(tcp->loop), UV_RUN_ONCE);
     tcp->handle_open = false;
@@ -71,7 +78,7 @@ static void tcp_end(plim__tcp *tcp, int uv_error)
     if (tcp->ended)
         return;
     tcp->ended = true;
-    (void)uv_read_stop((uv_stream_t *)&tcp->handle);
+    (void)uv_read_stop(&tcp->handle.stream);
     tcp->events.on_end(tcp->events.ctx, uv_error);
 }
 
@@ -173,14 +180,14 @@ static plim_status tcp_try(plim__tcp *tcp, const struct sockaddr_storage *addres
                            uint64_t deadline_ns, int *out_code)
 {
     uv_connect_t request = {.data = tcp};
-    *out_code = uv_tcp_init(plim__loop_uv(tcp->loop), &tcp->handle);
+    *out_code = uv_tcp_init(plim__loop_uv(tcp->loop), &tcp->handle.tcp);
     if (*out_code != 0)
         return PLIM_OK;
-    tcp->handle.data = tcp;
+    tcp->handle.any.data = tcp;
     tcp->handle_open = true;
     tcp->connected = false;
-    *out_code =
-        uv_tcp_connect(&request, &tcp->handle, (const struct sockaddr *)address, tcp_on_connect);
+    *out_code = uv_tcp_connect(&request, &tcp->handle.tcp, (const struct sockaddr *)address,
+                               tcp_on_connect);
     if (*out_code == 0) {
         plim_status status = plim__loop_wait(tcp->loop, &tcp->connected, deadline_ns);
         if (status != PLIM_OK) {
@@ -223,9 +230,24 @@ static plim_status tcp_connect_any(plim__tcp *tcp, const char *host, uint16_t po
     }
     if (!tcp->handle_open)
         return tcp_refused(err, host, port, code);
-    (void)uv_tcp_nodelay(&tcp->handle, 1);
-    code = uv_read_start((uv_stream_t *)&tcp->handle, tcp_on_alloc, tcp_on_read);
+    (void)uv_tcp_nodelay(&tcp->handle.tcp, 1);
+    code = uv_read_start(&tcp->handle.stream, tcp_on_alloc, tcp_on_read);
     return code == 0 ? PLIM_OK : tcp_refused(err, host, port, code);
+}
+
+static plim__tcp *tcp_new(plim__loop *loop, const plim_allocator *allocator,
+                          plim__tcp_events events)
+{
+    PLIM_CHECK(events.on_data != NULL && events.on_end != NULL);
+    plim__tcp *tcp = plim__array_new(allocator, 1, sizeof *tcp);
+    if (tcp == NULL)
+        return NULL;
+    memset(tcp, 0, offsetof(plim__tcp, buffer));
+    tcp->magic = PLIM__TCP_MAGIC;
+    tcp->loop = loop;
+    tcp->allocator = allocator;
+    tcp->events = events;
+    return tcp;
 }
 
 plim_status plim__tcp_connect(plim__loop *loop, const plim_allocator *allocator, const char *host,
@@ -233,18 +255,61 @@ plim_status plim__tcp_connect(plim__loop *loop, const plim_allocator *allocator,
                               plim__tcp **out_tcp, plim_error *err)
 {
     PLIM_CHECK(host != NULL && out_tcp != NULL);
-    PLIM_CHECK(events.on_data != NULL && events.on_end != NULL);
-    plim__tcp *tcp = plim__array_new(allocator, 1, sizeof *tcp);
+    plim__tcp *tcp = tcp_new(loop, allocator, events);
     if (tcp == NULL)
         return plim__no_memory(err, "a connection");
-    memset(tcp, 0, offsetof(plim__tcp, buffer));
-    tcp->magic = PLIM__TCP_MAGIC;
-    tcp->loop = loop;
-    tcp->allocator = allocator;
-    tcp->events = events;
     plim_status status = tcp_resolve(tcp, host, port, deadline_ns, err);
     if (status == PLIM_OK)
         status = tcp_connect_any(tcp, host, port, deadline_ns, err);
+    if (status != PLIM_OK) {
+        plim__tcp_destroy(&tcp);
+        return status;
+    }
+    *out_tcp = tcp;
+    return PLIM_OK;
+}
+
+static plim_status tcp_path_refused(plim_error *err, const char *path, int code)
+{
+    plim_status status = plim_error_set(err, PLIM_ERR_UNREACHABLE, "cannot connect to %s: %s", path,
+                                        uv_strerror(code));
+    plim_error_where(err, "unix:%s", path);
+    return status;
+}
+
+static plim_status tcp_connect_path(plim__tcp *tcp, const char *path, uint64_t deadline_ns,
+                                    plim_error *err)
+{
+    uv_connect_t request = {.data = tcp};
+    int code = uv_pipe_init(plim__loop_uv(tcp->loop), &tcp->handle.pipe, 0);
+    if (code != 0)
+        return tcp_path_refused(err, path, code);
+    tcp->handle.any.data = tcp;
+    tcp->handle_open = true;
+    uv_pipe_connect(&request, &tcp->handle.pipe, path, tcp_on_connect);
+    plim_status status = plim__loop_wait(tcp->loop, &tcp->connected, deadline_ns);
+    if (status != PLIM_OK) {
+        tcp_close(tcp);
+        return plim_error_set(err, status, "connecting to %s: %s", path, plim_status_text(status));
+    }
+    code = tcp->connect_error;
+    if (code == 0)
+        code = uv_read_start(&tcp->handle.stream, tcp_on_alloc, tcp_on_read);
+    return code == 0 ? PLIM_OK : tcp_path_refused(err, path, code);
+}
+
+plim_status plim__tcp_connect_path(plim__loop *loop, const plim_allocator *allocator,
+                                   const char *path, uint64_t deadline_ns, plim__tcp_events events,
+                                   plim__tcp **out_tcp, plim_error *err)
+{
+    PLIM_CHECK(path != NULL && out_tcp != NULL);
+    if (strlen(path) >= PLIM__TCP_PATH_BYTES_MAX)
+        return plim_error_set(err, PLIM_ERR_USAGE, "a socket's path has at most %d characters",
+                              PLIM__TCP_PATH_BYTES_MAX - 1);
+    plim__tcp *tcp = tcp_new(loop, allocator, events);
+    if (tcp == NULL)
+        return plim__no_memory(err, "a connection");
+    plim_status status = tcp_connect_path(tcp, path, deadline_ns, err);
     if (status != PLIM_OK) {
         plim__tcp_destroy(&tcp);
         return status;
@@ -277,7 +342,7 @@ plim_status plim__tcp_write(plim__tcp *tcp, const void *data, size_t len, plim_e
     write->request.data = write;
     memcpy(write->data, data, len);
     uv_buf_t buf = uv_buf_init(write->data, (unsigned)len);
-    int code = uv_write(&write->request, (uv_stream_t *)&tcp->handle, &buf, 1, tcp_on_written);
+    int code = uv_write(&write->request, &tcp->handle.stream, &buf, 1, tcp_on_written);
     if (code != 0) {
         plim__array_free(tcp->allocator, write, 1, bytes);
         return plim_error_set(err, PLIM_ERR_GONE, "cannot send: %s", uv_strerror(code));
@@ -289,7 +354,7 @@ void plim__tcp_pause(plim__tcp *tcp)
 {
     PLIM_CHECK_OBJ(tcp, PLIM__TCP_MAGIC);
     tcp->paused = true;
-    (void)uv_read_stop((uv_stream_t *)&tcp->handle);
+    (void)uv_read_stop(&tcp->handle.stream);
 }
 
 void plim__tcp_resume(plim__tcp *tcp)
@@ -298,7 +363,7 @@ void plim__tcp_resume(plim__tcp *tcp)
     if (!tcp->paused || tcp->ended)
         return;
     tcp->paused = false;
-    int code = uv_read_start((uv_stream_t *)&tcp->handle, tcp_on_alloc, tcp_on_read);
+    int code = uv_read_start(&tcp->handle.stream, tcp_on_alloc, tcp_on_read);
     if (code != 0)
         tcp_end(tcp, code);
 }

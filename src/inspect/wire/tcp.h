@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file tcp.h
- * @brief A TCP connection on a plim__loop: bytes in by callback, bytes out by copy.
+ * @brief A TCP connection, or one to a socket that is a file, on a plim__loop: bytes in by
+ *        callback, bytes out by copy.
  *
  * The one read buffer is the connection's. A reader that cannot take more pauses; what it has not
  * consumed yet stays in that buffer, because reading stops at once.
@@ -28,6 +29,15 @@ PLIM_NODISCARD plim_status plim__tcp_connect(plim__loop *loop, const plim_alloca
                                              const char *host, uint16_t port, uint64_t deadline_ns,
                                              plim__tcp_events events, plim__tcp **out_tcp,
                                              plim_error *err);
+
+/**
+ * Connects to a socket that is a file. PLIM_ERR_UNREACHABLE, _TIMEOUT, _NO_MEMORY, _INTERRUPTED;
+ * PLIM_ERR_USAGE: the path is longer than the system takes.
+ */
+PLIM_NODISCARD plim_status plim__tcp_connect_path(plim__loop *loop, const plim_allocator *allocator,
+                                                  const char *path, uint64_t deadline_ns,
+                                                  plim__tcp_events events, plim__tcp **out_tcp,
+                                                  plim_error *err);
 
 /** Queues a copy of the bytes. PLIM_ERR_GONE if the connection has ended, or _NO_MEMORY. */
 PLIM_NODISCARD plim_status plim__tcp_write(plim__tcp *tcp, const void *data, size_t len,

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A snapshot of Firefox: saveHeapSnapshot stops the page's process while it writes a file into the
+ * temporary directory of its machine; the browser's process then sends that file as one bulk
+ * packet. The file stays: where it is local, it is removed once it has been compared with what
+ * came.
+ *
+ * The bulk passes over two threads, as one of V8 does (cdp/snapshot.c): the caller's drives the
+ * socket, the writer's gives it to the sink and walks its messages, so that what is cut or damaged
+ * is found while it passes. Nothing else holds any of it.
+ *
+ * Invariants: S1 the queue has room for all that one call of fxshot_on_data() can bring, because
+ * reading stops while there are two blocks left. S2 the writer's fields are its own until it has
+ * been joined, but for writer_failed. S3 the sink is called by the writer alone.
+ */
+#include <plimsoll/codec.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "heap/formats/firefox_count.h"
+#include "inspect/error_repeat.h"
+#include "inspect/queue.h"
+#include "inspect/rdp/rdp.h"
+#include "platform/leftover.h"
+
+enum {
+    SNAPSHOT_ID_BYTES = 48,
+    SNAPSHOT_PATH_BYTES = 4352,
+    SNAPSHOT_DIRECTORY_BYTES = 4096,
+    SNAPSHOT_DRAIN_BYTES = 1 << 16
+};
+
+static const uint64_t fxshot_tick_ns = 100000000u;
+static const uint64_t fxshot_left_grace_ns = 2000000000u;
+static const uint64_t fxshot_leave_most_ns = 600000000000u;
+
+typedef struct fxshot_job {
+    plim_target *target;
+    plim_progress progress;
+    bool discard;
+    plim_sink sink;
+    plim__queue *queue;
+    plim_snapshot_result result;
+    char id[SNAPSHOT_ID_BYTES];
+    uint64_t since_s;
+    uint64_t fingerprint;
+
+    /* The loop's thread. */
+    bool stop; /* the writer failed: nothing more is wanted */
+    _Atomic bool paused;
+    bool is_receiving;
+    uint64_t expected_bytes;
+    uint64_t heard_bytes;
+    uint64_t heard_ns;
+    uint64_t left_ns; /* when the page was seen to be left; 0: it was not */
+
+    /* The writer's thread. */
+    uv_thread_t writer;
+    _Atomic bool writer_failed;
+    plim_status writer_status;
+    plim_error writer_error;
+    const char *block; /* at the queue's head, of block_len; NULL: none */
+    size_t block_len;
+    size_t taken; /* of that */
+    plim__firefox_counts counts;
+    plim_status whole;
+    plim_error whole_error;
+} fxshot_job;
+
+/* ---- the writer ---------------------------------------------------------------------------- */
+
+/* To the sink; a failure is kept, and the rest goes by. */
+static void fxshot_write(fxshot_job *job, const char *data, size_t len)
+{
+    if (job->discard || job->writer_status != PLIM_OK)
+        return;
+    plim_error sink_error = {0};
+    plim_status sunk = job->sink.write(job->sink.ctx, data, len, &sink_error);
+    if (sunk == PLIM_OK)
+        return;
+    job->writer_error = sink_error;
+    (void)plim_error_set(&job->writer_error, sunk, "the output: %s", plim_status_text(sunk));
+    job->writer_status = sunk;
+    atomic_store(&job->writer_failed, true);
+    plim__loop_wake(job->target->loop);
+}
+
+/* The queue as a source: what is read from it has been written before. */
+static plim_status fxshot_read(void *ctx, void *out, size_t cap, size_t *out_len, plim_error *err)
+{
+    fxshot_job *job = ctx;
+    (void)err;
+    *out_len = 0;
+    if (job->block == NULL) {
+        job->taken = 0;
+        if (!plim__queue_peek(job->queue, &job->block, &job->block_len))
+            return PLIM_OK;
+        fxshot_write(job, job->block, job->block_len);
+    }
+    size_t left = job->block_len - job->taken;
+    *out_len = left < cap ? left : cap;
+    memcpy(out, job->block + job->taken, *out_len);
+    job->taken += *out_len;
+    if (job->taken == job->block_len) {
+        job->block = NULL;
+        plim__queue_pop(job->queue);
+        if (atomic_load(&job->paused))
+            plim__loop_wake(job->target->loop);
+    }
+    return PLIM_OK;
+}
+
+static void fxshot_writer(void *arg)
+{
+    fxshot_job *job = arg;
+    const plim_source raw = {.ctx = job, .read = fxshot_read};
+    plim_decoder *decoder = NULL;
+    char rest[SNAPSHOT_DRAIN_BYTES];
+    size_t len = 1;
+    job->whole = plim_decoder_create(raw, NULL, &decoder, &job->whole_error);
+    if (job->whole == PLIM_OK)
+        job->whole =
+            plim__firefox_count(plim_decoder_view(decoder), plim__allocator_or_system(NULL),
+                                &job->counts, &job->whole_error);
+    plim_decoder_destroy(&decoder);
+    /* Damaged text is written, too: it is all there is to look at. */
+    while (len > 0)
+        (void)fxshot_read(job, rest, sizeof rest, &len, NULL);
+}
+
+/* ---- the loop's side ----------------------------------------------------------------------- */
+
+static plim_status fxshot_on_begin(void *ctx, uint64_t len, plim_error *err)
+{
+    fxshot_job *job = ctx;
+    (void)err;
+    job->expected_bytes = len;
+    return PLIM_OK;
+}
+
+static plim_status fxshot_on_data(void *ctx, const char *data, size_t len, plim_error *err)
+{
+    fxshot_job *job = ctx;
+    if (atomic_load(&job->writer_failed))
+        return PLIM_OK;
+    job->result.byte_count += len;
+    job->result.chunk_count++;
+    job->fingerprint = plim__leftover_fingerprint(job->fingerprint, data, len);
+    plim_status status = plim__queue_add(job->queue, data, len, err);
+    if (status == PLIM_OK && plim__queue_room(job->queue) < 2 * PLIM__QUEUE_BLOCK_BYTES) {
+        atomic_store(&job->paused, true);
+        plim__rdp_pause(plim__rdp_state_of(job->target)->connection);
+        /* The writer may have emptied the queue before it could see that we wait. */
+        plim__loop_wake(job->target->loop);
+    }
+    return status;
+}
+
+static void fxshot_resume(fxshot_job *job)
+{
+    if (!atomic_load(&job->paused))
+        return;
+    atomic_store(&job->paused, false);
+    plim__rdp_resume(plim__rdp_state_of(job->target)->connection);
+}
+
+static void fxshot_on_woken(void *ctx)
+{
+    fxshot_job *job = ctx;
+    job->stop = atomic_load(&job->writer_failed);
+    if (plim__queue_room(job->queue) >= PLIM_QUEUE_BYTES_MAX / 4)
+        fxshot_resume(job);
+}
+
+static bool fxshot_show_progress(const fxshot_job *job)
+{
+    const plim_progress *progress = &job->progress;
+    if (progress->step == NULL)
+        return true;
+    if (!job->is_receiving)
+        return progress->step(progress->ctx, "collecting", 0, 0);
+    return progress->step(progress->ctx, "receiving", job->result.byte_count, job->expected_bytes);
+}
+
+static plim_status fxshot_stalled(const plim_target *target, plim_error *err)
+{
+    char seconds[24];
+    (void)snprintf(seconds, sizeof seconds, "%g", (double)target->options.stall_timeout_ns / 1e9);
+    plim_status status =
+        plim_error_set(err, PLIM_ERR_TIMEOUT, "the target has sent nothing for %s s", seconds);
+    plim_error_hint(err, "a page whose script is busy, or stands still in a debugger, begins "
+                         "when it goes on");
+    return status;
+}
+
+/* Ten times a second: has the page gone, has it stalled, does the caller still want it? */
+static plim_status fxshot_tick(fxshot_job *job, plim_error *err)
+{
+    const plim_target *target = job->target;
+    const plim__rdp_state *state = plim__rdp_state_of(target);
+    uint64_t now_ns = plim__loop_now_ns();
+    uint64_t heard_bytes = plim__rdp_received_bytes(state->connection);
+    if (heard_bytes != job->heard_bytes || atomic_load(&job->paused)) {
+        job->heard_bytes = heard_bytes;
+        job->heard_ns = now_ns;
+    }
+    if (!job->is_receiving && state->left && job->left_ns == 0)
+        job->left_ns = now_ns;
+    if (job->left_ns != 0 && now_ns - job->left_ns >= fxshot_left_grace_ns)
+        return plim_error_set(err, PLIM_ERR_GONE, "the page was left while it was taken");
+    if (now_ns - job->heard_ns >= target->options.stall_timeout_ns)
+        return fxshot_stalled(target, err);
+    if (fxshot_show_progress(job))
+        return PLIM_OK;
+    return plim_error_set(err, PLIM_ERR_INTERRUPTED, "the snapshot was called off");
+}
+
+static plim_status fxshot_await(fxshot_job *job, plim__rdp_request *request, plim_error *err)
+{
+    job->heard_bytes = plim__rdp_received_bytes(plim__rdp_state_of(job->target)->connection);
+    job->heard_ns = plim__loop_now_ns();
+    for (;;) {
+        plim_status status =
+            plim__loop_wait_either(job->target->loop, plim__rdp_done(request), &job->stop,
+                                   plim__loop_deadline(fxshot_tick_ns));
+        if (status == PLIM_ERR_INTERRUPTED)
+            return plim_error_set(err, status, "the snapshot was interrupted");
+        if (status == PLIM_OK)
+            return PLIM_OK;
+        status = fxshot_tick(job, err);
+        if (status != PLIM_OK)
+            return status;
+    }
+}
+
+/* A number with perhaps another behind a dash; it becomes a part of a file's name. */
+static bool fxshot_take_id(const json_t *reply, char out[SNAPSHOT_ID_BYTES])
+{
+    const char *id = json_string_value(json_object_get(reply, "snapshotId"));
+    size_t len = id != NULL ? strlen(id) : 0;
+    if (len == 0 || len >= SNAPSHOT_ID_BYTES || strspn(id, "0123456789-") != len)
+        return false;
+    memcpy(out, id, len + 1);
+    return true;
+}
+
+/* The page's process writes the file, and stands still meanwhile. */
+static plim_status fxshot_save(fxshot_job *job, plim_error *err)
+{
+    plim__rdp_state *state = plim__rdp_state_of(job->target);
+    json_t *members = json_object();
+    if (state->scope != PLIM__RDP_TAB)
+        members = json_pack("{s:{s:b}}", "boundaries", "runtime", 1);
+    if (members == NULL)
+        return plim__no_memory(err, "a request");
+    const plim__rdp_ask ask = {
+        .actor = state->memory, .type = "saveHeapSnapshot", .members = members};
+    plim__rdp_request *request = NULL;
+    json_t *reply = NULL;
+    uint64_t begin_ns = plim__loop_now_ns();
+    job->since_s = plim__leftover_now_s();
+    plim_status status = plim__rdp_begin(state->connection, &ask, &request, err);
+    if (status != PLIM_OK)
+        return status;
+    status = fxshot_await(job, request, err);
+    job->result.pause_ns = plim__loop_now_ns() - begin_ns;
+    if (status == PLIM_OK) {
+        status = plim__rdp_finish(&request, &reply, err);
+    } else if (!state->left) {
+        state->saving = request; /* Firefox cannot stop: it is heard out when we leave */
+        state->saving_since_s = job->since_s;
+    } else {
+        plim__rdp_drop(&request);
+    }
+    if (status == PLIM_OK && !fxshot_take_id(reply, job->id))
+        status = plim_error_set(err, PLIM_ERR_PROTOCOL,
+                                "saveHeapSnapshot: the reply names no "
+                                "snapshot");
+    json_decref(reply);
+    return status;
+}
+
+static plim_status fxshot_transfer(fxshot_job *job, plim_error *err)
+{
+    const plim__rdp_state *state = plim__rdp_state_of(job->target);
+    const plim__rdp_stream stream = {job, fxshot_on_begin, fxshot_on_data};
+    plim__rdp_request *request = NULL;
+    json_t *members = json_pack("{s:s}", "snapshotId", job->id);
+    if (members == NULL)
+        return plim__no_memory(err, "a request");
+    const plim__rdp_ask ask = {.actor = state->files,
+                               .type = "transferHeapSnapshot",
+                               .members = members,
+                               .stream = &stream};
+    job->is_receiving = true;
+    plim__loop_on_wake(job->target->loop, fxshot_on_woken, job);
+    plim_status status = plim__rdp_begin(state->connection, &ask, &request, err);
+    if (status == PLIM_OK) {
+        status = fxshot_await(job, request, err);
+        if (*plim__rdp_done(request) && status == PLIM_OK)
+            status = plim__rdp_finish(&request, NULL, err);
+        else
+            plim__rdp_drop(&request);
+    }
+    plim__loop_on_wake(job->target->loop, NULL, NULL);
+    fxshot_resume(job); /* what still comes falls on nobody, and must not stay in the way */
+    return status;
+}
+
+/* ---- the file that Firefox leaves ---------------------------------------------------------- */
+
+/* Where Firefox puts temporary files: what the first of these variables says. */
+static void fxshot_directory(const plim_allocator *allocator, int64_t pid,
+                             char out[SNAPSHOT_DIRECTORY_BYTES])
+{
+    static const char *const variables[] = {"TMPDIR=", "TMP=", "TEMP="};
+    size_t best = sizeof variables / sizeof variables[0];
+    size_t len = 0;
+    char *text = plim__array_new(allocator, PLIM_COMMAND_BYTES_MAX, 1);
+    (void)snprintf(out, SNAPSHOT_DIRECTORY_BYTES, "/tmp");
+    if (text != NULL &&
+        plim__process_environment(pid, text, PLIM_COMMAND_BYTES_MAX, &len) == PLIM_OK) {
+        for (const char *at = text; at < text + len; at += strlen(at) + 1) {
+            for (size_t i = 0; i < best; i++) {
+                size_t name_len = strlen(variables[i]);
+                if (strncmp(at, variables[i], name_len) != 0 || at[name_len] != '/' ||
+                    strlen(at + name_len) >= SNAPSHOT_DIRECTORY_BYTES)
+                    continue;
+                memcpy(out, at + name_len, strlen(at + name_len) + 1);
+                best = i;
+            }
+        }
+    }
+    plim__array_free(allocator, text, PLIM_COMMAND_BYTES_MAX, 1);
+}
+
+static void fxshot_remark(plim_target *target, const char *id, const char *why)
+{
+    (void)snprintf(target->remark, sizeof target->remark,
+                   "Firefox has left %s.fxsnapshot in its temporary directory: %s", id, why);
+}
+
+/* Removes what Firefox has written, if it is that; a remark where it is left. size_bytes
+   UINT64_MAX: what was written is not known. */
+static void fxshot_remove_file(plim_target *target, const char *id, uint64_t since_s,
+                               uint64_t size_bytes, uint64_t fingerprint)
+{
+    const plim__rdp_state *state = plim__rdp_state_of(target);
+    int64_t pid = state->browser.pid != 0 ? state->browser.pid : state->process.pid;
+    char directory[SNAPSHOT_DIRECTORY_BYTES];
+    char path[SNAPSHOT_PATH_BYTES];
+    plim__leftover which = {
+        .path = path, .since_s = since_s, .size_bytes = size_bytes, .fingerprint = fingerprint};
+    if (pid == 0 || plim__process_user(pid, &which.user) != PLIM_OK) {
+        fxshot_remark(target, id, "it is not of this machine");
+        return;
+    }
+    fxshot_directory(target->allocator, pid, directory);
+    /* As that process sees it, which may be inside a container; then as we do. */
+    (void)snprintf(path, sizeof path, "/proc/%lld/root%s/%s.fxsnapshot", (long long)pid, directory,
+                   id);
+    plim_status status = plim__leftover_remove(&which);
+    if (status == PLIM_ERR_NOT_FOUND || status == PLIM_ERR_ACCESS) {
+        (void)snprintf(path, sizeof path, "%s/%s.fxsnapshot", directory, id);
+        status = plim__leftover_remove(&which);
+    }
+    if (status != PLIM_OK)
+        fxshot_remark(target, id,
+                      status == PLIM_ERR_REFUSED ? "what lies there is not what came"
+                                                 : plim_status_text(status));
+}
+
+void plim__rdp_snapshot_leave(plim_target *target)
+{
+    plim__rdp_state *state = plim__rdp_state_of(target);
+    uint64_t deadline_ns = plim__loop_deadline(fxshot_leave_most_ns);
+    char id[SNAPSHOT_ID_BYTES];
+    json_t *reply = NULL;
+    if (state->saving == NULL)
+        return;
+    const bool *done = plim__rdp_done(state->saving);
+    if (plim__loop_wait_either(target->loop, done, &state->left, deadline_ns) != PLIM_OK || !*done)
+        plim__rdp_drop(&state->saving);
+    else if (plim__rdp_finish(&state->saving, &reply, NULL) == PLIM_OK && fxshot_take_id(reply, id))
+        fxshot_remove_file(target, id, state->saving_since_s, UINT64_MAX, 0);
+    json_decref(reply);
+}
+
+/* ---- all of it ----------------------------------------------------------------------------- */
+
+/* What counts of three verdicts, as for V8's: a stop that was asked for, then the writer, then the
+ * connection; and the document must be whole where the packet was. */
+static plim_status fxshot_judge(fxshot_job *job, plim_status received,
+                                const plim_error *receive_error, plim_error *err)
+{
+    job->result.node_count = job->counts.node_count;
+    job->result.edge_count = job->counts.edge_count;
+    if (received == PLIM_ERR_INTERRUPTED)
+        return plim__error_repeat(err, receive_error);
+    if (job->writer_status != PLIM_OK)
+        return plim__error_repeat(err, &job->writer_error);
+    if (received != PLIM_OK)
+        return plim__error_repeat(err, receive_error);
+    return job->whole == PLIM_OK ? PLIM_OK : plim__error_repeat(err, &job->whole_error);
+}
+
+static plim_status fxshot_receive(fxshot_job *job, plim_error *err)
+{
+    int code = uv_thread_create(&job->writer, fxshot_writer, job);
+    if (code != 0)
+        return plim_error_set(err, PLIM_ERR_NO_MEMORY, "no thread to be had: %s",
+                              uv_strerror(code));
+    plim_error receive_error = {0};
+    plim_status received = fxshot_transfer(job, &receive_error);
+    plim__queue_finish(job->queue);
+    code = uv_thread_join(&job->writer);
+    PLIM_CHECK(code == 0);
+    job->result.queue_peak_bytes = plim__queue_peak_bytes(job->queue);
+    bool is_known = received == PLIM_OK && job->result.byte_count == job->expected_bytes;
+    fxshot_remove_file(job->target, job->id, job->since_s,
+                       is_known ? job->expected_bytes : UINT64_MAX, job->fingerprint);
+    return fxshot_judge(job, received, &receive_error, err);
+}
+
+plim_status plim__rdp_snapshot(plim_target *target, const plim_snapshot_options *options,
+                               plim_sink sink, plim_snapshot_result *out_result, plim_error *err)
+{
+    static const plim_snapshot_options defaults = {0};
+    if (options == NULL)
+        options = &defaults;
+    PLIM_CHECK(options->discard || sink.write != NULL);
+    plim_status status = plim__rdp_attach(target, err);
+    if (status != PLIM_OK)
+        return status;
+    fxshot_job *job = plim__array_new_zero(target->allocator, 1, sizeof *job);
+    if (job == NULL)
+        return plim__no_memory(err, "a snapshot");
+    job->target = target;
+    job->progress = options->progress;
+    job->discard = options->discard;
+    job->sink = sink;
+    job->fingerprint = PLIM__LEFTOVER_SEED;
+    status = plim__queue_create(target->allocator, PLIM_QUEUE_BYTES_MAX, &job->queue, err);
+    if (status == PLIM_OK)
+        status = fxshot_save(job, err);
+    if (status == PLIM_OK)
+        status = fxshot_receive(job, err);
+    if (out_result != NULL)
+        *out_result = job->result;
+    plim__queue_destroy(&job->queue);
+    plim__array_free(target->allocator, job, 1, sizeof *job);
+    return status;
+}
