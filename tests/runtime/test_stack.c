@@ -260,11 +260,16 @@ static world world_again(void)
     return world_of(TYPES, 3);
 }
 
-static world world_new(void)
+static void world_clear(void)
 {
     memset(storage, 0, sizeof storage);
     memset(&wish, 0, sizeof wish);
     log_text[0] = '\0';
+}
+
+static world world_new(void)
+{
+    world_clear();
     return world_again();
 }
 
@@ -510,8 +515,7 @@ static void a_callback_cannot_enter_the_stack_again(void **state)
                                           .unmount = try_push_at_the_end,
                                           .cleanup = try_push_at_the_end};
     const plim_block_type *types[] = {&TRIAL, &BRIEF};
-    (void)world_new();
-    memset(storage, 0, sizeof storage);
+    world_clear();
     world at = world_of(types, 2);
     push(&at, "trial", NULL, "t");
     tick(&at);
@@ -534,8 +538,7 @@ static void a_stack_that_does_not_come_to_rest_is_a_status(void **state)
                                            .mount = spring_next,
                                            .next = spring_next};
     const plim_block_type *types[] = {&SPRING, &BRIEF};
-    (void)world_new();
-    memset(storage, 0, sizeof storage);
+    world_clear();
     world at = world_of(types, 2);
     plim_error err = {0};
     assert_int_equal(plim_stack_push(at.stack, "spring", NULL, "s", NULL, &err), PLIM_ERR_LIMIT);
@@ -663,8 +666,7 @@ static void after_a_crash_at_any_change_or_callback_the_result_is_the_same(void 
     keep.next = keep_next;
     const plim_block_type *types[] = {&WALK, &keep};
     uint64_t wanted_events, events;
-    (void)world_new();
-    memset(storage, 0, sizeof storage);
+    world_clear();
     world at = world_of(types, 2);
     wish.is_crashing = true;
     plim__region_observe(at.region, &CRASHER);
@@ -906,8 +908,7 @@ static void a_block_of_before_runs_unmodified_beside_others(void **state)
         plim_block_type old;
         plim_block_adapt(&legacy, &old);
         const plim_block_type *types[] = {&WALK, &old};
-        (void)world_new();
-        memset(storage, 0, sizeof storage);
+        world_clear();
         old_alive = 0;
         world at = world_of(types, 2);
         push(&at, "walk", &(walk){.goal = 1}, "new");
