@@ -286,7 +286,7 @@ size_t plim__text_length(const char *string, size_t max)
     return length;
 }
 
-bool plim__text_equal(const char *a, const char *b)
+bool plim__strings_equal(const char *a, const char *b)
 {
     while (*a != '\0' && *a == *b) {
         a++;

@@ -41,6 +41,6 @@ void plim__text_vformat(plim__text *text, const char *format, va_list arguments)
 size_t plim__text_length(const char *string, size_t max);
 
 /** Whether two strings are the same. */
-bool plim__text_equal(const char *a, const char *b);
+bool plim__strings_equal(const char *a, const char *b);
 
 #endif

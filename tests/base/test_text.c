@@ -162,11 +162,11 @@ static void strings_are_measured_and_compared(void **state)
     assert_int_equal(plim__text_length("four", 9), 4);
     assert_int_equal(plim__text_length("four", 3), 3);
     assert_int_equal(plim__text_length("", 3), 0);
-    assert_true(plim__text_equal("", ""));
-    assert_true(plim__text_equal("net", "net"));
-    assert_false(plim__text_equal("net", "nets"));
-    assert_false(plim__text_equal("nets", "net"));
-    assert_false(plim__text_equal("net", "nat"));
+    assert_true(plim__strings_equal("", ""));
+    assert_true(plim__strings_equal("net", "net"));
+    assert_false(plim__strings_equal("net", "nets"));
+    assert_false(plim__strings_equal("nets", "net"));
+    assert_false(plim__strings_equal("net", "nat"));
 }
 
 int main(void)

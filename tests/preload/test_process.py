@@ -58,6 +58,11 @@ class Snapshot:
                 for edge in self.into(node, weak)}
 
 
+def action(program, word):
+    """A command that has the program do something, and ends when it says that it has done it."""
+    return f"echo {word} > /proc/{program.pid}/fd/0; read said < /proc/{program.pid}/fd/1"
+
+
 class Looked(unittest.TestCase):
     def setUp(self):
         self.preload = Preload(LIBRARY)
@@ -208,13 +213,13 @@ class Looked(unittest.TestCase):
 
     def test_what_grows_is_named_with_place_and_holder_and_what_does_not_is_silent(self):
         program = self.subject("known")
-        grow = f"echo grow:300 > /proc/{program.pid}/fd/0; sleep 0.2"
+        grow = action(program, "grow:300")
         report = self.leaks(f"pid:{program.pid}", "--action", grow, status=1)
         self.assertEqual(len(report["leaks"]), 1, report)
         text = json.dumps(report["leaks"][0])
         self.assertIn("make_item heap_subject.c:", text)
         self.assertIn("held_by_name", text)
-        churn = f"echo churn:5000 > /proc/{program.pid}/fd/0; sleep 0.2"
+        churn = action(program, "churn:5000")
         report = self.leaks(f"pid:{program.pid}", "--action", churn, status=0)
         self.assertEqual(report["leaks"], [])
 
@@ -357,13 +362,12 @@ class Looked(unittest.TestCase):
                           "    print('ready', flush=True)\n", encoding="utf-8")
         program = self.start(["/usr/bin/python3", script], PYTHONMALLOC="malloc", PLIM_SITES="12")
         self.assertEqual(program.stdout.readline(), "ready\n")
-        told = f"echo %s > /proc/{program.pid}/fd/0; sleep 0.6"
-        report = self.leaks(f"pid:{program.pid}", "--action", told % "leak", status=1)
+        report = self.leaks(f"pid:{program.pid}", "--action", action(program, "leak"), status=1)
         self.assertEqual(len(report["leaks"]), 1, json.dumps(report)[:3000])
         text = json.dumps(report["leaks"][0])
         self.assertRegex(text, r"PyList_New \(")
         self.assertRegex(text, r"PyDict_New \(")  # the cache, which holds them
-        report = self.leaks(f"pid:{program.pid}", "--action", told % "work", status=0)
+        report = self.leaks(f"pid:{program.pid}", "--action", action(program, "work"), status=0)
         self.assertEqual(report["leaks"], [])
 
 

@@ -290,7 +290,7 @@ static void every_value_seen_beside_a_busy_writer_is_whole(void **state)
 enum { ACCOUNTS = 300, MONEY = 1000000 };
 
 /* Moves money between accounts for ever. The sum is right at safe points alone. */
-static void bank_run(bool has_safe_points)
+static void bank_run(bool has_safe_points, int told)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     plim_region *region = region_open();
@@ -302,6 +302,8 @@ static void bank_run(bool has_safe_points)
     for (int i = 0; i < ACCOUNTS; i++)
         if (plim_region_allocate(region, type, &held[i], 0, (plim_ref){0, 0}, &refs[i]) != PLIM_OK)
             _exit(1);
+    if (write(told, "", 1) != 1)
+        _exit(1);
     for (unsigned turn = 0;; turn++) {
         unsigned from = turn * 7919 % ACCOUNTS, to = turn * 104729 % ACCOUNTS;
         int64_t amount = held[from] / 2;
@@ -318,18 +320,21 @@ static void bank_run(bool has_safe_points)
 
 static pid_t bank_start(bool has_safe_points)
 {
+    int told[2];
+    char heard;
+    assert_int_equal(pipe(told), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
-        bank_run(has_safe_points);
+        bank_run(has_safe_points, told[1]);
+    (void)close(told[1]);
+    assert_int_equal(read(told[0], &heard, 1), 1); /* 0: it ended before it began */
+    (void)close(told[0]);
     plim_region_info info = {0};
-    for (int i = 0; i < 5000 && info.object_count < ACCOUNTS; i++) {
-        plim_region_view *view = NULL;
-        (void)usleep(1000);
-        if (plim_region_view_open(file_name, NULL, &view, NULL) == PLIM_OK)
-            plim_region_view_info(view, &info);
-        plim_region_view_close(&view);
-    }
+    plim_region_view *view = NULL;
+    assert_int_equal(plim_region_view_open(file_name, NULL, &view, NULL), PLIM_OK);
+    plim_region_view_info(view, &info);
+    plim_region_view_close(&view);
     assert_int_equal(info.object_count, ACCOUNTS);
     return child;
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -667,16 +668,26 @@ static void transfers_path(char *path, size_t bytes)
     (void)unlink(path);
 }
 
+/* A child that transfers for ever, and has begun. */
 static pid_t transfers_start(const char *path)
 {
+    int told[2];
+    char heard;
+    assert_int_equal(pipe(told), 0);
     pid_t child = fork();
     if (child == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         plim_region *region = transfers_open(path, false);
+        transfers_run(region, 1);
+        if (write(told[1], "", 1) != 1)
+            _exit(1);
         transfers_run(region, -1);
         _exit(0);
     }
     assert_true(child > 0);
+    (void)close(told[1]);
+    assert_int_equal(read(told[0], &heard, 1), 1);
+    (void)close(told[0]);
     return child;
 }
 
@@ -693,7 +704,8 @@ static void a_writer_that_is_killed_at_any_moment_leaves_whole_transactions(void
         plim_region_view *view = NULL;
         random_state += 77;
         pid_t child = transfers_start(path);
-        (void)usleep(1000 + random_below(3000));
+        /* Nothing is waited for: which moment it is does not depend on what the writer does. */
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1 + (long)random_below(2000000)}, NULL);
         (void)kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         /* Before anybody mends it: the last committed state can be seen. */

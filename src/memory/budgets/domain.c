@@ -146,7 +146,7 @@ static plim__domain *bank_named(plim__bank *bank, const char *name)
 {
     for (uint32_t i = 0; i < bank->domain_max; i++) {
         plim__domain *domain = plim__bank_domain(bank, i);
-        if (domain != NULL && plim__text_equal(domain->name, name))
+        if (domain != NULL && plim__strings_equal(domain->name, name))
             return domain;
     }
     return NULL;

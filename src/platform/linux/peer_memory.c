@@ -3,25 +3,20 @@
 #define _GNU_SOURCE
 #include "platform/peer_memory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "platform/linux/procfs.h"
 
 static const char peer_link[] = "/memfd:";
 
 /* Whether the descriptor `name` of an open fd directory leads to such a file. */
-static bool peer_matches(int directory, const char *name, const char *prefix)
+static bool peer_matches(const plim__descriptors *all, const char *name, const char *prefix)
 {
     char target[512];
-    ssize_t length = readlinkat(directory, name, target, sizeof target - 1);
-    if (length <= 0)
-        return false;
-    target[length] = '\0';
+    plim__descriptors_target(all, name, target, sizeof target);
     size_t skip = sizeof peer_link - 1;
     return strncmp(target, peer_link, skip) == 0 &&
            strncmp(target + skip, prefix, strlen(prefix)) == 0;
@@ -30,26 +25,20 @@ static bool peer_matches(int directory, const char *name, const char *prefix)
 plim_status plim__peer_memory_next(int64_t pid, const char *prefix, uint32_t *position,
                                    plim__peer_memory *out_memory, plim_error *err)
 {
-    int fd = plim__procfs_open(pid, "fd", O_RDONLY | O_DIRECTORY);
-    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    if (directory == NULL) {
-        plim_status status = plim__procfs_status(errno);
-        if (fd >= 0)
-            (void)close(fd);
+    plim__descriptors all;
+    plim_status status = plim__descriptors_open(&all, pid);
+    if (status != PLIM_OK)
         return plim_error_set(err, status, "the descriptors of process %lld cannot be seen",
                               (long long)pid);
-    }
-    uint32_t seen = 0;
     int found = -1;
-    const struct dirent *entry;
-    while (found < 0 && seen < PLIM_DESCRIPTORS_MAX && (entry = readdir(directory)) != NULL) {
-        if (seen++ < *position || !peer_matches(fd, entry->d_name, prefix))
-            continue;
-        found = openat(fd, entry->d_name, O_RDONLY | O_CLOEXEC);
+    const char *entry;
+    while (found < 0 && (entry = plim__descriptors_next(&all)) != NULL) {
+        if (all.seen > *position && peer_matches(&all, entry, prefix))
+            found = openat(all.fd, entry, O_RDONLY | O_CLOEXEC);
     }
     int open_error = errno;
-    (void)closedir(directory);
-    *position = seen;
+    *position = all.seen;
+    plim__descriptors_close(&all);
     if (found < 0)
         return plim_error_set(err, PLIM_ERR_NOT_FOUND,
                               "process %lld has no memory named %s… that can be opened (%d)",

@@ -4,17 +4,14 @@
  * opened, its target what it is, and stat() through it the file, whatever name it has by now.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/assert.h"
-#include "base/limits.h"
 #include "platform/linux/procfs.h"
 #include "platform/process.h"
 
@@ -22,15 +19,14 @@ static const char files_memory[] = "/memfd:";
 static const char files_deleted[] = " (deleted)";
 
 /* What the link says: a path, or the name that memory was given; both may be marked deleted. */
-static bool files_name(int directory_fd, const char *entry, plim__held_file *file)
+static bool files_name(const plim__descriptors *all, const char *entry, plim__held_file *file)
 {
     char target[sizeof file->name + sizeof files_memory + sizeof files_deleted];
-    ssize_t got = readlinkat(directory_fd, entry, target, sizeof target - 1);
-    if (got <= 0 || target[0] != '/')
+    plim__descriptors_target(all, entry, target, sizeof target);
+    if (target[0] != '/')
         return false;
-    size_t length = (size_t)got;
+    size_t length = strlen(target);
     size_t mark = sizeof files_deleted - 1;
-    target[length] = '\0';
     if (length > mark && strcmp(target + length - mark, files_deleted) == 0)
         target[length - mark] = '\0';
     file->is_memory = strncmp(target, files_memory, sizeof files_memory - 1) == 0;
@@ -39,15 +35,16 @@ static bool files_name(int directory_fd, const char *entry, plim__held_file *fil
     return true;
 }
 
-static bool files_look(int64_t pid, int directory_fd, const char *entry, plim__held_file *file)
+static bool files_look(int64_t pid, const plim__descriptors *all, const char *entry,
+                       plim__held_file *file)
 {
     struct stat link;
     struct stat facts;
     const mode_t both = S_IRUSR | S_IWUSR;
     if (entry[0] < '0' || entry[0] > '9' || strlen(entry) > 10 ||
-        fstatat(directory_fd, entry, &link, AT_SYMLINK_NOFOLLOW) != 0 ||
-        (link.st_mode & both) != both || fstatat(directory_fd, entry, &facts, 0) != 0 ||
-        !S_ISREG(facts.st_mode) || !files_name(directory_fd, entry, file))
+        fstatat(all->fd, entry, &link, AT_SYMLINK_NOFOLLOW) != 0 || (link.st_mode & both) != both ||
+        fstatat(all->fd, entry, &facts, 0) != 0 || !S_ISREG(facts.st_mode) ||
+        !files_name(all, entry, file))
         return false;
     file->device = facts.st_dev;
     file->inode = facts.st_ino;
@@ -60,29 +57,24 @@ plim_status plim__process_files(int64_t pid, bool (*visit)(void *ctx, const plim
                                 void *ctx)
 {
     PLIM_CHECK(pid > 0 && visit != NULL);
-    int fd = plim__procfs_open(pid, "fd", O_RDONLY | O_DIRECTORY);
-    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    if (directory == NULL) {
-        plim_status status = plim__procfs_status(errno);
-        if (fd >= 0)
-            (void)close(fd);
+    plim__descriptors all;
+    plim_status status = plim__descriptors_open(&all, pid);
+    if (status != PLIM_OK)
         return status;
-    }
-    uint32_t seen = 0;
-    const struct dirent *entry;
+    const char *entry;
     bool go_on = true;
     bool shown = false; /* a protected process lets its links be listed, and not be followed */
     bool denied = false;
-    while (go_on && seen++ < PLIM_DESCRIPTORS_MAX && (entry = readdir(directory)) != NULL) {
+    while (go_on && (entry = plim__descriptors_next(&all)) != NULL) {
         plim__held_file file;
         errno = 0;
-        if (files_look(pid, fd, entry->d_name, &file)) {
+        if (files_look(pid, &all, entry, &file)) {
             shown = true;
             go_on = visit(ctx, &file);
         } else {
             denied = denied || errno == EACCES || errno == EPERM;
         }
     }
-    (void)closedir(directory);
+    plim__descriptors_close(&all);
     return denied && !shown ? PLIM_ERR_ACCESS : PLIM_OK;
 }

@@ -6,9 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -165,13 +163,10 @@ void plim__listener_text(const plim__listener *listener, char *out_text, size_t 
 }
 
 /* The inode of the socket that the link `name` in the directory stands for; 0 if it is none. */
-static uint64_t ports_socket_inode(int directory_fd, const char *name)
+static uint64_t ports_socket_inode(const plim__descriptors *all, const char *name)
 {
     char target[64];
-    ssize_t got = readlinkat(directory_fd, name, target, sizeof target - 1);
-    if (got <= 0)
-        return 0;
-    target[got] = '\0';
+    plim__descriptors_target(all, name, target, sizeof target);
     const char *at = plim__procfs_value(target, "socket:[");
     uint64_t inode = 0;
     if (at == NULL || !plim__procfs_number(&at, 10, &inode))
@@ -207,25 +202,18 @@ plim_status plim__process_listeners(int64_t pid, const plim__listeners *listener
 {
     PLIM_CHECK(pid > 0 && listeners != NULL && out_indexes != NULL && out_count != NULL);
     *out_count = 0;
-    int fd = plim__procfs_open(pid, "fd", O_RDONLY | O_DIRECTORY);
-    if (fd < 0)
-        return plim__procfs_status(errno);
-    DIR *directory = fdopendir(fd);
-    if (directory == NULL) {
-        plim_status status = plim__procfs_status(errno);
-        (void)close(fd);
+    plim__descriptors all;
+    plim_status status = plim__descriptors_open(&all, pid);
+    if (status != PLIM_OK)
         return status;
-    }
     uint32_t count = 0;
-    uint32_t seen = 0;
-    const struct dirent *entry;
-    while (seen < PLIM_DESCRIPTORS_MAX && (entry = readdir(directory)) != NULL) {
-        seen++;
-        uint64_t inode = ports_socket_inode(fd, entry->d_name);
+    const char *entry;
+    while ((entry = plim__descriptors_next(&all)) != NULL) {
+        uint64_t inode = ports_socket_inode(&all, entry);
         if (inode != 0)
             ports_mark(listeners, inode, out_indexes, cap, &count);
     }
-    (void)closedir(directory);
+    plim__descriptors_close(&all);
     ports_sort(out_indexes, count);
     *out_count = count;
     return PLIM_OK;

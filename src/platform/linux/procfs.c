@@ -201,3 +201,39 @@ bool plim__procfs_number(const char **text, unsigned base, uint64_t *out_number)
     *out_number = number;
     return true;
 }
+
+plim_status plim__descriptors_open(plim__descriptors *all, int64_t pid)
+{
+    all->seen = 0;
+    all->fd = plim__procfs_open(pid, "fd", O_RDONLY | O_DIRECTORY);
+    all->directory = all->fd >= 0 ? fdopendir(all->fd) : NULL;
+    if (all->directory != NULL)
+        return PLIM_OK;
+    plim_status status = plim__procfs_status(errno);
+    if (all->fd >= 0)
+        (void)close(all->fd);
+    return status;
+}
+
+const char *plim__descriptors_next(plim__descriptors *all)
+{
+    const struct dirent *entry = all->seen < PLIM_DESCRIPTORS_MAX ? readdir(all->directory) : NULL;
+    if (entry == NULL)
+        return NULL;
+    all->seen++;
+    return entry->d_name;
+}
+
+void plim__descriptors_target(const plim__descriptors *all, const char *name, char *out_text,
+                              size_t cap)
+{
+    ssize_t length = readlinkat(all->fd, name, out_text, cap - 1);
+    out_text[length > 0 ? length : 0] = '\0';
+}
+
+void plim__descriptors_close(plim__descriptors *all)
+{
+    (void)closedir(all->directory); /* and the descriptor with it */
+    all->directory = NULL;
+    all->fd = -1;
+}

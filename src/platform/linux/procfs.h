@@ -10,6 +10,7 @@
 #define PLIM_PLATFORM_LINUX_PROCFS_H
 #include <plimsoll/status.h>
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,21 @@ plim_status plim__lines_open(plim__lines *lines, int64_t pid, const char *name);
 /** The next line without its end, valid until the next call; NULL at the end of the file. */
 char *plim__lines_next(plim__lines *lines);
 void plim__lines_close(plim__lines *lines);
+
+/** A process's open descriptors, one after the other: PLIM_DESCRIPTORS_MAX of them at most. */
+typedef struct plim__descriptors {
+    DIR *directory;
+    int fd; /* of the directory: what openat(), readlinkat() and fstatat() want beside a name */
+    uint32_t seen;
+} plim__descriptors;
+
+plim_status plim__descriptors_open(plim__descriptors *all, int64_t pid);
+/** The name of the next one, valid until the next call; NULL: there are no more. */
+const char *plim__descriptors_next(plim__descriptors *all);
+/** What its link says, NUL-terminated, cut to `cap` (> 0); "" if it cannot be read. */
+void plim__descriptors_target(const plim__descriptors *all, const char *name, char *out_text,
+                              size_t cap);
+void plim__descriptors_close(plim__descriptors *all);
 
 /** The text after `key` and blanks if the line begins with it, else NULL. */
 const char *plim__procfs_value(const char *line, const char *key);

@@ -81,7 +81,7 @@ static bool type_is_same(const plim_region *region, const plim__type_row *row, u
             known->offset_bytes != fields[i].offset_bytes ||
             known->size_bytes != fields[i].size_bytes ||
             known->count != type_count_of(&fields[i]) ||
-            !plim__text_equal(region->text + known->name, fields[i].name))
+            !plim__strings_equal(region->text + known->name, fields[i].name))
             return false;
     }
     return true;
@@ -186,7 +186,7 @@ plim_status plim_region_type(plim_region *region, const char *name, uint32_t siz
     if (status != PLIM_OK)
         return status;
     for (uint32_t i = 0; i < type_count(region); i++) {
-        if (!plim__text_equal(region->text + region->types[i].name, name))
+        if (!plim__strings_equal(region->text + region->types[i].name, name))
             continue;
         if (!type_is_same(region, &region->types[i], size_bytes, fields, field_count)) {
             status =

@@ -36,7 +36,7 @@ uint32_t plim__stack_type_of(const plim_stack *stack, const char *name)
     if (at < stack->type_count) /* the very same text */
         return at;
     at = 0;
-    while (at < stack->type_count && !plim__text_equal(stack->types[at]->name, name))
+    while (at < stack->type_count && !plim__strings_equal(stack->types[at]->name, name))
         at++;
     return at;
 }
@@ -121,7 +121,7 @@ static plim_status open_find_self(plim_stack *stack, uint16_t type, const char *
             plim_region_get(stack->region, object.ref, seen, sizeof seen) != PLIM_OK)
             continue;
         seen[sizeof seen - 1] = '\0';
-        if (!plim__text_equal(seen, name))
+        if (!plim__strings_equal(seen, name))
             continue;
         stack->self = object.ref;
         stack->number = object.owner;
