@@ -24,13 +24,14 @@ static plim_status on_stream(void *ctx, const char *data, size_t len, plim_error
     return PLIM_OK;
 }
 
-static plim_status on_message(void *ctx, json_t *message, json_t *inner, plim_error *err)
+static plim_status on_message(void *ctx, json_t *const *messages, size_t count, plim_error *err)
 {
-    (void)message;
-    (void)inner;
     (void)err;
     seen *all = ctx;
-    all->messages++;
+    FUZZ_CLAIM(count >= 1 && count <= PLIM__ENVELOPE_LEVELS);
+    for (size_t i = 0; i < count; i++)
+        FUZZ_CLAIM(json_is_object(messages[i]));
+    all->messages += (unsigned)count;
     return PLIM_OK;
 }
 
@@ -38,12 +39,17 @@ static plim_status run(const unsigned char *data, size_t size, size_t cut,
                        const plim_allocator *allocator, seen *all)
 {
     static const plim__envelope_rule rules[] = {
-        {"HeapProfiler.addHeapSnapshotChunk", "chunk", false},
-        {"NodeWorker.receivedMessageFromWorker", "message", true},
+        {.method = "HeapProfiler.addHeapSnapshotChunk", .key = "chunk"},
+        {.method = "NodeWorker.receivedMessageFromWorker", .key = "message", .is_message = true},
+        {.method = "Target.dispatchMessageFromTarget", .key = "message", .is_message = true},
+        {.method = "Worker.dispatchMessageFromWorker", .key = "message", .is_message = true},
+        {.method = "Heap.trackingComplete", .key = "snapshotData"},
+        {.key = "snapshotData"},
+        {.key = "value", .under = "result"},
     };
     plim__envelope_events events = {all, on_stream, on_message};
     plim__envelope *envelope = NULL;
-    if (plim__envelope_create(allocator, rules, 2, events, &envelope, NULL) != PLIM_OK)
+    if (plim__envelope_create(allocator, rules, sizeof rules / sizeof rules[0], events, &envelope, NULL) != PLIM_OK)
         return PLIM_ERR_NO_MEMORY;
     plim_status status = PLIM_OK;
     for (size_t at = 0; at < size && status == PLIM_OK; at += cut)

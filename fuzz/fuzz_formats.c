@@ -2,14 +2,16 @@
 /*
  * Readers of snapshots that are not V8's (V8's has a target of its own), and the writer on what
  * they let through. Claims: the way the bytes are cut changes no answer; a graph that was read is
- * valid, and what the writer makes of it is read again, as large; no memory is left.
+ * valid, and what the writer makes of it is read again, as large; what the reader takes, the check
+ * of a snapshot under way takes, too, in little memory; no memory is left.
  */
 #include <plimsoll/formats.h>
 
+#include "heap/formats/jsc_check.h"
 #include "heap/graph.h"
 #include "input.h"
 
-enum { MEMORY_BYTES = 256 << 20, TEXT_BYTES_MAX = 16 << 20 };
+enum { MEMORY_BYTES = 256 << 20, TEXT_BYTES_MAX = 16 << 20, CHECK_BYTES = 32 << 20 };
 
 typedef struct text {
     unsigned char *bytes;
@@ -50,6 +52,24 @@ static void write_and_read(const plim_graph *graph, const plim_allocator *alloca
     free(out.bytes);
 }
 
+static void check_jsc(const unsigned char *data, size_t size, plim_status read_status,
+                      uint32_t node_count)
+{
+    plim_cap *cap = NULL;
+    if (plim_cap_create(NULL, CHECK_BYTES, &cap) != PLIM_OK)
+        return;
+    fuzz_input input = {data, size, 0, fuzz_cut(size)};
+    plim__jsc_counts counts;
+    plim_status status =
+        plim__jsc_check(fuzz_input_view(&input), 1, plim_cap_allocator(cap), &counts, NULL);
+    if (read_status == PLIM_OK) {
+        FUZZ_CLAIM(status == PLIM_OK);
+        FUZZ_CLAIM(counts.node_count == node_count && counts.newer_count <= node_count);
+    }
+    FUZZ_CLAIM(status != PLIM_ERR_NO_MEMORY);
+    plim_cap_destroy(&cap);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     plim_cap *cap = NULL;
@@ -70,6 +90,11 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
             FUZZ_CLAIM(plim__graph_is_valid(graph));
             write_and_read(graph, allocator);
         }
+        plim_graph_info info = {0};
+        if (status == PLIM_OK)
+            plim_graph_read_info(graph, &info);
+        if (round == 0 && format == PLIM_FORMAT_JSC)
+            check_jsc(data, size, status, info.node_count);
         plim_graph_destroy(&graph);
         if (round == 0)
             first = status;

@@ -29,6 +29,9 @@ enum {
 /* Snapshots of engines other than V8. Rows are gathered in doubling arrays: 2^30 of them are more
    than 32 GB, where the graph itself no longer fits the machines that have such heaps. */
 #define PLIM_FOREIGN_ROWS_MAX (1u << 30)
+/* One of their texts: a name of a class or a property. Longer ones would cost a reader that keeps
+   nothing (the check of a snapshot under way) its memory. */
+#define PLIM_FOREIGN_TEXT_BYTES_MAX (16u << 20)
 
 /* Profiles. A reply of 64 MiB (PLIM_CONTROL_BYTES_MAX) holds fewer calls; V8 keeps stacks 64 and
    128 deep unless asked for more. */

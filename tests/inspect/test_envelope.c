@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,8 +15,11 @@
 #include "inspect/wire/envelope.h"
 
 static const plim__envelope_rule envelope_rules[] = {
-    {"HeapProfiler.addHeapSnapshotChunk", "chunk", false},
-    {"NodeWorker.receivedMessageFromWorker", "message", true},
+    {.method = "HeapProfiler.addHeapSnapshotChunk", .key = "chunk"},
+    {.method = "NodeWorker.receivedMessageFromWorker", .key = "message", .is_message = true},
+    {.method = "Worker.dispatchMessageFromWorker", .key = "message", .is_message = true},
+    {.key = "snapshotData"},
+    {.key = "value", .under = "result"},
 };
 
 /* What came out, as one text: streamed bytes, then "|" and each message. */
@@ -24,6 +28,7 @@ typedef struct heard {
     size_t streamed_len;
     char message[4096];
     char inner[4096];
+    char innermost[4096];
     uint32_t message_count;
     uint64_t streamed_total;
     plim_status refuse;
@@ -47,13 +52,14 @@ static void heard_dump(char *out, size_t cap, const json_t *json)
     out[len < cap ? len : 0] = '\0';
 }
 
-static plim_status heard_message(void *ctx, json_t *message, json_t *inner, plim_error *err)
+static plim_status heard_message(void *ctx, json_t *const *messages, size_t count, plim_error *err)
 {
     heard *all = ctx;
     (void)err;
     all->message_count++;
-    heard_dump(all->message, sizeof all->message, message);
-    heard_dump(all->inner, sizeof all->inner, inner);
+    heard_dump(all->message, sizeof all->message, messages[0]);
+    heard_dump(all->inner, sizeof all->inner, count > 1 ? messages[1] : NULL);
+    heard_dump(all->innermost, sizeof all->innermost, count > 2 ? messages[2] : NULL);
     return PLIM_OK;
 }
 
@@ -61,7 +67,7 @@ static plim__envelope *envelope_new(const plim_allocator *allocator, heard *all)
 {
     plim__envelope *envelope = NULL;
     plim__envelope_events events = {all, heard_stream, heard_message};
-    if (plim__envelope_create(allocator, envelope_rules, 2, events, &envelope, NULL) != PLIM_OK)
+    if (plim__envelope_create(allocator, envelope_rules, 5, events, &envelope, NULL) != PLIM_OK)
         return NULL;
     return envelope;
 }
@@ -206,17 +212,97 @@ static void a_message_in_a_message_is_taken_out(void **state)
                     "{\"id\":100,\"result\":{\"a\":\"\xef\xbf\xbd\"}}");
 }
 
-static void a_second_message_inside_and_a_third_level_stay_text(void **state)
+static void a_second_message_inside_stays_text(void **state)
 {
     (void)state;
     envelope_expect("{\"method\":\"NodeWorker.receivedMessageFromWorker\",\"params\":{"
-                    "\"message\":\"{\\\"method\\\":\\\"NodeWorker.receivedMessageFromWorker\\\","
-                    "\\\"params\\\":{\\\"message\\\":\\\"{}\\\"}}\",\"message\":\"{}\"}}",
+                    "\"message\":\"{\\\"id\\\":1}\",\"message\":\"{}\"}}",
                     "", 0,
                     "{\"method\":\"NodeWorker.receivedMessageFromWorker\",\"params\":{\"message\":"
                     "\"{}\"}}",
-                    "{\"method\":\"NodeWorker.receivedMessageFromWorker\",\"params\":{\"message\":"
-                    "\"{}\"}}");
+                    "{\"id\":1}");
+}
+
+/* A message in a message, as a string in a string: what jansson does to it, no hand did. */
+static char *wrapped(const char *method, const char *text)
+{
+    json_t *json = json_pack("{s:s,s:{s:s}}", "method", method, "params", "message", text);
+    char *out = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
+    json_decref(json);
+    return out;
+}
+
+static void three_levels_are_taken_apart_and_a_fourth_stays_text(void **state)
+{
+    (void)state;
+    static const char empty[] = "{\"method\":\"Worker.dispatchMessageFromWorker\",\"params\":{"
+                                "\"message\":\"\"}}";
+    static const char *const methods[] = {"Worker.dispatchMessageFromWorker",
+                                          "NodeWorker.receivedMessageFromWorker"};
+    char *one = wrapped(methods[0], "{\"result\":{\"timestamp\":1,\"snapshotData\":"
+                                    "\"{\\\"a\\\":\\\"\\u00e9\\\\n\\\"}\"},\"id\":7}");
+    char *two = wrapped(methods[1], one);
+    static heard all;
+    for (size_t cut = 0; cut <= strlen(two); cut++) {
+        memset(&all, 0, sizeof all);
+        plim__envelope *envelope = envelope_new(plim_allocator_system(), &all);
+        assert_int_equal(envelope_feed_cut(envelope, two, strlen(two), cut), PLIM_OK);
+        all.streamed[all.streamed_len] = '\0';
+        assert_string_equal(all.streamed, "{\"a\":\"\xc3\xa9\\n\"}");
+        assert_string_equal(all.inner, empty);
+        assert_string_equal(all.innermost,
+                            "{\"id\":7,\"result\":{\"snapshotData\":\"\",\"timestamp\":1}}");
+        plim__envelope_destroy(&envelope);
+    }
+    char *three = wrapped(methods[0], two);
+    memset(&all, 0, sizeof all);
+    plim__envelope *envelope = envelope_new(plim_allocator_system(), &all);
+    assert_int_equal(envelope_feed_cut(envelope, three, strlen(three), 50), PLIM_OK);
+    assert_int_equal(all.streamed_len, 0);
+    assert_non_null(strstr(all.innermost, "snapshotData"));
+    plim__envelope_destroy(&envelope);
+    free(one);
+    free(two);
+    free(three);
+}
+
+static void a_reply_is_streamed_with_its_id_at_either_end(void **state)
+{
+    (void)state;
+    envelope_expect("{\"result\":{\"timestamp\":1,\"snapshotData\":\"{\\\"v\\\":3}\"},\"id\":4}",
+                    "{\"v\":3}", 7,
+                    "{\"id\":4,\"result\":{\"snapshotData\":\"\",\"timestamp\":1}}", "");
+    envelope_expect("{\"id\":4,\"result\":{\"snapshotData\":\"x\",\"value\":\"y\"}}", "x", 1,
+                    "{\"id\":4,\"result\":{\"snapshotData\":\"\",\"value\":\"y\"}}", "");
+    envelope_expect("{\"result\":{\"result\":{\"type\":\"string\",\"value\":\"x\\n\"},"
+                    "\"other\":{\"value\":\"y\"},\"wasThrown\":false},\"id\":4}",
+                    "x\n", 2,
+                    "{\"id\":4,\"result\":{\"other\":{\"value\":\"y\"},\"result\":{\"type\":"
+                    "\"string\",\"value\":\"\"},\"wasThrown\":false}}",
+                    "");
+    /* Not a reply, not that object, not that deep. */
+    envelope_expect("{\"method\":\"a\",\"result\":{\"snapshotData\":\"x\"}}", "", 0,
+                    "{\"method\":\"a\",\"result\":{\"snapshotData\":\"x\"}}", "");
+    envelope_expect("{\"params\":{\"snapshotData\":\"x\"},\"result\":[{\"snapshotData\":\"y\"}]}", "",
+                    0, "{\"params\":{\"snapshotData\":\"x\"},\"result\":[{\"snapshotData\":\"y\"}]}",
+                    "");
+}
+
+static void a_rule_can_be_taken_away(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"result\":{\"result\":{\"value\":\"x\"}},\"id\":4}";
+    static heard all;
+    memset(&all, 0, sizeof all);
+    plim__envelope *envelope = envelope_new(plim_allocator_system(), &all);
+    plim__envelope_remove_rule(envelope, NULL, "value");
+    assert_int_equal(envelope_feed_cut(envelope, text, sizeof text - 1, 9), PLIM_OK);
+    assert_int_equal(all.streamed_len, 0);
+    assert_string_equal(all.message, "{\"id\":4,\"result\":{\"result\":{\"value\":\"x\"}}}");
+    plim__envelope_add_rule(envelope, (plim__envelope_rule){.key = "value", .under = "result"});
+    assert_int_equal(envelope_feed_cut(envelope, text, sizeof text - 1, 9), PLIM_OK);
+    assert_int_equal(all.streamed_len, 1);
+    plim__envelope_destroy(&envelope);
 }
 
 static void what_is_no_json_is_refused(void **state)
@@ -359,7 +445,10 @@ int main(void)
         cmocka_unit_test(escaped_keys_and_methods_are_the_same_keys_and_methods),
         cmocka_unit_test(without_the_method_before_it_a_chunk_stays),
         cmocka_unit_test(a_message_in_a_message_is_taken_out),
-        cmocka_unit_test(a_second_message_inside_and_a_third_level_stay_text),
+        cmocka_unit_test(a_second_message_inside_stays_text),
+        cmocka_unit_test(three_levels_are_taken_apart_and_a_fourth_stays_text),
+        cmocka_unit_test(a_reply_is_streamed_with_its_id_at_either_end),
+        cmocka_unit_test(a_rule_can_be_taken_away),
         cmocka_unit_test(what_is_no_json_is_refused),
         cmocka_unit_test(depth_ends_at_the_limit),
         cmocka_unit_test(a_huge_chunk_is_not_held_and_a_huge_message_is_refused),

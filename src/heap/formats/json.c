@@ -28,11 +28,20 @@ static bool json_fault(plim__json *json, const char *what)
 
 static bool json_no_memory(plim__json *json)
 {
-    bool is_full = json->text.count >= PLIM_FOREIGN_ROWS_MAX;
+    bool is_full = json->text.count >= PLIM_FOREIGN_TEXT_BYTES_MAX;
     (void)plim__pull_fail(&json->pull, is_full ? PLIM_ERR_LIMIT : PLIM_ERR_NO_MEMORY,
                           is_full ? "a text of more than %u bytes" : "no memory for a text",
-                          PLIM_FOREIGN_ROWS_MAX);
+                          PLIM_FOREIGN_TEXT_BYTES_MAX);
     return false;
+}
+
+static bool json_add(plim__json *json, char byte)
+{
+    char *out = json->text.count < PLIM_FOREIGN_TEXT_BYTES_MAX ? plim__rows_add(&json->text) : NULL;
+    if (out == NULL)
+        return json_no_memory(json);
+    *out = byte;
+    return true;
 }
 
 /* The next byte that is no space, left where it is. */
@@ -81,12 +90,9 @@ static bool json_put(plim__json *json, uint32_t code)
 {
     char bytes[PLIM__WTF8_BYTES_MAX];
     size_t count = plim__wtf8_put(bytes, code);
-    for (size_t i = 0; i < count; i++) {
-        char *byte = plim__rows_add(&json->text);
-        if (byte == NULL)
-            return json_no_memory(json);
-        *byte = bytes[i];
-    }
+    for (size_t i = 0; i < count; i++)
+        if (!json_add(json, bytes[i]))
+            return false;
     return true;
 }
 
@@ -158,10 +164,8 @@ static bool json_string(plim__json *json)
         }
         if (byte < 0x20)
             return json_fault(json, "a control character in a text");
-        char *out = plim__rows_add(&json->text);
-        if (out == NULL)
-            return json_no_memory(json);
-        *out = (char)byte;
+        if (!json_add(json, (char)byte))
+            return false;
     }
 }
 

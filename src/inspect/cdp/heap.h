@@ -34,6 +34,30 @@ PLIM_NODISCARD plim_status plim__cdp_stream_snapshot(plim_target *target, const 
                                                      plim_snapshot_result *out_result,
                                                      plim_error *err);
 
+/** A call whose answer is a document: what asks for it, where its text stands, what it must be. */
+typedef struct plim__cdp_document {
+    const char *method;
+    json_t *params;           /**< taken; NULL: {} */
+    plim__envelope_rule rule; /**< the string of the text; key NULL: V8's chunks */
+
+    /**
+     * Reads the text as it comes, to its end, and fills the counts of the result; on a thread of
+     * its own. What it reads has been given to the sink. NULL: V8's check.
+     */
+    plim_status (*read)(void *ctx, plim_source source, plim_snapshot_result *result,
+                        plim_error *err);
+    void *ctx;
+    json_t **out_reply; /**< the result in the reply, the caller's to end; NULL: not wanted */
+} plim__cdp_document;
+
+/** As plim_target_snapshot(), for any document. */
+PLIM_NODISCARD plim_status plim__cdp_stream_document(plim_target *target,
+                                                     const plim__cdp_document *document,
+                                                     const plim_snapshot_options *options,
+                                                     plim_sink sink,
+                                                     plim_snapshot_result *out_result,
+                                                     plim_error *err);
+
 /** As the calls of plimsoll/target.h. */
 PLIM_NODISCARD plim_status plim__cdp_sampling_start(plim_target *target,
                                                     const plim_sampling_options *options,

@@ -51,6 +51,13 @@ struct plim__cdp_session {
     cdp_entry handlers[PLIM__CDP_HANDLERS_MAX];
 };
 
+/* Whose messages are in the events of a method. */
+typedef struct cdp_routing {
+    const char *method;
+    plim__cdp_router router;
+    void *ctx;
+} cdp_routing;
+
 struct plim__cdp_connection {
     uint32_t magic;
     plim__loop *loop;
@@ -60,8 +67,9 @@ struct plim__cdp_connection {
     int last_id;
     uint32_t request_count;
     const plim__cdp_stream *stream;
-    plim__cdp_router router;
-    void *router_ctx;
+    cdp_routing routings[PLIM__ENVELOPE_LEVELS - 1]; /* by level; those in use come first */
+    size_t routing_count;
+    size_t message_limit; /* 0: none */
     char place[300];
     plim__cdp_session main;
     plim__cdp_session *children;
@@ -155,15 +163,22 @@ static plim_status cdp_dispatch(plim__cdp_session *session, json_t *message, pli
     return PLIM_OK;
 }
 
-static plim_status cdp_on_message(void *ctx, json_t *message, json_t *inner, plim_error *err)
+static plim_status cdp_on_message(void *ctx, json_t *const *messages, size_t count, plim_error *err)
 {
     plim__cdp_connection *connection = ctx;
-    plim_status status = cdp_dispatch(&connection->main, message, err);
-    if (status != PLIM_OK || inner == NULL || connection->router == NULL)
-        return status;
-    plim__cdp_session *child =
-        connection->router(connection->router_ctx, json_object_get(message, "params"));
-    return child != NULL ? cdp_dispatch(child, inner, err) : PLIM_OK;
+    plim_status status = cdp_dispatch(&connection->main, messages[0], err);
+    for (size_t i = 1; i < count && i <= connection->routing_count && status == PLIM_OK; i++) {
+        const cdp_routing *routing = &connection->routings[i - 1];
+        const char *method = json_string_value(json_object_get(messages[i - 1], "method"));
+        if (method == NULL || strcmp(method, routing->method) != 0)
+            return PLIM_OK; /* wrapped by somebody else's event: none of ours */
+        plim__cdp_session *child =
+            routing->router(routing->ctx, json_object_get(messages[i - 1], "params"));
+        if (child == NULL)
+            return PLIM_OK;
+        status = cdp_dispatch(child, messages[i], err);
+    }
+    return status;
 }
 
 /* ---- out ---------------------------------------------------------------------------------- */
@@ -171,6 +186,10 @@ static plim_status cdp_on_message(void *ctx, json_t *message, json_t *inner, pli
 static plim_status cdp_send_main(void *ctx, const char *message, size_t len, plim_error *err)
 {
     plim__cdp_connection *connection = ctx;
+    if (connection->message_limit != 0 && len > connection->message_limit)
+        return plim_error_set(err, PLIM_ERR_LIMIT,
+                              "a message of %zu bytes: the target hangs up on more than %zu", len,
+                              connection->message_limit);
     return plim__websocket_send(connection->websocket, message, len, err);
 }
 
@@ -449,7 +468,7 @@ plim_status plim__cdp_connect(plim__loop *loop, const plim_allocator *allocator,
                                            .send = cdp_send_main,
                                            .ctx = connection};
     (void)snprintf(connection->place, sizeof connection->place, "%s:%u", host, (unsigned)port);
-    const plim__envelope_rule chunk = {cdp_chunk_method, "chunk", false};
+    const plim__envelope_rule chunk = {.method = cdp_chunk_method, .key = "chunk"};
     plim__envelope_events messages = {connection, cdp_on_stream, cdp_on_message};
     plim__websocket_events bytes = {connection, cdp_on_data, cdp_on_message_end, cdp_on_end};
     plim_status status =
@@ -506,10 +525,29 @@ void plim__cdp_set_router(plim__cdp_connection *connection, const char *method, 
                           plim__cdp_router router, void *ctx)
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
-    PLIM_CHECK(connection->router == NULL && router != NULL);
-    connection->router = router;
-    connection->router_ctx = ctx;
-    plim__envelope_add_rule(connection->envelope, (plim__envelope_rule){method, key, true});
+    PLIM_CHECK(connection->routing_count < PLIM__ENVELOPE_LEVELS - 1 && router != NULL);
+    connection->routings[connection->routing_count++] = (cdp_routing){method, router, ctx};
+    plim__envelope_add_rule(connection->envelope,
+                            (plim__envelope_rule){.method = method, .key = key, .is_message = true});
+}
+
+void plim__cdp_add_stream_rule(plim__cdp_connection *connection, plim__envelope_rule rule)
+{
+    PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
+    PLIM_CHECK(!rule.is_message);
+    plim__envelope_add_rule(connection->envelope, rule);
+}
+
+void plim__cdp_remove_stream_rule(plim__cdp_connection *connection, plim__envelope_rule rule)
+{
+    PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
+    plim__envelope_remove_rule(connection->envelope, rule.method, rule.key);
+}
+
+void plim__cdp_set_message_limit(plim__cdp_connection *connection, size_t bytes)
+{
+    PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
+    connection->message_limit = bytes;
 }
 
 void plim__cdp_pause(plim__cdp_connection *connection)

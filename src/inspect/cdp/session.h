@@ -42,12 +42,22 @@ plim__cdp_session *plim__cdp_main(plim__cdp_connection *connection);
 PLIM_NODISCARD plim_status plim__cdp_status(const plim__cdp_connection *connection,
                                             plim_error *err);
 
-/** Where the bytes of HeapProfiler.addHeapSnapshotChunk go, from whatever session. */
+/**
+ * Where the bytes of HeapProfiler.addHeapSnapshotChunk go, from whatever session; and those of
+ * other strings that plim__cdp_add_stream_rule() named.
+ */
 typedef struct plim__cdp_stream {
     void *ctx;
     plim_status (*write)(void *ctx, const char *data, size_t len, plim_error *err);
-    void (*chunk)(void *ctx); /**< after each whole chunk */
+    void (*chunk)(void *ctx); /**< after each whole chunk of V8's */
 } plim__cdp_stream;
+
+/** A further string that is streamed, until it is removed; texts are borrowed. */
+void plim__cdp_add_stream_rule(plim__cdp_connection *connection, plim__envelope_rule rule);
+void plim__cdp_remove_stream_rule(plim__cdp_connection *connection, plim__envelope_rule rule);
+
+/** Messages longer than this are refused before they are sent (PLIM_ERR_LIMIT); 0: none are. */
+void plim__cdp_set_message_limit(plim__cdp_connection *connection, size_t bytes);
 
 /** Sets the consumer of snapshot chunks; NULL: they are dropped. Borrowed. */
 void plim__cdp_set_stream(plim__cdp_connection *connection, const plim__cdp_stream *stream);
@@ -65,7 +75,11 @@ uint64_t plim__cdp_received_bytes(const plim__cdp_connection *connection);
  */
 typedef plim__cdp_session *(*plim__cdp_router)(void *ctx, const json_t *params);
 
-/** Unwraps events of this method whose params.key is a message (one such rule a connection). */
+/**
+ * Unwraps events of this method whose params.key is a message. The first one set is for events of
+ * the main session, the second one for events of those it gives: WebKit's workers, whose messages
+ * come in a page's.
+ */
 void plim__cdp_set_router(plim__cdp_connection *connection, const char *method, const char *key,
                           plim__cdp_router router, void *ctx);
 

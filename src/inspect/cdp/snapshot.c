@@ -15,6 +15,7 @@
  */
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <uv.h>
 
 #include "base/allocator.h"
@@ -29,6 +30,7 @@ static const uint64_t snapshot_tick_ns = 100000000u; /* ten looks a second at ti
 
 typedef struct snapshot_job {
     plim_target *target;
+    const plim__cdp_document *document;
     plim_progress progress;
     bool discard;
     plim_sink sink;
@@ -49,23 +51,94 @@ typedef struct snapshot_job {
     _Atomic bool writer_failed;
     plim_status writer_status;
     plim_error writer_error;
+    const char *block; /* of the queue, what the document's reader has not read yet */
+    size_t block_len;
+    bool has_ended;          /* the reader has seen the end */
+    plim_status text_status; /* what the reader found at the end */
+    plim_error text_error;
 } snapshot_job;
 
 /* ---- the writer ---------------------------------------------------------------------------- */
 
-static plim_status snapshot_write(snapshot_job *job, const char *data, size_t len)
+static plim_status snapshot_sink(snapshot_job *job, const char *data, size_t len)
 {
-    plim_status status = plim__v8_check_feed(job->check, data, len, &job->writer_error);
     if (job->discard)
-        return status;
-    /* Damaged text is written, too: it is all there is to look at. */
+        return PLIM_OK;
     plim_error sink_error = {0};
     plim_status sunk = job->sink.write(job->sink.ctx, data, len, &sink_error);
-    if (status != PLIM_OK || sunk == PLIM_OK)
-        return status;
+    if (sunk == PLIM_OK || job->writer_status != PLIM_OK)
+        return sunk;
     job->writer_error = sink_error;
     (void)plim_error_set(&job->writer_error, sunk, "the output: %s", plim_status_text(sunk));
     return sunk;
+}
+
+static plim_status snapshot_write(snapshot_job *job, const char *data, size_t len)
+{
+    plim_status status = plim__v8_check_feed(job->check, data, len, &job->writer_error);
+    /* Damaged text is written, too: it is all there is to look at. */
+    plim_error found = job->writer_error;
+    plim_status sunk = snapshot_sink(job, data, len);
+    if (status != PLIM_OK)
+        job->writer_error = found;
+    return status != PLIM_OK ? status : sunk;
+}
+
+/* The block has been dealt with: its room is the loop's again. */
+static void snapshot_pop(snapshot_job *job)
+{
+    plim__queue_pop(job->queue);
+    bool failed = job->writer_status != PLIM_OK;
+    if (failed)
+        atomic_store(&job->writer_failed, true);
+    if (failed || atomic_load(&job->paused))
+        plim__loop_wake(job->target->loop);
+}
+
+/* As plim_source.read: what comes out of the queue, and has gone to the sink. */
+static plim_status snapshot_pull(void *ctx, void *buffer, size_t cap, size_t *out_len,
+                                 plim_error *err)
+{
+    snapshot_job *job = ctx;
+    *out_len = 0;
+    if (job->block_len == 0) {
+        if (!plim__queue_peek(job->queue, &job->block, &job->block_len)) {
+            job->block_len = 0;
+            job->has_ended = true;
+            return PLIM_OK;
+        }
+        job->writer_status = snapshot_sink(job, job->block, job->block_len);
+        if (job->writer_status != PLIM_OK)
+            return plim_error_set(err, job->writer_status, "the output failed");
+    }
+    size_t len = job->block_len < cap ? job->block_len : cap;
+    memcpy(buffer, job->block, len);
+    job->block += len;
+    job->block_len -= len;
+    if (job->block_len == 0)
+        snapshot_pop(job);
+    *out_len = len;
+    return PLIM_OK;
+}
+
+/* The document's own reader. What it finds wrong before the end came is a failure that ends the
+ * rest; at the end it may be that only the end is missing, which others know more of. */
+static void snapshot_read(snapshot_job *job)
+{
+    plim_error error = {0};
+    plim_source source = {.ctx = job, .read = snapshot_pull};
+    plim_status status = job->document->read(job->document->ctx, source, &job->result, &error);
+    if (job->has_ended) {
+        job->text_status = status;
+        job->text_error = error;
+    } else if (job->writer_status == PLIM_OK) {
+        job->writer_status = status;
+        job->writer_error = error;
+    }
+    if (job->block_len > 0) {
+        job->block_len = 0;
+        snapshot_pop(job);
+    }
 }
 
 static void snapshot_writer(void *arg)
@@ -73,15 +146,12 @@ static void snapshot_writer(void *arg)
     snapshot_job *job = arg;
     const char *data;
     size_t len;
-    while (plim__queue_peek(job->queue, &data, &len)) {
-        if (job->writer_status == PLIM_OK)
+    if (job->document->read != NULL)
+        snapshot_read(job);
+    while (!job->has_ended && plim__queue_peek(job->queue, &data, &len)) {
+        if (job->writer_status == PLIM_OK && job->document->read == NULL)
             job->writer_status = snapshot_write(job, data, len);
-        plim__queue_pop(job->queue);
-        bool failed = job->writer_status != PLIM_OK;
-        if (failed)
-            atomic_store(&job->writer_failed, true);
-        if (failed || atomic_load(&job->paused))
-            plim__loop_wake(job->target->loop);
+        snapshot_pop(job);
     }
 }
 
@@ -189,30 +259,35 @@ static plim_status snapshot_await(snapshot_job *job, plim__cdp_request *request,
 }
 
 /* From request to reply; what came is in the queue, whatever is returned. */
-static plim_status snapshot_receive(snapshot_job *job, const char *method, json_t *params,
-                                    plim_error *err)
+static plim_status snapshot_receive(snapshot_job *job, plim_error *err)
 {
     plim__cdp_state *cdp = &job->target->cdp;
+    const plim__cdp_document *document = job->document;
     const plim__cdp_stream stream = {job, snapshot_on_text, snapshot_on_chunk};
     plim__cdp_request *request = NULL;
     uint64_t begin_ns = plim__loop_now_ns();
     job->heard_bytes = plim__cdp_received_bytes(cdp->connection);
     job->heard_ns = begin_ns;
     plim__cdp_set_stream(cdp->connection, &stream);
+    if (document->rule.key != NULL)
+        plim__cdp_add_stream_rule(cdp->connection, document->rule);
     plim__cdp_on(cdp->session, "HeapProfiler.reportHeapSnapshotProgress", snapshot_on_progress,
                  job);
     plim__loop_on_wake(job->target->loop, snapshot_on_woken, job);
-    plim_status status = plim__cdp_begin(cdp->session, method, params, &request, err);
+    plim_status status =
+        plim__cdp_begin(cdp->session, document->method, document->params, &request, err);
     if (status == PLIM_OK) {
         cdp->slowed = true;
         status = snapshot_await(job, request, err);
         job->result.pause_ns = plim__loop_now_ns() - begin_ns;
         cdp->busy = !*plim__cdp_done(request);
         if (*plim__cdp_done(request) && status == PLIM_OK)
-            status = plim__cdp_finish(&request, NULL, err);
+            status = plim__cdp_finish(&request, document->out_reply, err);
         else
             plim__cdp_drop(&request);
     }
+    if (document->rule.key != NULL)
+        plim__cdp_remove_stream_rule(cdp->connection, document->rule);
     plim__loop_on_wake(job->target->loop, NULL, NULL);
     plim__cdp_off(cdp->session, "HeapProfiler.reportHeapSnapshotProgress");
     plim__cdp_set_stream(cdp->connection, NULL);
@@ -227,10 +302,13 @@ static plim_status snapshot_judge(snapshot_job *job, plim_status received,
                                   const plim_error *receive_error, plim_error *err)
 {
     plim__v8_check_result counts = {0};
-    plim_error check_error = {0};
-    plim_status whole = plim__v8_check_finish(job->check, &counts, &check_error);
-    job->result.node_count = counts.node_count;
-    job->result.edge_count = counts.edge_count;
+    plim_error check_error = job->text_error;
+    plim_status whole = job->text_status;
+    if (job->document->read == NULL) {
+        whole = plim__v8_check_finish(job->check, &counts, &check_error);
+        job->result.node_count = counts.node_count;
+        job->result.edge_count = counts.edge_count;
+    }
     if (received == PLIM_ERR_INTERRUPTED)
         return plim__error_repeat(err, receive_error);
     if (job->writer_status != PLIM_OK)
@@ -240,17 +318,16 @@ static plim_status snapshot_judge(snapshot_job *job, plim_status received,
     return whole == PLIM_OK ? PLIM_OK : plim__error_repeat(err, &check_error);
 }
 
-static plim_status snapshot_run(snapshot_job *job, const char *method, json_t *params,
-                                plim_error *err)
+static plim_status snapshot_run(snapshot_job *job, plim_error *err)
 {
     int code = uv_thread_create(&job->writer, snapshot_writer, job);
     if (code != 0) {
-        json_decref(params);
+        json_decref(job->document->params);
         return plim_error_set(err, PLIM_ERR_NO_MEMORY, "no thread to be had: %s",
                               uv_strerror(code));
     }
     plim_error receive_error = {0};
-    plim_status received = snapshot_receive(job, method, params, &receive_error);
+    plim_status received = snapshot_receive(job, &receive_error);
     plim__queue_finish(job->queue);
     code = uv_thread_join(&job->writer);
     PLIM_CHECK(code == 0);
@@ -258,7 +335,7 @@ static plim_status snapshot_run(snapshot_job *job, const char *method, json_t *p
     return snapshot_judge(job, received, &receive_error, err);
 }
 
-plim_status plim__cdp_stream_snapshot(plim_target *target, const char *method,
+plim_status plim__cdp_stream_document(plim_target *target, const plim__cdp_document *document,
                                       const plim_snapshot_options *options, plim_sink sink,
                                       plim_snapshot_result *out_result, plim_error *err)
 {
@@ -266,14 +343,13 @@ plim_status plim__cdp_stream_snapshot(plim_target *target, const char *method,
     if (options == NULL)
         options = &defaults;
     PLIM_CHECK(options->discard || sink.write != NULL);
-    json_t *params =
-        json_pack("{s:b,s:b}", "reportProgress", 1, "captureNumericValue", options->numeric_values);
     snapshot_job *job = plim__array_new_zero(target->allocator, 1, sizeof *job);
     plim_status status = PLIM_OK;
-    if (params == NULL || job == NULL)
+    if (job == NULL)
         status = plim__no_memory(err, "a snapshot");
     if (status == PLIM_OK) {
         job->target = target;
+        job->document = document;
         job->progress = options->progress;
         job->discard = options->discard;
         job->sink = sink;
@@ -282,9 +358,9 @@ plim_status plim__cdp_stream_snapshot(plim_target *target, const char *method,
     if (status == PLIM_OK)
         status = plim__v8_check_create(target->allocator, &job->check, err);
     if (status == PLIM_OK)
-        status = snapshot_run(job, method, params, err);
+        status = snapshot_run(job, err);
     else
-        json_decref(params);
+        json_decref(document->params);
     if (job != NULL) {
         if (out_result != NULL)
             *out_result = job->result;
@@ -293,6 +369,18 @@ plim_status plim__cdp_stream_snapshot(plim_target *target, const char *method,
         plim__array_free(target->allocator, job, 1, sizeof *job);
     }
     return status;
+}
+
+plim_status plim__cdp_stream_snapshot(plim_target *target, const char *method,
+                                      const plim_snapshot_options *options, plim_sink sink,
+                                      plim_snapshot_result *out_result, plim_error *err)
+{
+    plim__cdp_document document = {.method = method};
+    document.params = json_pack("{s:b,s:b}", "reportProgress", 1, "captureNumericValue",
+                                options != NULL && options->numeric_values);
+    if (document.params == NULL)
+        return plim__no_memory(err, "a request");
+    return plim__cdp_stream_document(target, &document, options, sink, out_result, err);
 }
 
 plim_status plim__cdp_snapshot(plim_target *target, const plim_snapshot_options *options,

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two scanners of the same kind, one for the message and one for a message inside it. A scanner
- * copies what passes into `control`, the text jansson gets, but for the string of a rule, of which
- * it writes only the quotes; its decoded bytes go to `out`. The driver moves `out` on: to the
- * stream's consumer, or into the inner scanner. So nothing here calls itself, and what is held is
- * one piece.
+ * Scanners of the same kind, one for the message and one for each level of messages inside it. A
+ * scanner copies what passes into `control`, the text jansson gets, but for the string of a rule,
+ * of which it writes only the quotes; its decoded bytes go to `out`. The driver moves `out` on: to
+ * the stream's consumer, or into the next scanner. So nothing here calls itself, and what is held
+ * is one piece a level.
  *
  * Strings are decoded and written anew also on their way into control: a lone surrogate, which V8
  * sends for some JavaScript strings and jansson refuses, becomes U+FFFD.
  *
  * Invariants: E1 out_len is at most sizeof out. E2 control_len is at most PLIM_CONTROL_BYTES_MAX.
- * E3 keys and the method are looked at only at depth 1 and 2, so no stack of containers is kept:
- * brackets that do not match are jansson's to refuse.
+ * E3 keys are looked at only at depth 1 to 3, the method at depth 1, so no stack of containers is
+ * kept: brackets that do not match are jansson's to refuse. E4 scanner N + 1 reads a message only
+ * once in each message of scanner N, so no two are mixed.
  */
 #include "inspect/wire/envelope.h"
 
@@ -27,6 +28,7 @@ enum {
     PLIM__ENVELOPE_OUT_BYTES = 16 << 10, /* two pieces of the framer's 4 KiB and room to spare */
     PLIM__ENVELOPE_OUT_SPARE = 8,        /* the most one input byte can emit: two characters */
     PLIM__ENVELOPE_NAME_BYTES = 64,      /* longer than any method or key of a rule */
+    PLIM__ENVELOPE_DEPTH = 3,            /* where the deepest string of a rule stands */
     PLIM__ENVELOPE_KEEP_BYTES = 1 << 20  /* control text that is kept for the next message */
 };
 
@@ -46,6 +48,9 @@ typedef enum envelope_state {
     ENVELOPE_HEX
 } envelope_state;
 
+/* What the object at depth 2 is. */
+typedef enum envelope_part { ENVELOPE_OTHER, ENVELOPE_PARAMS, ENVELOPE_RESULT } envelope_part;
+
 typedef struct envelope_name {
     char text[PLIM__ENVELOPE_NAME_BYTES];
     size_t len; /* sizeof text: too long to be one of ours */
@@ -55,10 +60,11 @@ typedef struct envelope_scan {
     envelope_state state;
     envelope_role role;
     uint32_t depth;
-    bool is_object[3]; /* of the containers at depth 1 and 2 */
-    bool in_params;    /* the container at depth 2 is the value of "params" */
-    char last;         /* last token outside of strings, of { [ ] } , : */
+    bool is_object[PLIM__ENVELOPE_DEPTH + 1]; /* of the containers at depth 1 to 3 */
+    envelope_part part;
+    char last; /* last token outside of strings, of { [ ] } , : */
     envelope_name key;
+    envelope_name under; /* the key whose value the container at depth 3 is */
     envelope_name method;
     uint32_t hex; /* digits so far of \u */
     uint32_t hex_count;
@@ -76,9 +82,8 @@ struct plim__envelope {
     plim__envelope_rule rules[PLIM__ENVELOPE_RULES_MAX];
     size_t rule_count;
     plim__envelope_events events;
-    bool has_inner; /* an inner message has begun */
-    envelope_scan outer;
-    envelope_scan inner;
+    size_t level_count; /* scanners whose message has begun; the first one's always has */
+    envelope_scan scans[PLIM__ENVELOPE_LEVELS];
 };
 
 /* ---- control text and out ------------------------------------------------------------------ */
@@ -220,14 +225,23 @@ static plim_status envelope_no_json(plim_error *err, const char *why)
                           why);
 }
 
+static bool envelope_rule_applies(const plim__envelope_rule *rule, const envelope_scan *scan)
+{
+    bool is_deep = rule->under != NULL;
+    if (scan->depth != (is_deep ? 3u : 2u) || !envelope_name_is(&scan->key, rule->key) ||
+        (is_deep && !envelope_name_is(&scan->under, rule->under)))
+        return false;
+    if (rule->method == NULL)
+        return scan->part == ENVELOPE_RESULT && scan->method.len == 0;
+    return scan->part == ENVELOPE_PARAMS && envelope_name_is(&scan->method, rule->method);
+}
+
 static const plim__envelope_rule *envelope_find_rule(const plim__envelope *envelope,
                                                      const envelope_scan *scan)
 {
     for (size_t i = 0; i < envelope->rule_count; i++) {
-        const plim__envelope_rule *rule = &envelope->rules[i];
-        if (envelope_name_is(&scan->method, rule->method) &&
-            envelope_name_is(&scan->key, rule->key))
-            return rule;
+        if (envelope_rule_applies(&envelope->rules[i], scan))
+            return &envelope->rules[i];
     }
     return NULL;
 }
@@ -235,7 +249,7 @@ static const plim__envelope_rule *envelope_find_rule(const plim__envelope *envel
 /* What a string that begins here is. */
 static envelope_role envelope_role_here(plim__envelope *envelope, envelope_scan *scan)
 {
-    if (scan->depth < 1 || scan->depth > 2 || !scan->is_object[scan->depth])
+    if (scan->depth < 1 || scan->depth > PLIM__ENVELOPE_DEPTH || !scan->is_object[scan->depth])
         return ENVELOPE_PLAIN;
     if (scan->last == '{' || scan->last == ',') {
         scan->key.len = 0;
@@ -245,18 +259,33 @@ static envelope_role envelope_role_here(plim__envelope *envelope, envelope_scan 
         scan->method.len = 0;
         return ENVELOPE_METHOD;
     }
-    if (scan->depth != 2 || !scan->in_params)
-        return ENVELOPE_PLAIN;
     const plim__envelope_rule *rule = envelope_find_rule(envelope, scan);
     if (rule == NULL)
         return ENVELOPE_PLAIN;
     if (!rule->is_message)
         return ENVELOPE_STREAM;
-    /* A message in a message in a message is none of ours, nor is a second one in the same. */
-    if (scan == &envelope->inner || envelope->has_inner)
+    /* E4; and beyond the last level it is none of ours. */
+    size_t next = (size_t)(scan - envelope->scans) + 1;
+    if (next != envelope->level_count || next == PLIM__ENVELOPE_LEVELS)
         return ENVELOPE_PLAIN;
-    envelope->has_inner = true;
+    envelope->level_count++;
     return ENVELOPE_MESSAGE;
+}
+
+/* A container begins, at the depth that is reached now. */
+static void envelope_open(envelope_scan *scan, bool is_object)
+{
+    if (scan->depth <= PLIM__ENVELOPE_DEPTH)
+        scan->is_object[scan->depth] = is_object;
+    if (scan->depth == 3)
+        scan->under = scan->key;
+    if (scan->depth != 2)
+        return;
+    scan->part = ENVELOPE_OTHER;
+    if (is_object && envelope_name_is(&scan->key, "params"))
+        scan->part = ENVELOPE_PARAMS;
+    else if (is_object && envelope_name_is(&scan->key, "result"))
+        scan->part = ENVELOPE_RESULT;
 }
 
 /* A byte outside of strings, which is in control already. */
@@ -276,10 +305,7 @@ static plim_status envelope_token(plim__envelope *envelope, envelope_scan *scan,
                                   "deep",
                                   PLIM_JSON_DEPTH_MAX);
         scan->depth++;
-        if (scan->depth <= 2)
-            scan->is_object[scan->depth] = byte == '{';
-        if (scan->depth == 2)
-            scan->in_params = byte == '{' && envelope_name_is(&scan->key, "params");
+        envelope_open(scan, byte == '{');
         break;
     case '}':
     case ']':
@@ -442,35 +468,41 @@ static plim_status envelope_scan_piece(plim__envelope *envelope, envelope_scan *
     return status;
 }
 
-/* What the inner scanner gets is decoded text; what it streams goes to the consumer. */
-static plim_status envelope_feed_inner(plim__envelope *envelope, const char *data, size_t len,
-                                       plim_error *err)
-{
-    envelope_scan *scan = &envelope->inner;
-    plim_status status = PLIM_OK;
-    for (size_t at = 0, used = 0; at < len && status == PLIM_OK; at += used) {
-        status = envelope_scan_piece(envelope, scan, data + at, len - at, &used, err);
-        if (status == PLIM_OK && scan->out_len > 0)
-            status =
-                envelope->events.on_stream(envelope->events.ctx, scan->out, scan->out_len, err);
-    }
-    return status;
-}
-
 plim_status plim__envelope_feed(plim__envelope *envelope, const char *data, size_t len,
                                 plim_error *err)
 {
     PLIM_CHECK_OBJ(envelope, PLIM__ENVELOPE_MAGIC);
-    envelope_scan *scan = &envelope->outer;
+    struct {
+        const char *data;
+        size_t len;
+        size_t at;
+    } pieces[PLIM__ENVELOPE_LEVELS] = {{data, len, 0}}; /* what each level still has to read */
+    size_t level = 0;
     plim_status status = PLIM_OK;
-    for (size_t at = 0, used = 0; at < len && status == PLIM_OK; at += used) {
-        status = envelope_scan_piece(envelope, scan, data + at, len - at, &used, err);
+    while (status == PLIM_OK) {
+        if (pieces[level].at == pieces[level].len) {
+            if (level == 0)
+                break;
+            level--;
+            continue;
+        }
+        envelope_scan *scan = &envelope->scans[level];
+        size_t used = 0;
+        status = envelope_scan_piece(envelope, scan, pieces[level].data + pieces[level].at,
+                                     pieces[level].len - pieces[level].at, &used, err);
+        pieces[level].at += used;
         if (status != PLIM_OK || scan->out_len == 0)
             continue;
-        status =
-            scan->role == ENVELOPE_MESSAGE
-                ? envelope_feed_inner(envelope, scan->out, scan->out_len, err)
-                : envelope->events.on_stream(envelope->events.ctx, scan->out, scan->out_len, err);
+        if (scan->role != ENVELOPE_MESSAGE) {
+            status =
+                envelope->events.on_stream(envelope->events.ctx, scan->out, scan->out_len, err);
+            continue;
+        }
+        level++;
+        PLIM_CHECK(level < PLIM__ENVELOPE_LEVELS);
+        pieces[level].data = scan->out;
+        pieces[level].len = scan->out_len;
+        pieces[level].at = 0;
     }
     return status;
 }
@@ -513,19 +545,19 @@ static plim_status envelope_parse(const envelope_scan *scan, json_t **out_messag
 plim_status plim__envelope_end(plim__envelope *envelope, plim_error *err)
 {
     PLIM_CHECK_OBJ(envelope, PLIM__ENVELOPE_MAGIC);
-    json_t *message = NULL;
-    json_t *inner = NULL;
-    plim_status status = envelope_parse(&envelope->outer, &message, err);
-    if (status == PLIM_OK && envelope->has_inner)
-        status = envelope_parse(&envelope->inner, &inner, err);
+    json_t *messages[PLIM__ENVELOPE_LEVELS] = {NULL};
+    size_t count = envelope->level_count;
+    plim_status status = PLIM_OK;
+    for (size_t i = 0; i < count && status == PLIM_OK; i++)
+        status = envelope_parse(&envelope->scans[i], &messages[i], err);
     /* Cleared first: what on_message does may be long, and needs nothing of this. */
-    envelope_scan_clear(envelope->allocator, &envelope->outer);
-    envelope_scan_clear(envelope->allocator, &envelope->inner);
-    envelope->has_inner = false;
+    for (size_t i = 0; i < count; i++)
+        envelope_scan_clear(envelope->allocator, &envelope->scans[i]);
+    envelope->level_count = 1;
     if (status == PLIM_OK)
-        status = envelope->events.on_message(envelope->events.ctx, message, inner, err);
-    json_decref(message);
-    json_decref(inner);
+        status = envelope->events.on_message(envelope->events.ctx, messages, count, err);
+    for (size_t i = 0; i < count; i++)
+        json_decref(messages[i]);
     return status;
 }
 
@@ -540,6 +572,7 @@ plim_status plim__envelope_create(const plim_allocator *allocator, const plim__e
     envelope->magic = PLIM__ENVELOPE_MAGIC;
     envelope->allocator = allocator;
     envelope->events = events;
+    envelope->level_count = 1;
     for (size_t i = 0; i < rule_count; i++)
         plim__envelope_add_rule(envelope, rules[i]);
     *out_envelope = envelope;
@@ -550,8 +583,24 @@ void plim__envelope_add_rule(plim__envelope *envelope, plim__envelope_rule rule)
 {
     PLIM_CHECK_OBJ(envelope, PLIM__ENVELOPE_MAGIC);
     PLIM_CHECK(envelope->rule_count < PLIM__ENVELOPE_RULES_MAX);
-    PLIM_CHECK(rule.method != NULL && rule.key != NULL);
+    PLIM_CHECK(rule.key != NULL);
     envelope->rules[envelope->rule_count++] = rule;
+}
+
+void plim__envelope_remove_rule(plim__envelope *envelope, const char *method, const char *key)
+{
+    PLIM_CHECK_OBJ(envelope, PLIM__ENVELOPE_MAGIC);
+    PLIM_CHECK(key != NULL);
+    size_t kept = 0;
+    for (size_t i = 0; i < envelope->rule_count; i++) {
+        const plim__envelope_rule *rule = &envelope->rules[i];
+        bool is_same_method = method == NULL || rule->method == NULL
+                                  ? method == rule->method
+                                  : strcmp(method, rule->method) == 0;
+        if (!is_same_method || strcmp(key, rule->key) != 0)
+            envelope->rules[kept++] = *rule;
+    }
+    envelope->rule_count = kept;
 }
 
 void plim__envelope_destroy(plim__envelope **envelope_ptr)
@@ -561,8 +610,9 @@ void plim__envelope_destroy(plim__envelope **envelope_ptr)
     plim__envelope *envelope = *envelope_ptr;
     *envelope_ptr = NULL;
     PLIM_CHECK_OBJ(envelope, PLIM__ENVELOPE_MAGIC);
-    plim__array_free(envelope->allocator, envelope->outer.control, envelope->outer.control_cap, 1);
-    plim__array_free(envelope->allocator, envelope->inner.control, envelope->inner.control_cap, 1);
+    for (size_t i = 0; i < PLIM__ENVELOPE_LEVELS; i++)
+        plim__array_free(envelope->allocator, envelope->scans[i].control,
+                         envelope->scans[i].control_cap, 1);
     envelope->magic = 0;
     plim__array_free(envelope->allocator, envelope, 1, sizeof *envelope);
 }

@@ -4,12 +4,13 @@
  * @brief A JSON message taken apart while it comes in, its one huge string never held.
  *
  * A V8 snapshot comes as events {"method":…,"params":{"chunk":"…"}} whose strings are the text of
- * a document. The string under params that a rule names is unescaped as its bytes arrive and
- * handed on; the rest, with "" in its place, is small and is parsed by jansson at the end. A
- * second kind of rule names a string that is itself a message (Node's workers): its text is
- * unescaped into an inner envelope of the same kind.
- * A rule applies where `method` came before `params`, as every runtime seen writes it; otherwise
- * the string stays in the message that on_message gets, where its reader finds it.
+ * a document; JavaScriptCore's as one reply {"result":{"snapshotData":"…"},"id":…}. The string
+ * that a rule names is unescaped as its bytes arrive and handed on; the rest, with "" in its
+ * place, is small and is parsed by jansson at the end. A second kind of rule names a string that
+ * is itself a message (a worker's, or WebKit's targets with their workers): its text is unescaped
+ * into a further scanner of the same kind, PLIM__ENVELOPE_LEVELS of them in all.
+ * A rule of an event applies where `method` came before `params`, as every runtime seen writes it;
+ * otherwise the string stays in the message that on_message gets, where its reader finds it.
  * Thread-safety: one thread.
  */
 #ifndef PLIM_INSPECT_WIRE_ENVELOPE_H
@@ -22,22 +23,27 @@
 
 typedef struct plim__envelope plim__envelope;
 
-enum { PLIM__ENVELOPE_RULES_MAX = 4 };
+enum {
+    PLIM__ENVELOPE_RULES_MAX = 8,
+    PLIM__ENVELOPE_LEVELS = 3 /**< a message, one in it, one in that: a worker of a page of WebKit */
+};
 
 /** Which string of which message; the texts are borrowed. */
 typedef struct plim__envelope_rule {
-    const char *method; /**< "HeapProfiler.addHeapSnapshotChunk" */
-    const char *key;    /**< "chunk", directly under params */
-    bool is_message;    /**< the string is a message again; one level deep */
+    const char *method; /**< "HeapProfiler.addHeapSnapshotChunk"; NULL: of a reply, which has none */
+    const char *key;    /**< "chunk", under params; of a reply under result */
+    bool is_message;    /**< the string is a message again */
+    const char *under;  /**< "result": of the object of this name there; NULL: directly */
 } plim__envelope_rule;
 
 /** A failure of a callback is that of feed() or end(). */
 typedef struct plim__envelope_events {
     void *ctx;
-    /** Decoded bytes of the string of a rule, in the outer or the inner message. */
+    /** Decoded bytes of the string of a rule, in a message of whatever level. */
     plim_status (*on_stream)(void *ctx, const char *data, size_t len, plim_error *err);
-    /** A whole message, borrowed; inner is NULL unless a rule with is_message applied. */
-    plim_status (*on_message)(void *ctx, json_t *message, json_t *inner, plim_error *err);
+    /** A whole message and those in it, outermost first, borrowed; count is 1 unless a rule with
+        is_message applied. */
+    plim_status (*on_message)(void *ctx, json_t *const *messages, size_t count, plim_error *err);
 } plim__envelope_events;
 
 /** Starts one that is ready for a message; rules are copied. PLIM_ERR_NO_MEMORY. */
@@ -48,6 +54,9 @@ PLIM_NODISCARD plim_status plim__envelope_create(const plim_allocator *allocator
 
 /** Adds a rule, between messages. At most PLIM__ENVELOPE_RULES_MAX. */
 void plim__envelope_add_rule(plim__envelope *envelope, plim__envelope_rule rule);
+
+/** Takes the rule of that method (NULL: of replies) and key away again, between messages. */
+void plim__envelope_remove_rule(plim__envelope *envelope, const char *method, const char *key);
 
 /**
  * The next bytes of the message. After a failure the envelope is only good for destroy.
