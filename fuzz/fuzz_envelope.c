@@ -49,7 +49,8 @@ static plim_status run(const unsigned char *data, size_t size, size_t cut,
     };
     plim__envelope_events events = {all, on_stream, on_message};
     plim__envelope *envelope = NULL;
-    if (plim__envelope_create(allocator, rules, sizeof rules / sizeof rules[0], events, &envelope, NULL) != PLIM_OK)
+    if (plim__envelope_create(allocator, rules, sizeof rules / sizeof rules[0], events, &envelope,
+                              NULL) != PLIM_OK)
         return PLIM_ERR_NO_MEMORY;
     plim_status status = PLIM_OK;
     for (size_t at = 0; at < size && status == PLIM_OK; at += cut)

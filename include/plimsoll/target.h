@@ -58,6 +58,16 @@ typedef struct plim_target_options {
                                                     NULL; NULL: none; borrowed until close */
 } plim_target_options;
 
+/** What a runtime does otherwise than most, or not at all; bits of plim_target_info.traits. */
+enum plim_target_trait {
+    PLIM_TARGET_USAGE_EVALUATES =
+        1,                        /**< its inspector has no figures of memory: plim_target_usage()
+                                          evaluates code in it, which is to be said */
+    PLIM_TARGET_NO_STACKS = 2,    /**< a recording of its allocations has no stacks */
+    PLIM_TARGET_NO_INTERVALS = 4, /**< nor anything between its beginning and its end */
+    PLIM_TARGET_IDS_CHANGE = 8    /**< ids of objects compare between no two snapshots */
+};
+
 /** What a target says of itself; strings are borrowed from the target, never NULL. */
 typedef struct plim_target_info {
     const char *runtime;         /**< "node" */
@@ -66,6 +76,7 @@ typedef struct plim_target_info {
     const char *address;         /**< "127.0.0.1:9229" */
     int64_t pid;                 /**< -1 where unknown (remote) */
     uint32_t worker_id;          /**< 0: the main isolate */
+    uint32_t traits;             /**< bits of plim_target_trait */
     const char *snapshot_ending; /**< of files with its snapshots: ".heapsnapshot" */
 } plim_target_info;
 
@@ -131,7 +142,7 @@ PLIM_API void plim_target_identify(const plim_target *target, plim_target_info *
 PLIM_API const char *plim_target_remark(const plim_target *target);
 
 /**
- * @brief      Memory in use now. Runs no code in the target.
+ * @brief      Memory in use now. Runs no code in the target, but for PLIM_TARGET_USAGE_EVALUATES.
  * @param[in]  target     not NULL.
  * @param[out] out_usage  set only on PLIM_OK.
  * @param[out] err        may be NULL.
@@ -167,6 +178,8 @@ typedef struct plim_snapshot_options {
     bool numeric_values;    /**< V8's captureNumericValue */
     bool discard;           /**< count and check the bytes only (a floor to measure against) */
     plim_progress progress; /**< phases "collecting" (objects) and "receiving" (bytes) */
+    bool as_v8;             /**< in V8's format, of a runtime that has another and can write both;
+                                 may evaluate code in it */
 } plim_snapshot_options;
 
 /** What was taken. */
@@ -177,6 +190,9 @@ typedef struct plim_snapshot_result {
     uint64_t chunk_count;
     uint64_t pause_ns; /**< how long the target stood still: request to reply */
     uint64_t queue_peak_bytes;
+    uint64_t
+        new_count; /**< of a recording with PLIM_TARGET_NO_INTERVALS: objects made while it ran */
+    uint64_t new_bytes; /**< of these */
 } plim_snapshot_result;
 
 /**
@@ -188,6 +204,7 @@ typedef struct plim_snapshot_result {
  * @param[out] out_result  may be NULL; filled as far as it came even on failure.
  * @param[out] err         may be NULL.
  * @retval PLIM_ERR_UNSAFE the estimate says the target would not survive it; see force.
+ * @retval PLIM_ERR_UNSUPPORTED as_v8, and it writes its own format only (plim export converts it).
  * @retval PLIM_ERR_TIMEOUT no byte for the stall limit.  @retval PLIM_ERR_GONE the target died.
  * @retval PLIM_ERR_TRUNCATED the reply came, but the document is not whole.
  * @retval PLIM_ERR_INTERRUPTED asked to stop; what came is in the sink.
@@ -212,8 +229,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_collect(plim_target *target, pli
 
 /** One collection that was observed. */
 typedef struct plim_gc_event {
-    const char *kind; /**< "minor" or "major", static storage */
-    uint64_t pause_ns;
+    const char *kind;      /**< "minor" or "major", static storage */
+    uint64_t pause_ns;     /**< PLIM_UNKNOWN where its clock does not run */
     uint64_t at_ns;        /**< since observation began, as far as the runtime tells */
     uint64_t before_bytes; /**< PLIM_UNKNOWN where it does not say */
     uint64_t after_bytes;
@@ -287,7 +304,8 @@ typedef struct plim_track_interval {
 /**
  * @brief      Begins to track allocations.
  * @param[in]  target  not NULL.
- * @param[in]  stacks  with the stack of each (slows a loop that only allocates about 50 times).
+ * @param[in]  stacks  with the stack of each (slows a loop that only allocates about 50 times);
+ *                     without them all the same where PLIM_TARGET_NO_STACKS.
  * @param[out] err     may be NULL.
  * @retval PLIM_ERR_UNSUPPORTED, PLIM_ERR_TIMEOUT, PLIM_ERR_GONE, PLIM_ERR_INTERRUPTED as they say.
  * @note       Threads: one at a time.

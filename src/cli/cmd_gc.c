@@ -16,6 +16,7 @@ static plim_status gc_collect(plim__cli *cli, plim_target *target, gc_report *re
                               plim_error *err)
 {
     plim_error why = {0};
+    plim__session_announce(cli, target);
     plim_status status = plim_target_usage(target, &report->before, err);
     if (status != PLIM_OK)
         return status;
@@ -50,7 +51,7 @@ static void gc_emit(plim__cli *cli, const plim_target *target, const gc_report *
         for (uint32_t i = 0; i < report->event_count; i++) {
             plim__emit_object(emit, NULL);
             plim__emit_string(emit, "kind", report->events[i].kind);
-            plim__emit_unsigned(emit, "ns", report->events[i].pause_ns);
+            plim__emit_known(emit, "ns", report->events[i].pause_ns);
             plim__emit_unsigned(emit, "at_ns", report->events[i].at_ns);
             plim__emit_known(emit, "before_bytes", report->events[i].before_bytes);
             plim__emit_known(emit, "after_bytes", report->events[i].after_bytes);

@@ -22,19 +22,31 @@ typedef struct snap_job {
     bool to_stdout;
 } snap_job;
 
+/* The suffix that the runtime's own format has, or V8's. */
+static const char *snap_suffix(const snap_job *job)
+{
+    plim_target_info info;
+    plim_target_identify(job->target, &info);
+    return plim__record_is_v8(job->cli) ? ".heapsnapshot" : info.snapshot_ending;
+}
+
+static void snap_default_name(const snap_job *job, plim__draft *name)
+{
+    plim__session_file_name(name, job->target, snap_suffix(job));
+    if (job->cli->secret != NULL)
+        plim__draft_puts(name, ".enc");
+}
+
 /* FILE, or FILE with -N before what it ends in: app-2.heapsnapshot.zst. */
 static void snap_name(const snap_job *job, uint32_t index, plim__draft *out_name)
 {
     const char *wanted = job->cli->args.values[PLIM__OPTION_output].text;
-    plim_target_info info;
     plim__draft name;
-    plim_target_identify(job->target, &info);
     plim__draft_init(&name, job->cli->allocator);
     if (wanted != NULL) {
         plim__draft_puts(&name, wanted);
     } else {
-        plim__session_file_name(&name, job->target, info.snapshot_ending);
-        plim__draft_puts(&name, job->cli->secret != NULL ? ".enc" : "");
+        snap_default_name(job, &name);
     }
     plim_text text = plim__draft_view(&name);
     if (job->count == 1) {
@@ -42,7 +54,7 @@ static void snap_name(const snap_job *job, uint32_t index, plim__draft *out_name
     } else {
         const char *slash = strrchr(text.data, '/');
         const char *base = slash != NULL ? slash + 1 : text.data;
-        const char *ending = strstr(base, info.snapshot_ending);
+        const char *ending = strstr(base, snap_suffix(job));
         if (ending == NULL)
             ending = strchr(base, '.');
         if (ending == NULL || ending == base)
@@ -108,6 +120,12 @@ static plim_status snap_one(snap_job *job, uint32_t index, plim_error *err)
             plim__record_snapshot(job->cli, job->target, plim__draft_peek(&name), &result, err);
     if (status == PLIM_OK)
         snap_tell(job, plim__draft_peek(&name), &result);
+    /* Bun numbers the objects of V8's format anew in each: no two are of one series. */
+    plim_target_info info;
+    plim_target_identify(job->target, &info);
+    bool is_alone = plim__record_is_v8(job->cli) && strcmp(info.snapshot_ending, ".heapsnapshot");
+    if (status == PLIM_OK && (is_alone || (info.traits & PLIM_TARGET_IDS_CHANGE) != 0))
+        status = plim__series_start(&job->series, &info, err);
     /* A single one is a series of one: its ids compare with no other file's. */
     if (status == PLIM_OK && !job->to_stdout)
         status = plim__series_write(job->cli, &job->series, plim__draft_peek(&name), index, err);

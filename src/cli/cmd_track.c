@@ -24,6 +24,11 @@ typedef struct track_job {
     uint64_t live_bytes; /* of what was allocated since the start */
     uint64_t live_count;
     uint32_t interval_count;
+    bool has_stacks;
+    bool has_intervals; /* else what lives is known at the end, and collections are shown */
+    bool has_collections;
+    const plim_gc_event *events;
+    uint32_t event_count;
 } track_job;
 
 /* Bars of the last intervals, several intervals to a bar: half a second each at 20 a second. */
@@ -72,8 +77,13 @@ static void track_show_live(track_job *job, const plim_track_interval *intervals
     track_bars(intervals, count, bars, sizeof bars);
     plim__units_bytes(bytes, job->live_bytes, false);
     plim__units_count(objects, job->live_count);
-    (void)snprintf(line, sizeof line, "recording %.0f s  %s  %s in %s new objects (Ctrl-C saves)",
-                   (double)(plim__clock_ns() - begun_ns) / 1e9, bars, bytes, objects);
+    if (!job->has_intervals)
+        (void)snprintf(line, sizeof line, "recording %.0f s (Ctrl-C saves)",
+                       (double)(plim__clock_ns() - begun_ns) / 1e9);
+    else
+        (void)snprintf(line, sizeof line,
+                       "recording %.0f s  %s  %s in %s new objects (Ctrl-C saves)",
+                       (double)(plim__clock_ns() - begun_ns) / 1e9, bars, bytes, objects);
     plim__say_line(&job->cli->say, line);
 }
 
@@ -118,8 +128,33 @@ static plim_status track_save(void *ctx, plim_sink sink, plim_error *err)
         return status;
     plim__say_begin(&job->cli->say, "saving the timeline");
     status = plim_target_tracking_stop(job->target, &options, sink, &job->result, err);
+    if (status == PLIM_OK && !job->has_intervals) {
+        job->live_bytes = job->result.new_bytes;
+        job->live_count = job->result.new_count;
+        job->has_collections = plim_target_gc_observe_stop(job->target, &job->events,
+                                                           &job->event_count, NULL) == PLIM_OK;
+    }
     plim__say_end(&job->cli->say);
     return status;
+}
+
+/* Collections while it ran, where they are all that there is between beginning and end. */
+static void track_emit_collections(track_job *job)
+{
+    plim__emit *emit = &job->cli->emit;
+    if (!job->has_collections) {
+        plim__emit_null(emit, "collections");
+        return;
+    }
+    plim__emit_array(emit, "collections");
+    for (uint32_t i = 0; i < job->event_count; i++) {
+        plim__emit_object(emit, NULL);
+        plim__emit_string(emit, "kind", job->events[i].kind);
+        plim__emit_known(emit, "ns", job->events[i].pause_ns);
+        plim__emit_unsigned(emit, "at_ns", job->events[i].at_ns);
+        plim__emit_object_end(emit);
+    }
+    plim__emit_array_end(emit);
 }
 
 static void track_tell(track_job *job, const char *path)
@@ -139,6 +174,9 @@ static void track_tell(track_job *job, const char *path)
         plim__emit_unsigned(&cli->emit, "live_count", job->live_count);
         plim__emit_unsigned(&cli->emit, "intervals", job->interval_count);
         plim__emit_unsigned(&cli->emit, "pause_ns", job->result.pause_ns);
+        plim__emit_bool(&cli->emit, "has_stacks", job->has_stacks);
+        plim__emit_bool(&cli->emit, "has_intervals", job->has_intervals);
+        track_emit_collections(job);
         plim__emit_finish(&cli->emit);
         return;
     }
@@ -160,8 +198,28 @@ static void track_tell(track_job *job, const char *path)
                      "\n  %s; the target stood still for %s while it was saved\n"
                      "  %s in %s objects allocated while it ran are alive\n",
                      size, pause, live, count);
+    if (job->has_collections)
+        plim__out_printf(&cli->out, "  %u collections meanwhile\n", job->event_count);
     plim__say_later(&cli->say, "next: plim summary %s, or the Memory panel of Chrome DevTools",
                     path);
+}
+
+/* Says what the runtime cannot record, and begins. */
+static plim_status track_begin(track_job *job, bool stacks, plim_error *err)
+{
+    plim_target_info info;
+    plim_target_identify(job->target, &info);
+    job->has_stacks = stacks && (info.traits & PLIM_TARGET_NO_STACKS) == 0;
+    job->has_intervals = (info.traits & PLIM_TARGET_NO_INTERVALS) == 0;
+    if (!job->has_intervals)
+        plim__say_note(&job->cli->say,
+                       "%s records a snapshot at the beginning, one at the end and the "
+                       "collections between: no stacks, no times of single objects",
+                       info.runtime);
+    plim_status status = plim_target_tracking_start(job->target, stacks, err);
+    if (status == PLIM_OK && !job->has_intervals)
+        status = plim_target_gc_observe_start(job->target, err);
+    return status;
 }
 
 plim_status plim__cmd_track(plim__cli *cli, plim_error *err)
@@ -178,7 +236,7 @@ plim_status plim__cmd_track(plim__cli *cli, plim_error *err)
         path = plim__draft_peek(&name);
     }
     if (status == PLIM_OK)
-        status = plim_target_tracking_start(job.target, stacks, err);
+        status = track_begin(&job, stacks, err);
     if (status == PLIM_OK)
         status = plim__record(cli, path, track_save, &job, &bytes, err);
     if (status == PLIM_OK && !plim__record_is_stdout(path))

@@ -58,8 +58,10 @@ plim_status plim__cmd_usage(plim__cli *cli, plim_error *err)
     plim_target *target = NULL;
     plim_usage usage;
     plim_status status = plim__session_open(cli, cli->args.operands[0], &target, err);
-    if (status == PLIM_OK)
+    if (status == PLIM_OK) {
+        plim__session_announce(cli, target);
         status = plim_target_usage(target, &usage, err);
+    }
     if (status == PLIM_OK && plim__cli_is_json(cli)) {
         plim__emit_start(&cli->emit, &cli->out, "usage");
         plim__session_emit(cli, target);

@@ -24,7 +24,7 @@ typedef struct watch_state {
     uint64_t last_used_bytes;
 } watch_state;
 
-/* What use is measured against: --limit, or the heap's total. */
+/* What use is measured against: --limit, or the heap's total; not every runtime has that. */
 static uint64_t watch_base(const plim__cli *cli, const plim_usage *usage)
 {
     return plim__args_number(&cli->args, PLIM__OPTION_limit, usage->total_bytes);
@@ -37,6 +37,8 @@ static bool watch_is_above(const plim__cli *cli, const plim_usage *usage)
         return false;
     if (!alert->is_share)
         return usage->used_bytes >= alert->number;
+    if (watch_base(cli, usage) == PLIM_UNKNOWN)
+        return false; /* refused at the beginning */
     return (double)usage->used_bytes * 100.0 >=
            (double)watch_base(cli, usage) * (double)alert->number;
 }
@@ -52,7 +54,7 @@ static void watch_emit(watch_state *watch, const char *event, const plim_usage *
     plim__session_emit(cli, watch->target);
     if (usage != NULL) {
         plim__session_emit_usage(cli, usage);
-        plim__emit_unsigned(&cli->emit, "limit_bytes", watch_base(cli, usage));
+        plim__emit_known(&cli->emit, "limit_bytes", watch_base(cli, usage));
         plim__emit_bool(&cli->emit, "above", watch->above);
     }
     plim__emit_finish(&cli->emit);
@@ -65,27 +67,31 @@ static void watch_row(watch_state *watch, const plim_usage *usage)
     plim__out *out = &cli->out;
     char now[PLIM__STAMP_BYTES];
     char used[PLIM__UNITS_BYTES];
-    char base[PLIM__UNITS_BYTES];
+    char base[PLIM__UNITS_BYTES] = "-";
+    char share[PLIM__UNITS_BYTES] = "-";
     char change[PLIM__UNITS_BYTES] = "";
     char rss[PLIM__UNITS_BYTES] = "-";
     uint64_t base_bytes = watch_base(cli, usage);
     int width = out->exact_bytes ? 14 : 11;
     plim__clock_iso(now);
     plim__units_bytes(used, usage->used_bytes, out->exact_bytes);
-    plim__units_bytes(base, base_bytes, out->exact_bytes);
     int64_t delta = (int64_t)usage->used_bytes - (int64_t)watch->last_used_bytes;
     if (watch->row_count > 0)
         plim__units_change(change, delta, out->exact_bytes);
     if (usage->process_rss_bytes != PLIM_UNKNOWN)
         plim__units_bytes(rss, usage->process_rss_bytes, out->exact_bytes);
-    double share = base_bytes > 0 ? (double)usage->used_bytes * 100.0 / (double)base_bytes : 0.0;
+    if (base_bytes != PLIM_UNKNOWN)
+        plim__units_bytes(base, base_bytes, out->exact_bytes);
+    if (base_bytes != PLIM_UNKNOWN && base_bytes > 0)
+        (void)snprintf(share, sizeof share, "%.1f%%",
+                       (double)usage->used_bytes * 100.0 / (double)base_bytes);
     if (watch->row_count % WATCH_HEAD_EVERY == 0) {
         char head[128];
         (void)snprintf(head, sizeof head, "%-8s  %*s  %*s  %6s  %*s  %*s\n", "time", width, "used",
                        width, "of", "share", width, "change", width, "process");
         plim__out_styled(out, PLIM__STYLE_HEAD, head);
     }
-    plim__out_printf(out, "%.8s  %*s  %*s  %5.1f%%  ", now + 11, width, used, width, base, share);
+    plim__out_printf(out, "%.8s  %*s  %*s  %6s  ", now + 11, width, used, width, base, share);
     char padded[PLIM__UNITS_BYTES + 16];
     (void)snprintf(padded, sizeof padded, "%*s", width, change);
     plim__out_styled(out, change[0] == '+' ? PLIM__STYLE_BAD : PLIM__STYLE_NONE, padded);
@@ -99,8 +105,10 @@ static void watch_plain(watch_state *watch, const plim_usage *usage)
     plim__clock_iso(now);
     if (watch->row_count == 0)
         plim__out_puts(&watch->cli->out, "time\tused_bytes\ttotal_bytes\tprocess_rss_bytes\n");
-    plim__out_printf(&watch->cli->out, "%s\t%llu\t%llu\t", now,
-                     (unsigned long long)usage->used_bytes, (unsigned long long)usage->total_bytes);
+    plim__out_printf(&watch->cli->out, "%s\t%llu\t", now, (unsigned long long)usage->used_bytes);
+    if (usage->total_bytes != PLIM_UNKNOWN)
+        plim__out_printf(&watch->cli->out, "%llu", (unsigned long long)usage->total_bytes);
+    plim__out_puts(&watch->cli->out, "\t");
     if (usage->process_rss_bytes != PLIM_UNKNOWN)
         plim__out_printf(&watch->cli->out, "%llu", (unsigned long long)usage->process_rss_bytes);
     plim__out_puts(&watch->cli->out, "\n");
@@ -144,6 +152,10 @@ static plim_status watch_look(watch_state *watch, plim_error *err)
     plim_status status = plim_target_usage(watch->target, &usage, err);
     if (status != PLIM_OK)
         return status;
+    if (cli->args.values[PLIM__OPTION_alert].is_share && watch_base(cli, &usage) == PLIM_UNKNOWN)
+        return plim_error_set(err, PLIM_ERR_USAGE,
+                              "this runtime tells no total: --limit SIZE says what %llu%% is of",
+                              (unsigned long long)cli->args.values[PLIM__OPTION_alert].number);
     bool above = watch_is_above(cli, &usage);
     bool crossed = above && !watch->above;
     watch->above = above;
@@ -208,6 +220,8 @@ plim_status plim__cmd_watch(plim__cli *cli, plim_error *err)
         !plim__args_has(&cli->args, PLIM__OPTION_alert))
         return plim_error_set(err, PLIM_ERR_USAGE, "--then wants --alert: at what should it run?");
     plim_status status = plim__session_open(cli, cli->args.operands[0], &watch.target, err);
+    if (status == PLIM_OK)
+        plim__session_announce(cli, watch.target);
     if (status == PLIM_OK && plim__cli_is_human(cli)) {
         plim__session_show(cli, watch.target);
         plim__out_flush(&cli->out);

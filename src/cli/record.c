@@ -26,6 +26,11 @@ static plim_status record_meter_write(void *ctx, const void *data, size_t len, p
     return status;
 }
 
+bool plim__record_is_v8(const plim__cli *cli)
+{
+    return plim__args_number(&cli->args, PLIM__OPTION_format, 0) == 1; /* own|v8 */
+}
+
 bool plim__record_is_stdout(const char *path)
 {
     return strcmp(path, "-") == 0;
@@ -134,6 +139,7 @@ static plim_status record_take(void *ctx, plim_sink sink, plim_error *err)
         .force = plim__args_has(&job->cli->args, PLIM__OPTION_force),
         .numeric_values = plim__args_has(&job->cli->args, PLIM__OPTION_numeric),
         .progress = plim__record_progress(job->cli),
+        .as_v8 = plim__record_is_v8(job->cli),
     };
     return plim_target_snapshot(job->target, &options, sink, &job->result, err);
 }

@@ -30,6 +30,9 @@ plim_status plim__record_snapshot(plim__cli *cli, plim_target *target, const cha
 /** Progress of a snapshot under way; its ctx is the plim__cli. */
 plim_progress plim__record_progress(plim__cli *cli);
 
+/** Whether V8's format is wanted of a runtime that has another. */
+bool plim__record_is_v8(const plim__cli *cli);
+
 /** Whether a path is standard output, so that nothing else may be written there. */
 bool plim__record_is_stdout(const char *path);
 

@@ -39,6 +39,17 @@ plim_status plim__session_open(plim__cli *cli, const char *address, plim_target 
     return PLIM_OK;
 }
 
+void plim__session_announce(plim__cli *cli, const plim_target *target)
+{
+    plim_target_info info;
+    plim_target_identify(target, &info);
+    if ((info.traits & PLIM_TARGET_USAGE_EVALUATES) != 0)
+        plim__say_always(&cli->say,
+                         "%s's inspector has no figures of memory: plim evaluates "
+                         "process.memoryUsage() in it",
+                         info.runtime);
+}
+
 void plim__session_close(plim__cli *cli, plim_target **target)
 {
     bool stopped = *target != NULL && plim_interrupt_count(&cli->interrupt) > 0;

@@ -38,4 +38,7 @@ void plim__session_show(plim__cli *cli, const plim_target *target);
  */
 void plim__session_file_name(plim__draft *out_name, const plim_target *target, const char *kind);
 
+/** Says once that figures of this target's memory come of code that is evaluated in it. */
+void plim__session_announce(plim__cli *cli, const plim_target *target);
+
 #endif

@@ -30,10 +30,14 @@ static const plim__runtime *detect_runtime(const char *word)
     return NULL;
 }
 
-/* "node.js/v20.20.2": what follows the stroke, without the v. */
-static void detect_set_version(plim_target *target, const char *browser)
+/* "node.js/v20.20.2": what follows the stroke, without the v. Bun's Browser has none, its
+ * User-Agent has. */
+static void detect_set_version(plim_target *target, const char *browser, const char *agent)
 {
+    size_t len = strlen(browser);
     const char *stroke = strchr(browser, '/');
+    if (stroke == NULL && agent != NULL && strncmp(agent, browser, len) == 0 && agent[len] == '/')
+        stroke = agent + len;
     const char *version = stroke != NULL ? stroke + 1 : "";
     (void)snprintf(target->version, sizeof target->version, "%s",
                    version[0] == 'v' ? version + 1 : version);
@@ -60,7 +64,8 @@ static plim_status detect_by_version(plim_target *target, const plim__http_body 
                                 target->address.host, (unsigned)target->address.port);
     *out_runtime = browser != NULL ? detect_runtime(browser) : NULL;
     if (*out_runtime != NULL)
-        detect_set_version(target, browser);
+        detect_set_version(target, browser,
+                           json_string_value(json_object_get(version, "User-Agent")));
     else if (status == PLIM_OK)
         status = detect_nothing(target, err);
     json_decref(version);

@@ -34,7 +34,7 @@ enum {
     DISCOVER_FIRST_CAP = 16,
     DISCOVER_THREADS_MAX = 8,
     DISCOVER_PLACE_BYTES = PLIM__LISTENER_TEXT_BYTES + 8,
-    DISCOVER_ADDRESS_BYTES = DISCOVER_PLACE_BYTES + 24,
+    DISCOVER_ADDRESS_BYTES = DISCOVER_PLACE_BYTES + 160, /* a worker's number, or a path */
     DISCOVER_PATH_BYTES = 128,
     DISCOVER_TITLE_COMMAND_BYTES = 1024
 };
@@ -187,6 +187,19 @@ static discover_row discover_row_of(int64_t pid, const char *runtime)
     return row;
 }
 
+/* The path where nobody lists it. */
+static void discover_add_path(const discover_run *run, discover_row *row)
+{
+    size_t len = strlen(row->address);
+    for (size_t i = 0; plim__runtimes[i] != NULL; i++) {
+        const plim__runtime *runtime = plim__runtimes[i];
+        if (runtime->path_of != NULL && strcmp(runtime->name, row->runtime) == 0 &&
+            !runtime->path_of(&run->allocator, row->found.pid, row->address + len,
+                              sizeof row->address - len))
+            row->address[len] = '\0';
+    }
+}
+
 static void discover_take_probe(discover_row *row, const plim__probe *probe)
 {
     bool is_v6 = strchr(probe->host, ':') != NULL;
@@ -295,6 +308,7 @@ static plim_status discover_other(discover_worker *worker, int64_t pid)
             continue;
         discover_row row = discover_row_of(pid, plim__probe_runtime(probe.browser));
         discover_take_probe(&row, &probe);
+        discover_add_path(run, &row);
         discover_add(run, &row);
     }
     return PLIM_OK;

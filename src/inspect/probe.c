@@ -92,8 +92,12 @@ plim_status plim__probe_version_get(plim__loop *loop, const plim_allocator *allo
     json_t *version = json_loadb(body.text, body.len, 0, NULL);
     plim__http_body_fini(&body);
     const char *browser = json_string_value(json_object_get(version, "Browser"));
+    const char *agent = json_string_value(json_object_get(version, "User-Agent"));
+    size_t len = browser != NULL ? strlen(browser) : 0;
+    bool is_fuller = browser != NULL && agent != NULL && strncmp(agent, browser, len) == 0 &&
+                     agent[len] == '/'; /* Bun's "Bun" is "Bun/1.4.5" there */
     if (browser != NULL)
-        plim__probe_copy_text(probe->browser, sizeof probe->browser, browser);
+        plim__probe_copy_text(probe->browser, sizeof probe->browser, is_fuller ? agent : browser);
     json_decref(version);
     return browser != NULL ? PLIM_OK : PLIM_ERR_NOT_FOUND;
 }

@@ -132,6 +132,11 @@ static void target_show_address(plim_target *target)
     int len = snprintf(target->shown_address, sizeof target->shown_address, "%s%s%s:%u",
                        is_v6 ? "[" : "", address->host, is_v6 ? "]" : "", (unsigned)address->port);
     PLIM_CHECK(len > 0 && (size_t)len < sizeof target->shown_address);
+    if (target->runtime->path_of != NULL) {
+        (void)snprintf(target->shown_address + len, sizeof target->shown_address - (size_t)len,
+                       "%s", target->path);
+        len = (int)strlen(target->shown_address);
+    }
     if (address->worker_id != 0)
         (void)snprintf(target->shown_address + len, sizeof target->shown_address - (size_t)len,
                        "#worker:%u", address->worker_id);
@@ -226,6 +231,7 @@ void plim_target_identify(const plim_target *target, plim_target_info *out_info)
         .address = target->shown_address,
         .pid = target->pid,
         .worker_id = target->address.worker_id,
+        .traits = target->runtime->traits,
         .snapshot_ending = target->runtime->snapshot_ending != NULL
                                ? target->runtime->snapshot_ending
                                : ".heapsnapshot",

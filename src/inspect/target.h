@@ -116,10 +116,17 @@ struct plim__runtime {
     const plim__launcher *launcher; /**< how it is started by us; NULL: it is not */
     const char *snapshot_ending;    /**< of files' names; NULL: ".heapsnapshot" */
     const char *scheme; /**< of a family: "region" for addresses "region:PATH"; NULL: none */
+    uint32_t traits;    /**< bits of plim_target_trait */
 
     /** Whether a word is this runtime's: the Browser field of /json/version, "Server: NAME" of an
         HTTP server that has no such page, or {"from":"root" of Firefox; NULL: never. */
     bool (*recognise)(const char *word);
+
+    /**
+     * Where nobody lists the path to connect to: tells it from the command line of the process;
+     * false where that has none. Addresses that are shown have the path then. NULL: it is listed.
+     */
+    bool (*path_of)(const plim_allocator *allocator, int64_t pid, char *out_path, size_t cap);
 
     /**
      * Finds (with options.open_inspector opens) the inspector of process address.pid: sets

@@ -18,6 +18,7 @@ A case is a heading `## …` and a fenced block `exchange` under it. Its lines, 
     <fragments N TEXT  <long TEXT  <ping TEXT  <raw HEX  <close CODE TEXT  <drop  <wait MS
     <bytewise TEXT                one byte per TCP segment
     <document CUT [WHAT]          a snapshot in cuts of CUT characters; WHAT: half, lying, shuffled
+    <v8-value ID                  the same as the value of an expression, as Bun replies
     <kill                         ends the connection and the port
     ^                             interrupts the probe (SIGINT)
     = {…}                         the probe answers this; "~TEXT" is a regular expression
@@ -295,6 +296,10 @@ class Case:
             server.send(bytes.fromhex(rest))
         elif how == "document":
             self.chunks(rest)
+        elif how == "v8-value":
+            value = {"result": {"result": {"type": "string", "value": document() + "\n"},
+                                "wasThrown": False}, "id": int(rest)}
+            server.send(server.frame(1, json.dumps(value).encode()))
         elif how == "drop":
             server.peer().close()
             server.sock, server.buffer = None, b""

@@ -4,7 +4,7 @@
  * tests drive it, over one connection.
  *
  *     open ADDRESS | close | identify | usage | collect | estimate | evaluate EXPRESSION
- *     snapshot FILE [stall MS] | discard | force-snapshot FILE
+ *     snapshot FILE [stall MS] | discard | discard-v8 | force-snapshot FILE | evaluate-long BYTES
  *     sample BYTES | sample-all BYTES | sample-stop FILE
  *     track 0|1 | poll MS | track-stop FILE | reconnect MS | memory | slow-sink BYTES_PER_MS
  *
@@ -131,13 +131,14 @@ static plim_status probe_identify(plim_target *target, json_t **reply)
     return PLIM_OK;
 }
 
-/* verb: snapshot, force-snapshot, discard, track-stop. */
+/* verb: snapshot, force-snapshot, discard, discard-v8, track-stop. */
 static plim_status probe_snapshot(plim_target *target, const char *verb, const char *path,
                                   json_t **reply, plim_error *err)
 {
     plim_snapshot_options options = {.struct_bytes = sizeof options,
                                      .force = strcmp(verb, "force-snapshot") == 0,
-                                     .discard = strcmp(verb, "discard") == 0,
+                                     .discard = strncmp(verb, "discard", 7) == 0,
+                                     .as_v8 = strcmp(verb, "discard-v8") == 0,
                                      .progress = {NULL, probe_step}};
     plim_snapshot_result result = {0};
     plim_file_sink *file = NULL;
@@ -160,7 +161,8 @@ static plim_status probe_snapshot(plim_target *target, const char *verb, const c
     }
     plim_file_sink_abandon(&file);
     *reply =
-        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "bytes", (json_int_t)result.byte_count,
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "new", (json_int_t)result.new_count,
+                  "new_bytes", (json_int_t)result.new_bytes, "bytes", (json_int_t)result.byte_count,
                   "nodes", (json_int_t)result.node_count, "edges", (json_int_t)result.edge_count,
                   "chunks", (json_int_t)result.chunk_count, "pause_ns", (json_int_t)result.pause_ns,
                   "queue_peak", (json_int_t)result.queue_peak_bytes, "written",
@@ -235,13 +237,21 @@ static plim_status probe_gc_stop(plim_target *target, json_t **reply, plim_error
     if (status != PLIM_OK)
         return status;
     json_t *list = json_array();
+    json_t *pauses = json_array(); /* the same once more, to compare with a text */
+    char kinds[256] = "";
+    for (uint32_t i = 0; i < count; i++) {
+        (void)json_array_append_new(pauses, probe_bytes(events[i].pause_ns));
+        size_t len = strlen(kinds);
+        (void)snprintf(kinds + len, sizeof kinds - len, "%s%s", i > 0 ? " " : "", events[i].kind);
+    }
     for (uint32_t i = 0; i < count; i++)
-        (void)json_array_append_new(list, json_pack("{s:s,s:I,s:I,s:o,s:o}", "kind", events[i].kind,
-                                                    "pause_ns", (json_int_t)events[i].pause_ns,
+        (void)json_array_append_new(list, json_pack("{s:s,s:o,s:I,s:o,s:o}", "kind", events[i].kind,
+                                                    "pause_ns", probe_bytes(events[i].pause_ns),
                                                     "at_ns", (json_int_t)events[i].at_ns, "before",
                                                     probe_bytes(events[i].before_bytes), "after",
                                                     probe_bytes(events[i].after_bytes)));
-    *reply = json_pack("{s:o}", "events", list);
+    *reply = json_pack("{s:o,s:o,s:s,s:i}", "events", list, "pauses", pauses, "kinds", kinds,
+                       "count", (int)count);
     return PLIM_OK;
 }
 
@@ -304,6 +314,20 @@ static bool probe_machine(const plim_target_options *options, const char *verb, 
     return true;
 }
 
+/* An expression of so many bytes. */
+static plim_status probe_evaluate_long(plim_target *target, const char *bytes, plim_error *err)
+{
+    size_t len = (size_t)strtoull(bytes, NULL, 10);
+    char *text = malloc(len + 1);
+    if (text == NULL)
+        return PLIM_ERR_NO_MEMORY;
+    memset(text, '1', len);
+    text[len] = '\0';
+    plim_status status = plim_target_evaluate(target, text, 0, NULL, err);
+    free(text);
+    return status;
+}
+
 /* Verbs that need an open target. */
 static plim_status probe_call(plim_target *target, const char *verb, const char *rest,
                               json_t **reply, plim_error *err)
@@ -320,6 +344,8 @@ static plim_status probe_call(plim_target *target, const char *verb, const char 
         return probe_gc_stop(target, reply, err);
     if (strcmp(verb, "estimate") == 0)
         return probe_estimate(target, reply, err);
+    if (strcmp(verb, "evaluate-long") == 0)
+        return probe_evaluate_long(target, rest, err);
     if (strcmp(verb, "evaluate") == 0)
         return probe_evaluate(target, rest, reply, err);
     if (strcmp(verb, "sample") == 0 || strcmp(verb, "sample-all") == 0)

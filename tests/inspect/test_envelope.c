@@ -270,8 +270,8 @@ static void a_reply_is_streamed_with_its_id_at_either_end(void **state)
 {
     (void)state;
     envelope_expect("{\"result\":{\"timestamp\":1,\"snapshotData\":\"{\\\"v\\\":3}\"},\"id\":4}",
-                    "{\"v\":3}", 7,
-                    "{\"id\":4,\"result\":{\"snapshotData\":\"\",\"timestamp\":1}}", "");
+                    "{\"v\":3}", 7, "{\"id\":4,\"result\":{\"snapshotData\":\"\",\"timestamp\":1}}",
+                    "");
     envelope_expect("{\"id\":4,\"result\":{\"snapshotData\":\"x\",\"value\":\"y\"}}", "x", 1,
                     "{\"id\":4,\"result\":{\"snapshotData\":\"\",\"value\":\"y\"}}", "");
     envelope_expect("{\"result\":{\"result\":{\"type\":\"string\",\"value\":\"x\\n\"},"
@@ -283,9 +283,9 @@ static void a_reply_is_streamed_with_its_id_at_either_end(void **state)
     /* Not a reply, not that object, not that deep. */
     envelope_expect("{\"method\":\"a\",\"result\":{\"snapshotData\":\"x\"}}", "", 0,
                     "{\"method\":\"a\",\"result\":{\"snapshotData\":\"x\"}}", "");
-    envelope_expect("{\"params\":{\"snapshotData\":\"x\"},\"result\":[{\"snapshotData\":\"y\"}]}", "",
-                    0, "{\"params\":{\"snapshotData\":\"x\"},\"result\":[{\"snapshotData\":\"y\"}]}",
-                    "");
+    envelope_expect(
+        "{\"params\":{\"snapshotData\":\"x\"},\"result\":[{\"snapshotData\":\"y\"}]}", "", 0,
+        "{\"params\":{\"snapshotData\":\"x\"},\"result\":[{\"snapshotData\":\"y\"}]}", "");
 }
 
 static void a_rule_can_be_taken_away(void **state)

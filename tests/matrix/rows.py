@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The rows of the matrix: its name for the test, and the class of the runtime."""
 
+import bun
 import node
 
 ROWS = {
+    "bun": bun.Bun,
     "node-20": node.Node20,
     "node-22": node.Node22,
     "node-24": node.Node24,

@@ -51,12 +51,9 @@ typedef struct plim__cdp_document {
 } plim__cdp_document;
 
 /** As plim_target_snapshot(), for any document. */
-PLIM_NODISCARD plim_status plim__cdp_stream_document(plim_target *target,
-                                                     const plim__cdp_document *document,
-                                                     const plim_snapshot_options *options,
-                                                     plim_sink sink,
-                                                     plim_snapshot_result *out_result,
-                                                     plim_error *err);
+PLIM_NODISCARD plim_status plim__cdp_stream_document(
+    plim_target *target, const plim__cdp_document *document, const plim_snapshot_options *options,
+    plim_sink sink, plim_snapshot_result *out_result, plim_error *err);
 
 /** As the calls of plimsoll/target.h. */
 PLIM_NODISCARD plim_status plim__cdp_sampling_start(plim_target *target,

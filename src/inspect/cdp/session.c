@@ -527,8 +527,9 @@ void plim__cdp_set_router(plim__cdp_connection *connection, const char *method, 
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
     PLIM_CHECK(connection->routing_count < PLIM__ENVELOPE_LEVELS - 1 && router != NULL);
     connection->routings[connection->routing_count++] = (cdp_routing){method, router, ctx};
-    plim__envelope_add_rule(connection->envelope,
-                            (plim__envelope_rule){.method = method, .key = key, .is_message = true});
+    plim__envelope_add_rule(
+        connection->envelope,
+        (plim__envelope_rule){.method = method, .key = key, .is_message = true});
 }
 
 void plim__cdp_add_stream_rule(plim__cdp_connection *connection, plim__envelope_rule rule)

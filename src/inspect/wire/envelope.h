@@ -25,15 +25,17 @@ typedef struct plim__envelope plim__envelope;
 
 enum {
     PLIM__ENVELOPE_RULES_MAX = 8,
-    PLIM__ENVELOPE_LEVELS = 3 /**< a message, one in it, one in that: a worker of a page of WebKit */
+    PLIM__ENVELOPE_LEVELS =
+        3 /**< a message, one in it, one in that: a worker of a page of WebKit */
 };
 
 /** Which string of which message; the texts are borrowed. */
 typedef struct plim__envelope_rule {
-    const char *method; /**< "HeapProfiler.addHeapSnapshotChunk"; NULL: of a reply, which has none */
-    const char *key;    /**< "chunk", under params; of a reply under result */
-    bool is_message;    /**< the string is a message again */
-    const char *under;  /**< "result": of the object of this name there; NULL: directly */
+    const char
+        *method;       /**< "HeapProfiler.addHeapSnapshotChunk"; NULL: of a reply, which has none */
+    const char *key;   /**< "chunk", under params; of a reply under result */
+    bool is_message;   /**< the string is a message again */
+    const char *under; /**< "result": of the object of this name there; NULL: directly */
 } plim__envelope_rule;
 
 /** A failure of a callback is that of feed() or end(). */

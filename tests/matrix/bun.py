@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+"""Bun. Its inspector's address has a path, which nobody lists; the command line tells it."""
+
+from runtimes import Piped, program
+
+
+class Bun(Piped):
+    name = "bun"
+    row = "Bun"
+    script = "planted.mjs"
+
+    def start(self):
+        script = self.write(self.script)
+        child = self.spawn(program("bun", "bin/bun"), "--inspect=127.0.0.1:0/planted", script)
+        self.address = self.heard(r"^  ws://([0-9.:]+/planted)$")[1]
+        self.pid = child.pid
+        self.heard("^done starting$")
