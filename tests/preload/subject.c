@@ -5,6 +5,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -259,6 +260,53 @@ static int module(size_t bytes)
     return 0;
 }
 
+/* Holds 3 MB, cannot become what is not there, then becomes itself with "family", in one of the
+   nine ways. */
+static int replace(size_t way)
+{
+    static char self[] = "/proc/self/exe", word[] = "family", variable[] = "SUBJECT_REPLACED=1";
+    char *argv[] = {self, word, NULL};
+    char *environment[64] = {variable};
+    for (size_t i = 0; i < 62 && environ[i] != NULL; i++)
+        environment[i + 1] = environ[i];
+    char *kept = take(3000000);
+    CHECK(kept != NULL);
+    memset(kept, 1, 3000000);
+    errno = 0;
+    CHECK(execl("/nowhere/x", "x", (char *)NULL) == -1 && errno == ENOENT);
+    int fd = open(self, O_RDONLY | O_CLOEXEC);
+    switch (way) {
+    case 0:
+        (void)execve(self, argv, environment);
+        break;
+    case 1:
+        (void)execv(self, argv);
+        break;
+    case 2:
+        (void)execvp(self, argv);
+        break;
+    case 3:
+        (void)execvpe(self, argv, environment);
+        break;
+    case 4:
+        (void)fexecve(fd, argv, environment);
+        break;
+    case 5:
+        (void)execveat(fd, "", argv, environment, AT_EMPTY_PATH);
+        break;
+    case 6:
+        (void)execl(self, self, word, (char *)NULL);
+        break;
+    case 7:
+        (void)execlp(self, self, word, (char *)NULL);
+        break;
+    default:
+        (void)execle(self, self, word, (char *)NULL, environment);
+        break;
+    }
+    return 3;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -266,7 +314,7 @@ int main(int argc, char **argv)
         int (*run)(size_t argument);
     } words[] = {{"leak", leak},     {"family", family},     {"threads", threads},
                  {"forks", forks},   {"handlers", handlers}, {"foreign", foreign},
-                 {"kernel", kernel}, {"module", module}};
+                 {"kernel", kernel}, {"module", module},     {"replace", replace}};
     size_t argument = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (argc > 1 && strcmp(argv[1], words[i].name) == 0)

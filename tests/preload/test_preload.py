@@ -197,6 +197,33 @@ class Preloaded(unittest.TestCase):
         self.assertIn("== plimsoll: ls, process", done.stderr)
         self.assertRegex(done.stderr, r"(?m)^program ")
 
+    def test_a_program_that_replaces_itself_reports_first_and_its_successor_anew(self):
+        for way in range(9):
+            with self.subTest(way):
+                self.preload.forget()
+                done = self.run_subject("replace", way, PLIM_TOTAL="32M")
+                self.assertEqual((done.stdout, done.returncode), ("the family holds\n", 0))
+                found = self.preload.reports()  # "exe": what was run is /proc/self/exe
+                self.assertEqual([report["when"] for report in found], ["exec", "exit"])
+                self.assertEqual(found[0]["pid"], found[1]["pid"])
+                self.assertEqual(found[0]["program"], "subject")
+                used = [report["memory"]["manager"]["used_bytes"] for report in found]
+                self.assertTrue(used[0] > 3000000 > used[1], used)
+
+    def test_a_child_that_becomes_another_program_leaves_the_telling_to_its_parent(self):
+        self.preload.run("sh", "-c", "ls / >/dev/null; (exec ls /) >/dev/null; exec ls /")
+        self.assertEqual([report["when"] for report in self.preload.reports("ls")], ["exit"] * 3)
+        others = [report for report in self.preload.reports() if report["program"] != "ls"]
+        self.assertEqual([report["when"] for report in others], ["exec"])
+
+    def test_a_program_that_could_not_be_replaced_goes_on_and_reports_at_its_end(self):
+        self.preload.run("sh", "-c", "exec /nowhere/x")
+        self.assertEqual([report["when"] for report in self.preload.reports()], ["_exit"])
+        self.preload.forget()
+        self.preload.run("python3", "-c", "import os\ntry:\n os.execvp('no-such-program', ['x'])\n"
+                         "except FileNotFoundError:\n print('goes on')")
+        self.assertEqual([report["when"] for report in self.preload.reports()], ["exit"])
+
     def test_processes_append_to_one_file_without_mixing(self):
         target = self.preload.path / "report-all"
         self.preload.run("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do ls / & done; wait",

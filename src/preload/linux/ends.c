@@ -20,6 +20,7 @@
 #include "preload/preload.h"
 
 static _Atomic int ends_process; /* whose memory this is */
+static int ends_first;           /* the process that this library was started in */
 static _Atomic bool ends_told;
 
 static void ends_in_child(void)
@@ -39,6 +40,14 @@ static void ends_tell(const char *when)
     plim__preload_report(when);
     plim__fence_signal();
     plim__preload_inside = false;
+}
+
+void plim__preload_ends_exec(void)
+{
+    if (ends_first != (int)getpid())
+        return;
+    ends_tell("exec");
+    plim__store(&ends_told, false); /* it may be refused */
 }
 
 _Noreturn static void ends_exit_symbol(int status)
@@ -77,6 +86,8 @@ void plim__preload_ends_start(bool has_fatal)
     static const int deadly[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL, SIGABRT,
                                  SIGSYS,  SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     plim__store(&ends_process, (int)getpid());
+    ends_first = (int)getpid();
+    plim__preload_execs_start();
     (void)pthread_atfork(NULL, NULL, ends_in_child);
     for (size_t i = 0; has_fatal && i < sizeof deadly / sizeof *deadly; i++) {
         struct sigaction now;
