@@ -6,7 +6,8 @@
  * Feed it the chunks of a stream in any cut; it keeps none of them and its memory does not grow
  * with the snapshot (the `snapshot` object is held while it passes: 2 KiB, PLIM_META_BYTES_MAX at
  * most). It runs on the reader's own scanner (v8_scan.h), so both accept the same language; it
- * does not look at the values of numbers, only that there are as many as announced.
+ * looks at no values of numbers but names, which must be among the strings: what tells that a
+ * piece of those was lost on the way.
  * Thread-safety: one thread at a time per object.
  */
 #ifndef PLIM_HEAP_V8_CHECK_H
@@ -45,6 +46,7 @@ PLIM_NODISCARD plim_status plim__v8_check_feed(plim__v8_check *check, const void
  * failure, if feed() failed before.
  * @retval PLIM_OK it was one complete document with the announced nodes and edges.
  * @retval PLIM_ERR_TRUNCATED it stopped in the middle, or was empty.
+ * @retval PLIM_ERR_DAMAGED names point behind the last string.
  */
 PLIM_NODISCARD plim_status plim__v8_check_finish(plim__v8_check *check,
                                                  plim__v8_check_result *out_result,

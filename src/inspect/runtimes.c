@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtimes that are compiled in, in the order they are asked: Node, Bun, a heap that Plimsoll
- * itself serves, and last any V8 whose inspector names itself in words we do not know; what V8
- * answers alike everywhere works there too.
+ * The runtimes that are compiled in, in the order they are asked: Node, Chromium, Bun, Firefox, a
+ * heap that Plimsoll itself serves, and last any V8 whose inspector names itself in words we do not
+ * know; what V8 answers alike everywhere works there too.
  */
 #include <string.h>
 
 #include "inspect/cdp/heap.h"
+#include "inspect/chrome/chrome.h"
 #include "inspect/node/node.h"
 #include "inspect/rdp/rdp.h"
 #include "inspect/target.h"
@@ -36,8 +37,13 @@ static const plim__runtime runtimes_v8 = {
 };
 
 const plim__runtime *const plim__runtimes[] = {
-    &plim__node_runtime, &plim__bun_runtime, &plim__firefox_runtime,
-    &runtimes_plimsoll,  &runtimes_v8,       NULL,
+    &plim__node_runtime,
+    &plim__chrome_runtime,
+    &plim__bun_runtime,
+    &plim__firefox_runtime,
+    &runtimes_plimsoll,
+    &runtimes_v8,
+    NULL,
 };
 
 const plim__runtime *const plim__runtime_that_greets = &plim__firefox_runtime;

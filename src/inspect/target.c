@@ -132,11 +132,13 @@ static void target_show_address(plim_target *target)
     int len = snprintf(target->shown_address, sizeof target->shown_address, "%s%s%s:%u",
                        is_v6 ? "[" : "", address->host, is_v6 ? "]" : "", (unsigned)address->port);
     PLIM_CHECK(len > 0 && (size_t)len < sizeof target->shown_address);
-    if (target->runtime->path_of != NULL) {
-        (void)snprintf(target->shown_address + len, sizeof target->shown_address - (size_t)len,
-                       "%s", target->path);
-        len = (int)strlen(target->shown_address);
-    }
+    if (target->runtime->path_of != NULL)
+        len += snprintf(target->shown_address + len, sizeof target->shown_address - (size_t)len,
+                        "%s", target->path);
+    else if (address->kind == PLIM__ADDRESS_HOST && address->path[0] != '\0')
+        len += snprintf(target->shown_address + len, sizeof target->shown_address - (size_t)len,
+                        "%s", address->path);
+    PLIM_CHECK(len > 0 && (size_t)len < sizeof target->shown_address);
     if (address->worker_id != 0)
         (void)snprintf(target->shown_address + len, sizeof target->shown_address - (size_t)len,
                        "#worker:%u", address->worker_id);

@@ -72,7 +72,7 @@ struct plim_target {
     char path[PLIM__PATH_BYTES]; /**< what was connected to; address.path is what was asked for */
     char version[PLIM__NAME_BYTES];
     char title[PLIM__NAME_BYTES];
-    char shown_address[PLIM__PATH_BYTES + 64];
+    char shown_address[PLIM__HOST_BYTES + PLIM__PATH_BYTES + 64];
     char remark[PLIM__REMARK_BYTES]; /**< of the last call, see plim_target_remark() */
     int64_t pid;                     /**< -1 where unknown; open() of the runtime finds it out */
     bool is_connected;     /**< of a protocol without cdp.connection: set and cleared by it */

@@ -410,6 +410,28 @@ static void a_failed_check_stays_failed(void **state)
     plim__v8_check_destroy(NULL);
 }
 
+static plim_status checked(parts p)
+{
+    char text[4096];
+    size_t len = compose(text, sizeof text, p);
+    plim__v8_check *check = NULL;
+    assert_int_equal(plim__v8_check_create(NULL, &check, NULL), PLIM_OK);
+    assert_int_equal(plim__v8_check_feed(check, text, len, NULL), PLIM_OK);
+    plim_status status = plim__v8_check_finish(check, NULL, NULL);
+    plim__v8_check_destroy(&check);
+    return status;
+}
+
+/* A piece lost between two strings leaves good JSON: "ro" and "me" where "root","name" stood. */
+static void strings_that_were_lost_on_the_way_are_missed(void **state)
+{
+    (void)state;
+    assert_int_equal(checked((parts){0}), PLIM_OK);
+    assert_int_equal(checked((parts){.strings = "\"rome\""}), PLIM_ERR_DAMAGED);
+    assert_int_equal(checked((parts){.edges = "0,2,6"}), PLIM_ERR_DAMAGED);
+    assert_int_equal(checked((parts){.edges = "1,2,6"}), PLIM_OK); /* an index is no name */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_lie_costs_no_memory),
         cmocka_unit_test(random_damage_never_gives_a_graph_that_breaks_its_rules),
         cmocka_unit_test(a_failed_check_stays_failed),
+        cmocka_unit_test(strings_that_were_lost_on_the_way_are_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

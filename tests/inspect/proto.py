@@ -17,11 +17,13 @@ A case is a heading `## …` and a fenced block `exchange` under it. Its lines, 
     < {…}                         a text frame to it
     <fragments N TEXT  <long TEXT  <ping TEXT  <raw HEX  <close CODE TEXT  <drop  <wait MS
     <bytewise TEXT                one byte per TCP segment
-    <document CUT [WHAT]          a snapshot in cuts of CUT characters; WHAT: half, lying, shuffled
+    <document CUT [WHAT]          a snapshot in cuts of CUT characters; WHAT: half, lying, shuffled,
+                                  flat (of session S1), lost (the same, a cut of its strings gone)
     <v8-value ID                  the same as the value of an expression, as Bun replies
     <kill                         ends the connection and the port
     ^                             interrupts the probe (SIGINT)
     = {…}                         the probe answers this; "~TEXT" is a regular expression
+    % TITLE                       the lines of an earlier case of the file
 """
 import base64
 import hashlib
@@ -263,8 +265,12 @@ class Case:
         if what == "lying":
             text = text.replace('"node_count": 40', '"node_count": 41')
         for at in range(0, len(text), cut):
+            if what == "lost" and at == text.index('"strings"') // cut * cut + 2 * cut:
+                continue
             event = {"method": "HeapProfiler.addHeapSnapshotChunk",
                      "params": {"chunk": text[at:at + cut]}}
+            if what in ("lost", "flat"):
+                event["sessionId"] = "S1"
             if what == "shuffled":
                 event = dict(reversed(event.items()))
             self.server.send(self.server.frame(1, json.dumps(event).encode()))
@@ -390,7 +396,7 @@ class Case:
 
 
 def cases(path):
-    title, lines, inside = None, [], False
+    title, lines, inside, earlier = None, [], False, {}
     for number, line in enumerate(open(path, encoding="utf-8"), 1):
         line = line.rstrip("\n")
         if line.startswith("## "):
@@ -399,7 +405,10 @@ def cases(path):
             inside, lines = True, []
         elif line == "```" and inside:
             inside = False
+            earlier[title] = lines
             yield title, lines
+        elif inside and line.startswith("% "):
+            lines += earlier[line[2:]]
         elif inside and line:
             lines.append((number, line))
     if inside:

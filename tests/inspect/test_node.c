@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "fault_allocator.h"
+#include "inspect/cdp/estimate.h"
 #include "inspect/node/node.h"
 
 static void node_is_known_by_its_executable_whatever_distributions_call_it(void **state)
@@ -81,15 +82,15 @@ static void the_peak_rises_with_the_heap_and_counts_no_snapshot_twice(void **sta
 {
     (void)state;
     const uint64_t mib = 1u << 20;
-    uint64_t first = plim__node_peak_bytes(100 * mib, 100 * mib, 20 * mib);
+    uint64_t first = plim__cdp_peak_bytes(100 * mib, 100 * mib, 20 * mib);
     assert_int_equal(first, (100 + 22 * 20) * mib);
     /* The first one left 400 MiB behind; the second finds them there. */
-    assert_int_equal(plim__node_peak_bytes(500 * mib, 100 * mib, 20 * mib), first);
+    assert_int_equal(plim__cdp_peak_bytes(500 * mib, 100 * mib, 20 * mib), first);
     /* It never says less than there is, and does not turn over. */
-    assert_int_equal(plim__node_peak_bytes(900 * mib, 100 * mib, 20 * mib), 900 * mib);
-    assert_int_equal(plim__node_peak_bytes(50 * mib, 100 * mib, mib), 72 * mib);
-    assert_true(plim__node_peak_bytes(UINT64_MAX, UINT64_MAX, UINT64_MAX) == UINT64_MAX);
-    assert_true(plim__node_peak_bytes(1, UINT64_MAX, UINT64_MAX) >= UINT64_MAX / 2);
+    assert_int_equal(plim__cdp_peak_bytes(900 * mib, 100 * mib, 20 * mib), 900 * mib);
+    assert_int_equal(plim__cdp_peak_bytes(50 * mib, 100 * mib, mib), 72 * mib);
+    assert_true(plim__cdp_peak_bytes(UINT64_MAX, UINT64_MAX, UINT64_MAX) == UINT64_MAX);
+    assert_true(plim__cdp_peak_bytes(1, UINT64_MAX, UINT64_MAX) >= UINT64_MAX / 2);
 }
 
 /* What Node 20 to 26 send at stop, shortened: a worker's events among the main isolate's. */
@@ -124,8 +125,10 @@ static json_t *gc_json(const char *text)
 
 static plim__node_gc gc_begin(void)
 {
-    plim__node_gc gc = {.is_stopping = true, .start_us = 500, .stop_us = 9000};
-    gc.begun_us[0] = gc.begun_us[1] = UINT64_MAX;
+    plim__node_gc gc = {.is_stopping = true};
+    plim__cdp_collections_init(&gc.seen);
+    gc.seen.start_us = 500;
+    gc.seen.stop_us = 9000;
     return gc;
 }
 
@@ -137,20 +140,20 @@ static void collections_are_the_main_isolates_in_order_and_once(void **state)
     json_t *data = gc_json(gc_data);
     uint32_t count = 0;
     assert_int_equal(plim__node_gc_read(&gc, allocator, data, NULL), PLIM_OK);
-    assert_int_equal(plim__node_gc_settle(&gc, allocator, &count, NULL), PLIM_OK);
+    assert_int_equal(plim__cdp_collections_settle(&gc.seen, allocator, &count, NULL), PLIM_OK);
     assert_int_equal(count, 3);
-    assert_string_equal(gc.events[0].kind, "minor"); /* its beginning was before ours */
-    assert_int_equal(gc.events[0].at_ns, 500000);
-    assert_int_equal(gc.events[0].pause_ns, 40000);
-    assert_true(gc.events[0].before_bytes == PLIM_UNKNOWN);
-    assert_string_equal(gc.events[1].kind, "minor");
-    assert_int_equal(gc.events[1].pause_ns, 10000);
-    assert_true(gc.events[1].before_bytes == PLIM_UNKNOWN);
-    assert_int_equal(gc.events[1].after_bytes, 5);
-    assert_string_equal(gc.events[2].kind, "major");
-    assert_int_equal(gc.events[2].pause_ns, 110000);
-    assert_int_equal(gc.events[2].before_bytes, 4000);
-    assert_int_equal(gc.events[2].after_bytes, 3000);
+    assert_string_equal(gc.seen.events[0].kind, "minor"); /* its beginning was before ours */
+    assert_int_equal(gc.seen.events[0].at_ns, 500000);
+    assert_int_equal(gc.seen.events[0].pause_ns, 40000);
+    assert_true(gc.seen.events[0].before_bytes == PLIM_UNKNOWN);
+    assert_string_equal(gc.seen.events[1].kind, "minor");
+    assert_int_equal(gc.seen.events[1].pause_ns, 10000);
+    assert_true(gc.seen.events[1].before_bytes == PLIM_UNKNOWN);
+    assert_int_equal(gc.seen.events[1].after_bytes, 5);
+    assert_string_equal(gc.seen.events[2].kind, "major");
+    assert_int_equal(gc.seen.events[2].pause_ns, 110000);
+    assert_int_equal(gc.seen.events[2].before_bytes, 4000);
+    assert_int_equal(gc.seen.events[2].after_bytes, 3000);
     json_decref(data);
     plim__node_gc_fini(&gc, allocator);
 }
@@ -162,14 +165,14 @@ static void another_clock_begins_with_the_first_event(void **state)
     static const uint64_t clocks[][2] = {{6000, 9000}, {500, 1500}, {999999, 1999999}};
     for (size_t i = 0; i < 3; i++) {
         plim__node_gc gc = gc_begin();
-        gc.start_us = clocks[i][0];
-        gc.stop_us = clocks[i][1];
+        gc.seen.start_us = clocks[i][0];
+        gc.seen.stop_us = clocks[i][1];
         json_t *data = gc_json(gc_data);
         uint32_t count = 0;
         assert_int_equal(plim__node_gc_read(&gc, allocator, data, NULL), PLIM_OK);
-        assert_int_equal(plim__node_gc_settle(&gc, allocator, &count, NULL), PLIM_OK);
-        assert_int_equal(gc.events[0].at_ns, 0);
-        assert_int_equal(gc.events[2].at_ns, 3990000);
+        assert_int_equal(plim__cdp_collections_settle(&gc.seen, allocator, &count, NULL), PLIM_OK);
+        assert_int_equal(gc.seen.events[0].at_ns, 0);
+        assert_int_equal(gc.seen.events[2].at_ns, 3990000);
         json_decref(data);
         plim__node_gc_fini(&gc, allocator);
     }
@@ -221,7 +224,7 @@ static void events_that_make_no_sense_are_passed_over(void **state)
         json_t *data = gc_json(odd[i]);
         uint32_t count = 7;
         assert_int_equal(plim__node_gc_read(&gc, allocator, data, NULL), PLIM_OK);
-        assert_int_equal(plim__node_gc_settle(&gc, allocator, &count, NULL), PLIM_OK);
+        assert_int_equal(plim__cdp_collections_settle(&gc.seen, allocator, &count, NULL), PLIM_OK);
         assert_int_equal(count, 0);
         json_decref(data);
         plim__node_gc_fini(&gc, allocator);
@@ -235,7 +238,7 @@ static void many_collections_are_sorted(void **state)
     enum { COUNT = 100000 };
     const plim_allocator *allocator = plim_allocator_system();
     plim__node_gc gc = gc_begin();
-    gc.stop_us = UINT64_MAX;
+    gc.seen.stop_us = UINT64_MAX;
     json_t *event = gc_json("{'pid':7,'tid':7,'ph':'X','name':'V8.GCScavenger','dur':3}");
     json_t *data = json_pack("{s:[O]}", "value", event);
     uint32_t at = 1;
@@ -246,10 +249,10 @@ static void many_collections_are_sorted(void **state)
         assert_int_equal(plim__node_gc_read(&gc, allocator, data, NULL), PLIM_OK);
     }
     uint32_t count = 0;
-    assert_int_equal(plim__node_gc_settle(&gc, allocator, &count, NULL), PLIM_OK);
+    assert_int_equal(plim__cdp_collections_settle(&gc.seen, allocator, &count, NULL), PLIM_OK);
     assert_int_equal(count, COUNT);
     for (uint32_t i = 1; i < count; i++)
-        assert_true(gc.events[i - 1].at_ns < gc.events[i].at_ns);
+        assert_true(gc.seen.events[i - 1].at_ns < gc.seen.events[i].at_ns);
     json_decref(data);
     json_decref(event);
     plim__node_gc_fini(&gc, allocator);
@@ -269,7 +272,7 @@ static void every_refused_allocation_is_told_and_nothing_is_lost(void **state)
         uint32_t count = 0;
         plim_status status = plim__node_gc_read(&gc, &fault.allocator, data, &err);
         if (status == PLIM_OK)
-            status = plim__node_gc_settle(&gc, &fault.allocator, &count, &err);
+            status = plim__cdp_collections_settle(&gc.seen, &fault.allocator, &count, &err);
         is_done = fault.refused == 0;
         refusals += fault.refused;
         assert_int_equal(status, is_done ? PLIM_OK : PLIM_ERR_NO_MEMORY);

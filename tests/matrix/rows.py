@@ -2,10 +2,12 @@
 """The rows of the matrix: its name for the test, and the class of the runtime."""
 
 import bun
+import chromium
 import node
 
 ROWS = {
     "bun": bun.Bun,
+    "chromium": chromium.Chromium,
     "node-20": node.Node20,
     "node-22": node.Node22,
     "node-24": node.Node24,

@@ -21,7 +21,9 @@ enum {
     PLIM__CDP_SESSION_MAGIC = 0x0cd90002,
     PLIM__CDP_REQUEST_MAGIC = 0x0cd90003,
     PLIM__CDP_METHOD_BYTES = 64,
-    PLIM__CDP_NO_SUCH_METHOD = -32601 /* JSON-RPC 2.0 */
+    PLIM__CDP_SESSION_ID_BYTES = 64,   /* Chromium's have 32, Deno's 1 */
+    PLIM__CDP_NO_SUCH_METHOD = -32601, /* JSON-RPC 2.0 */
+    PLIM__CDP_NO_SUCH_SESSION = -32001 /* Chromium's own */
 };
 
 typedef struct cdp_entry {
@@ -46,7 +48,10 @@ struct plim__cdp_session {
     plim__cdp_session *next;
     plim__cdp_send send;
     void *ctx;
+    char id[PLIM__CDP_SESSION_ID_BYTES]; /* of a flat session; "" for others */
     bool gone;
+    const char *gone_why; /* static; NULL: the worker has ended */
+    const char *gone_hint;
     plim__cdp_request *requests;
     cdp_entry handlers[PLIM__CDP_HANDLERS_MAX];
 };
@@ -163,9 +168,39 @@ static plim_status cdp_dispatch(plim__cdp_session *session, json_t *message, pli
     return PLIM_OK;
 }
 
+/* A message of a flat session; what none of ours has asked for is dropped. */
+static plim_status cdp_dispatch_flat(plim__cdp_connection *connection, const char *id,
+                                     json_t *message, plim_error *err)
+{
+    for (plim__cdp_session *child = connection->children; child != NULL; child = child->next) {
+        if (strcmp(child->id, id) == 0)
+            return cdp_dispatch(child, message, err);
+    }
+    return PLIM_OK;
+}
+
+static json_int_t cdp_error_code(const json_t *message)
+{
+    return json_integer_value(json_object_get(json_object_get(message, "error"), "code"));
+}
+
+/* That a session is not there (any more) is told outside of any; the call is found by its id. */
+static plim_status cdp_dispatch_lost(plim__cdp_connection *connection, json_t *message)
+{
+    const json_t *id = json_object_get(message, "id");
+    for (plim__cdp_session *child = connection->children; child != NULL; child = child->next)
+        cdp_take_reply(child, id, message);
+    return PLIM_OK;
+}
+
 static plim_status cdp_on_message(void *ctx, json_t *const *messages, size_t count, plim_error *err)
 {
     plim__cdp_connection *connection = ctx;
+    const char *session_id = json_string_value(json_object_get(messages[0], "sessionId"));
+    if (session_id != NULL && session_id[0] != '\0')
+        return cdp_dispatch_flat(connection, session_id, messages[0], err);
+    if (cdp_error_code(messages[0]) == PLIM__CDP_NO_SUCH_SESSION)
+        return cdp_dispatch_lost(connection, messages[0]);
     plim_status status = cdp_dispatch(&connection->main, messages[0], err);
     for (size_t i = 1; i < count && i <= connection->routing_count && status == PLIM_OK; i++) {
         const cdp_routing *routing = &connection->routings[i - 1];
@@ -205,6 +240,11 @@ static plim_status cdp_send_call(plim__cdp_session *session, int id, const char 
     json_t *message = params == NULL ? NULL
                                      : json_pack("{s:i,s:s,s:o}", "id", id, "method", method,
                                                  "params", params); /* takes params, or frees it */
+    if (message != NULL && session->id[0] != '\0' &&
+        json_object_set_new(message, "sessionId", json_string(session->id)) != 0) {
+        json_decref(message);
+        message = NULL;
+    }
     size_t len = message == NULL ? 0 : json_dumpb(message, NULL, 0, flags);
     char *text = plim__array_new(allocator, len, 1);
     plim_status status;
@@ -223,7 +263,11 @@ static plim_status cdp_gone(const plim__cdp_session *session, plim_error *err)
 {
     plim_status status = plim__cdp_status(session->connection, err);
     if (status == PLIM_OK) {
-        status = plim_error_set(err, PLIM_ERR_GONE, "the worker has ended");
+        status =
+            plim_error_set(err, PLIM_ERR_GONE, "%s",
+                           session->gone_why != NULL ? session->gone_why : "the worker has ended");
+        if (session->gone_hint != NULL)
+            plim_error_hint(err, "%s", session->gone_hint);
         plim_error_where(err, "%s", session->connection->place);
     }
     return status;
@@ -276,6 +320,12 @@ plim_status plim__cdp_begin(plim__cdp_session *session, const char *method, json
     return PLIM_OK;
 }
 
+int plim__cdp_request_id(const plim__cdp_request *request)
+{
+    PLIM_CHECK_OBJ(request, PLIM__CDP_REQUEST_MAGIC);
+    return request->id;
+}
+
 const bool *plim__cdp_done(const plim__cdp_request *request)
 {
     PLIM_CHECK_OBJ(request, PLIM__CDP_REQUEST_MAGIC);
@@ -288,7 +338,11 @@ static plim_status cdp_error_reply(const plim__cdp_request *request, const json_
     json_int_t code = json_integer_value(json_object_get(error, "code"));
     const char *message = json_string_value(json_object_get(error, "message"));
     const char *data = json_string_value(json_object_get(error, "data"));
-    plim_status status = code == PLIM__CDP_NO_SUCH_METHOD ? PLIM_ERR_UNSUPPORTED : PLIM_ERR_REFUSED;
+    plim_status status = PLIM_ERR_REFUSED;
+    if (code == PLIM__CDP_NO_SUCH_METHOD)
+        status = PLIM_ERR_UNSUPPORTED;
+    else if (code == PLIM__CDP_NO_SUCH_SESSION)
+        status = PLIM_ERR_GONE;
     (void)plim_error_set(err, status, "%s: the target says: %s%s%s (%d)", request->method,
                          message != NULL ? message : "no reason", data != NULL ? ": " : "",
                          data != NULL ? data : "", (int)code);
@@ -426,10 +480,34 @@ plim_status plim__cdp_session_create(plim__cdp_connection *connection, plim__cdp
     return PLIM_OK;
 }
 
-void plim__cdp_session_mark_gone(plim__cdp_session *session)
+plim_status plim__cdp_session_attach(plim__cdp_connection *connection, const char *id,
+                                     plim__cdp_session **out_session, plim_error *err)
+{
+    PLIM_CHECK(id != NULL);
+    if (id[0] == '\0' || strlen(id) >= PLIM__CDP_SESSION_ID_BYTES)
+        return plim_error_set(err, PLIM_ERR_PROTOCOL,
+                              "the target gave a session the name \"%.80s\"", id);
+    plim_status status =
+        plim__cdp_session_create(connection, cdp_send_main, connection, out_session, err);
+    if (status == PLIM_OK)
+        memcpy((*out_session)->id, id, strlen(id) + 1);
+    return status;
+}
+
+void plim__cdp_session_mark_gone(plim__cdp_session *session, const char *why, const char *hint)
 {
     PLIM_CHECK_OBJ(session, PLIM__CDP_SESSION_MAGIC);
+    if (!session->gone) {
+        session->gone_why = why;
+        session->gone_hint = hint;
+    }
     cdp_session_fail_requests(session);
+}
+
+plim_status plim__cdp_session_status(const plim__cdp_session *session, plim_error *err)
+{
+    PLIM_CHECK_OBJ(session, PLIM__CDP_SESSION_MAGIC);
+    return session->gone ? cdp_gone(session, err) : PLIM_OK;
 }
 
 void plim__cdp_session_end(plim__cdp_session **session_ptr)

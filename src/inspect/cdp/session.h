@@ -4,8 +4,9 @@
  * @brief The Chrome DevTools Protocol: one connection, its sessions, calls and events.
  *
  * A connection has a main session; child sessions (a worker) send through a callback that wraps,
- * and get what a router takes out of the parent's messages. Replies are matched by id alone, in
- * any order; a reply is what has an id, a success what has no error (workerd's have no result).
+ * and get what a router takes out of the parent's messages, or are flat: told by a sessionId.
+ * Replies are matched by id alone, in any order; a reply is what has an id, a success what has no
+ * error (workerd's have no result).
  * An id is never used twice, so a reply that comes after its call was given up falls on nobody.
  * Handlers run inside a wait and must not call; they note, and the caller acts afterwards.
  * Thread-safety: the loop's thread.
@@ -92,8 +93,23 @@ PLIM_NODISCARD plim_status plim__cdp_session_create(plim__cdp_connection *connec
                                                     plim__cdp_session **out_session,
                                                     plim_error *err);
 
-/** The other side has ended the child session: calls waiting there fail with PLIM_ERR_GONE. */
-void plim__cdp_session_mark_gone(plim__cdp_session *session);
+/**
+ * Starts a flat child session: its messages carry {"sessionId":id} beside id and method, both ways
+ * (Target.attachToTarget with flatten). PLIM_ERR_PROTOCOL where that is no name; else as
+ * plim__cdp_session_create().
+ */
+PLIM_NODISCARD plim_status plim__cdp_session_attach(plim__cdp_connection *connection,
+                                                    const char *id, plim__cdp_session **out_session,
+                                                    plim_error *err);
+
+/** The other side has ended the child session: calls waiting there, and later ones, fail with
+    PLIM_ERR_GONE. The texts are static; NULL: "the worker has ended", and no hint. The first
+    reason stays. */
+void plim__cdp_session_mark_gone(plim__cdp_session *session, const char *why, const char *hint);
+
+/** PLIM_OK while the session and its connection are there; else why not. */
+PLIM_NODISCARD plim_status plim__cdp_session_status(const plim__cdp_session *session,
+                                                    plim_error *err);
 
 /** Ends a child session. */
 void plim__cdp_session_end(plim__cdp_session **session);
@@ -127,6 +143,9 @@ typedef struct plim__cdp_request plim__cdp_request;
 PLIM_NODISCARD plim_status plim__cdp_begin(plim__cdp_session *session, const char *method,
                                            json_t *params, plim__cdp_request **out_request,
                                            plim_error *err);
+
+/** The id it was sent with. */
+int plim__cdp_request_id(const plim__cdp_request *request);
 
 /** True once the reply is there or will never come: what to hand to plim__loop_wait(). */
 const bool *plim__cdp_done(const plim__cdp_request *request);

@@ -123,7 +123,7 @@ plim_status plim__cdp_tracking_poll(plim_target *target, uint64_t wait_ns,
         return tracking_not_begun(err);
     plim_status status = plim__loop_sleep(target->loop, wait_ns);
     if (status == PLIM_OK)
-        status = plim__cdp_status(cdp->connection, err);
+        status = plim__cdp_session_status(cdp->session, err);
     if (status != PLIM_OK)
         return plim_error_set(err, status, "the recording was interrupted");
     if (cdp->too_many_intervals)

@@ -8,6 +8,7 @@
  */
 #ifndef PLIM_INSPECT_NODE_NODE_H
 #define PLIM_INSPECT_NODE_NODE_H
+#include "inspect/cdp/collections.h"
 #include "inspect/node/workers.h"
 #include "inspect/probe.h"
 #include "inspect/target.h"
@@ -20,28 +21,13 @@ extern const plim__runtime plim__node_runtime;
 /** How it is started (launch.c). */
 extern const plim__launcher plim__node_launcher;
 
-/** A collection as it was read, before sorting. */
-typedef struct plim__node_collection {
-    plim_gc_event event;
-    uint64_t at_us; /**< the trace's own clock */
-    bool is_pair;   /**< from a begin and an end, which know the sizes */
-} plim__node_collection;
-
 /** Observing collections (gc.c). */
 typedef struct plim__node_gc {
     bool is_on;
     bool is_complete; /**< the last message of data has come */
     bool is_stopping;
     uint32_t message_count; /**< of data, since stop was asked for */
-    uint64_t start_us;      /**< our clock before the start was asked for */
-    uint64_t stop_us;       /**< our clock after all had come */
-    uint64_t begun_us[2];   /**< of the collection under way, by kind; UINT64_MAX: none */
-    uint64_t begun_bytes[2];
-    plim__node_collection *items;
-    uint32_t count;
-    uint32_t cap;
-    plim_gc_event *events; /**< what was lent to the caller, event_cap of them */
-    uint32_t event_cap;
+    plim__cdp_collections seen;
 } plim__node_gc;
 
 /** The state of one target, from the first of resolve_pid() and open() to close(). */
@@ -96,16 +82,6 @@ PLIM_NODISCARD plim_status plim__node_resolve_pid(plim_target *target, plim_erro
 /** Closes the inspector of a process where we opened it, and waits until its port is closed. */
 void plim__node_close_inspector(plim_target *target);
 
-/* estimate.c */
-
-/** As plim__runtime.estimate. */
-PLIM_NODISCARD plim_status plim__node_estimate(plim_target *target,
-                                               plim_snapshot_estimate *out_estimate,
-                                               plim_error *err);
-
-/** The rule alone: what a process of rss_bytes may grow to when used_bytes of heap are written. */
-uint64_t plim__node_peak_bytes(uint64_t rss_bytes, uint64_t rss_at_open, uint64_t used_bytes);
-
 /* gc.c */
 
 /** As plim__runtime.gc_observe_start. */
@@ -116,9 +92,6 @@ PLIM_NODISCARD plim_status plim__node_gc_stop(plim_target *target, const plim_gc
 /** Reads one NodeTracing.dataCollected; exposed for tests. */
 PLIM_NODISCARD plim_status plim__node_gc_read(plim__node_gc *gc, const plim_allocator *allocator,
                                               const json_t *params, plim_error *err);
-/** Sorts what was read into gc->events. */
-PLIM_NODISCARD plim_status plim__node_gc_settle(plim__node_gc *gc, const plim_allocator *allocator,
-                                                uint32_t *out_count, plim_error *err);
 /** Frees; all zero is accepted. */
 void plim__node_gc_fini(plim__node_gc *gc, const plim_allocator *allocator);
 

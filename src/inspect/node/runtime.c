@@ -9,6 +9,7 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "inspect/cdp/estimate.h"
 #include "inspect/cdp/heap.h"
 #include "inspect/node/node.h"
 
@@ -96,19 +97,16 @@ static void runtime_close(plim_target *target)
 static plim_status runtime_usage(plim_target *target, plim_usage *out_usage, plim_error *err)
 {
     const plim__node_state *state = target->runtime_state;
-    if (state->process.pid != 0 && plim__process_ref_alive(&state->process)) {
-        plim__process_memory memory;
-        plim__memory_bounds bounds;
-        if (plim__process_memory_read(state->process.pid, &memory) == PLIM_OK) {
-            out_usage->process_rss_bytes = memory.rss_bytes;
-            out_usage->process_peak_bytes = memory.peak_bytes;
-        }
-        if (plim__memory_bounds_read(state->process.pid, &bounds) == PLIM_OK) {
-            out_usage->cgroup_limit_bytes = bounds.limit_bytes;
-            out_usage->cgroup_used_bytes = bounds.used_bytes;
-        }
-    }
+    plim__cdp_process_usage(&state->process, out_usage);
     return plim__cdp_usage(target, out_usage, err);
+}
+
+static plim_status runtime_estimate(plim_target *target, plim_snapshot_estimate *out_estimate,
+                                    plim_error *err)
+{
+    const plim__node_state *state = target->runtime_state;
+    PLIM_CHECK(state != NULL);
+    return plim__cdp_estimate(target, &state->process, state->rss_at_open, out_estimate, err);
 }
 
 const plim__runtime plim__node_runtime = {
@@ -120,7 +118,7 @@ const plim__runtime plim__node_runtime = {
     .open = runtime_open,
     .close = runtime_close,
     .usage = runtime_usage,
-    .estimate = plim__node_estimate,
+    .estimate = runtime_estimate,
     .gc_observe_start = plim__node_gc_start,
     .gc_observe_stop = plim__node_gc_stop,
 };

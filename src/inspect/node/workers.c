@@ -80,7 +80,7 @@ static plim_status workers_on_detached(void *ctx, const json_t *params, plim_err
         }
     }
     if (workers->attached != NULL && strcmp(workers->attached_id, session_id) == 0)
-        plim__cdp_session_mark_gone(workers->attached);
+        plim__cdp_session_mark_gone(workers->attached, NULL, NULL);
     return PLIM_OK;
 }
 
