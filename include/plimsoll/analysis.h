@@ -212,22 +212,5 @@ PLIM_API const plim_path *plim_paths_get(const plim_paths *paths, uint32_t index
  */
 PLIM_API void plim_paths_destroy(plim_paths **paths);
 
-/**
- * @brief         Writes a page for a browser: the dominator tree as a flame graph, the classes as
- *                a treemap, either the other way, too. One file of at most 5 MB that loads nothing
- *                and says what was cut.
- * @param[in]     analysis   made with PLIM_WANT_DOMINATORS and PLIM_WANT_CLASSES.
- * @param[in]     title      NULL: "heap snapshot".
- * @param[in]     sink       where to, in pieces of at most 64 KiB.
- * @param[in]     allocator  NULL: the system's; 24 bytes a node while it writes.
- * @param[in,out] err        may be NULL.
- * @retval PLIM_ERR_NO_MEMORY  the allocator refused.
- * @note          Threads: any; whatever else the sink returned is passed on.
- */
-PLIM_API PLIM_NODISCARD plim_status plim_analysis_write_html(const plim_analysis *analysis,
-                                                             const char *title, plim_sink sink,
-                                                             const plim_allocator *allocator,
-                                                             plim_error *err);
-
 PLIM_DECLS_END
 #endif

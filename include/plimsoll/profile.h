@@ -11,7 +11,7 @@
  */
 #ifndef PLIM_PROFILE_H
 #define PLIM_PROFILE_H
-#include <plimsoll/graph.h>
+#include <plimsoll/analysis.h>
 PLIM_DECLS_BEGIN
 
 /** What a call can be measured in. */
@@ -221,6 +221,25 @@ typedef struct plim_profile_write_options {
 PLIM_API PLIM_NODISCARD plim_status plim_profile_write(const plim_profile *profile, plim_sink sink,
                                                        const plim_profile_write_options *options,
                                                        plim_error *err);
+
+/**
+ * @brief         Writes a page for a browser: the dominator tree as a flame graph, the classes as
+ *                a treemap, either the other way, too. One file of at most 5 MB that loads nothing
+ *                and says what was cut.
+ * @param[in]     analysis   made with PLIM_WANT_DOMINATORS and PLIM_WANT_CLASSES.
+ * @param[in]     profile    who allocated its objects, beside them; NULL: not known.
+ * @param[in]     title      NULL: "heap snapshot".
+ * @param[in]     sink       where to, in pieces of at most 64 KiB.
+ * @param[in]     allocator  NULL: the system's; 24 bytes a node while it writes.
+ * @param[in,out] err        may be NULL.
+ * @retval PLIM_ERR_NO_MEMORY  the allocator refused.
+ * @note          Threads: any; whatever else the sink returned is passed on.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_analysis_write_html(const plim_analysis *analysis,
+                                                             const plim_profile *profile,
+                                                             const char *title, plim_sink sink,
+                                                             const plim_allocator *allocator,
+                                                             plim_error *err);
 
 PLIM_DECLS_END
 #endif

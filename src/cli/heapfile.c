@@ -121,6 +121,17 @@ static bool heap_is_region(const char *path)
             (strncmp(path, "pid:", 4) == 0 && !plim__path_exists(path)));
 }
 
+void plim__heap_where(plim_error *err, const char *path)
+{
+    plim_error_where(err, "%s", path);
+    if (err->where[0] == '\0' || strstr(err->where, path) != NULL)
+        return;
+    char where[PLIM_ERROR_WHERE_BYTES];
+    memcpy(where, err->where, sizeof where);
+    err->where[0] = '\0';
+    plim_error_where(err, "%s, %s", path, where);
+}
+
 plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, plim_error *err)
 {
     if (heap_is_region(path))
@@ -142,13 +153,7 @@ plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, 
     if (status == PLIM_OK)
         status = plim_graph_read(plim_decoder_view(decoder), &options, &heap->graph, NULL, err);
     if (status != PLIM_OK)
-        plim_error_where(err, "%s", path);
-    if (status != PLIM_OK && err->where[0] != '\0' && strstr(err->where, path) == NULL) {
-        char where[PLIM_ERROR_WHERE_BYTES];
-        memcpy(where, err->where, sizeof where);
-        err->where[0] = '\0';
-        plim_error_where(err, "%s, %s", path, where);
-    }
+        plim__heap_where(err, path);
     plim__say_end(&cli->say);
     plim_decoder_destroy(&decoder);
     plim_file_source_close(&file);

@@ -18,6 +18,9 @@ typedef struct plim__heap {
 /** Reads a file into a graph: a region or a snapshot (plain, gzip, zstd; - is standard input). */
 plim_status plim__heap_read(plim__cli *cli, const char *path, plim__heap *heap, plim_error *err);
 
+/** Puts a file's name before the place that an error has in it. */
+void plim__heap_where(plim_error *err, const char *path);
+
 /** Analyses it; want is PLIM_WANT_…; classes_of as in plim_analysis_options. */
 plim_status plim__heap_analyse(plim__cli *cli, plim__heap *heap, uint32_t want,
                                const plim_analysis *classes_of, plim_error *err);

@@ -39,6 +39,9 @@ const char *plim__environment(const char *name);
 /** Nanoseconds of a clock that only goes forward. */
 uint64_t plim__clock_ns(void);
 
+/** Nanoseconds since 1970. */
+uint64_t plim__clock_unix_ns(void);
+
 enum { PLIM__STAMP_BYTES = 32 };
 
 /** "20250101T120000Z", for file names. */

@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "heap/analysis_work.h"
 #include "heap/page/page.h"
+#include "heap/profile/html.h"
 #include "heap/profile/out.h"
 
 enum { PAGE_LEAST_SHARE = 1000000 };
@@ -139,8 +140,9 @@ static bool page_make_classes(page_classes *tree, const plim_allocator *allocato
     return true;
 }
 
-static plim_status page_write(const char *title, page_dominators *dominators, page_classes *classes,
-                              plim_sink sink, const plim_allocator *allocator, plim_error *err)
+static plim_status page_write(const char *title, const plim_profile *profile,
+                              page_dominators *dominators, page_classes *classes, plim_sink sink,
+                              const plim_allocator *allocator, plim_error *err)
 {
     char size[32];
     plim_graph_info info;
@@ -168,14 +170,24 @@ static plim_status page_write(const char *title, page_dominators *dominators, pa
     plim__page_bytes(size, dominators->total[0]);
     plim__page_fact(&page, "%s in %" PRIu32 " objects", size, info.node_count);
     plim__page_fact(&page, "%" PRIu32 " classes", classes->count - 1);
+    if (profile != NULL)
+        plim__page_fact(&page, "who allocated: the views \"Calls\" and \"Functions\"");
     plim__page_fact(&page, "a box of the first view holds what nothing else keeps alive; what is "
                            "less than a millionth of all is left out");
-    return plim__page_write(&page, sink, allocator, err);
+    plim__profile_pages *pages = NULL;
+    if (profile != NULL) {
+        pages = plim__profile_pages_add(profile, &page, allocator);
+        if (pages == NULL)
+            return plim__no_memory(err, "a page");
+    }
+    plim_status status = plim__page_write(&page, sink, allocator, err);
+    plim__profile_pages_destroy(&pages);
+    return status;
 }
 
-plim_status plim_analysis_write_html(const plim_analysis *analysis, const char *title,
-                                     plim_sink sink, const plim_allocator *allocator,
-                                     plim_error *err)
+plim_status plim_analysis_write_html(const plim_analysis *analysis, const plim_profile *profile,
+                                     const char *title, plim_sink sink,
+                                     const plim_allocator *allocator, plim_error *err)
 {
     PLIM_CHECK(analysis != NULL && sink.write != NULL);
     const plim_allocator *memory = plim__allocator_or_system(allocator);
@@ -185,7 +197,7 @@ plim_status plim_analysis_write_html(const plim_analysis *analysis, const char *
     page_classes classes = {.analysis = analysis, .count = 1 + plim_analysis_class_count(analysis)};
     plim_status status =
         page_make_dominators(&dominators, memory) && page_make_classes(&classes, memory)
-            ? page_write(title, &dominators, &classes, sink, memory, err)
+            ? page_write(title, profile, &dominators, &classes, sink, memory, err)
             : plim__no_memory(err, "a page");
     uint32_t *const arrays[] = {dominators.node, dominators.parent, dominators.first_child,
                                 dominators.next};

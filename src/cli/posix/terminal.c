@@ -117,14 +117,14 @@ uint64_t plim__clock_ns(void)
     return clock_read(CLOCK_MONOTONIC);
 }
 
-static uint64_t clock_unix_ns(void)
+uint64_t plim__clock_unix_ns(void)
 {
     return clock_read(CLOCK_REALTIME);
 }
 
 void plim__clock_stamp(char out[PLIM__STAMP_BYTES])
 {
-    time_t seconds = (time_t)(clock_unix_ns() / 1000000000u);
+    time_t seconds = (time_t)(plim__clock_unix_ns() / 1000000000u);
     struct tm parts = {0};
     (void)gmtime_r(&seconds, &parts);
     if (strftime(out, PLIM__STAMP_BYTES, "%Y%m%dT%H%M%SZ", &parts) == 0)
@@ -133,7 +133,7 @@ void plim__clock_stamp(char out[PLIM__STAMP_BYTES])
 
 void plim__clock_iso(char out[PLIM__STAMP_BYTES])
 {
-    uint64_t now_ns = clock_unix_ns();
+    uint64_t now_ns = plim__clock_unix_ns();
     time_t seconds = (time_t)(now_ns / 1000000000u);
     struct tm parts = {0};
     (void)gmtime_r(&seconds, &parts);

@@ -63,8 +63,9 @@ void plim__page_bytes(char out[32], uint64_t bytes)
     unsigned step = 0;
     for (; bytes >= 1024 * 1024; step++)
         bytes >>= 10;
-    (void)plim__out_format(out, 32, "%u.%u %s", (unsigned)(bytes >> 10),
-                           (unsigned)((bytes & 1023) * 10 / 1024), names[step]);
+    uint64_t tenths = (bytes * 10 + 512) / 1024;
+    (void)plim__out_format(out, 32, "%u.%u %s", (unsigned)(tenths / 10), (unsigned)(tenths % 10),
+                           names[step]);
 }
 
 /* ---- which nodes ---- */

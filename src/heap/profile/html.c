@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A profile as a page: for each measure in bytes its calls as a flame graph, and its functions, by
    file, as a treemap. */
+#include "heap/profile/html.h"
+
 #include <inttypes.h>
 
-#include "heap/page/page.h"
+#include "base/assert.h"
 #include "heap/profile/out.h"
 #include "heap/profile/profile.h"
 
@@ -28,13 +30,15 @@ typedef struct html_calls {
     uint64_t *total;
 } html_calls;
 
-typedef struct html_state {
+struct plim__profile_pages {
     const plim_allocator *allocator;
     const plim_profile *profile;
     html_calls calls[HTML_MEASURES];
     html_sites sites[HTML_MEASURES];
     char places[PLIM__PAGE_FACT_BYTES * 2];
-} html_state;
+};
+
+typedef struct plim__profile_pages html_state;
 
 static void html_place(html_state *state, const plim_profile_frame *frame, plim_text *out_place)
 {
@@ -203,28 +207,48 @@ static bool html_make(html_state *state, plim__page *page)
     return true;
 }
 
-static void html_end(html_state *state)
+plim__profile_pages *plim__profile_pages_add(const plim_profile *profile, plim__page *page,
+                                             const plim_allocator *allocator)
 {
+    PLIM_CHECK_OBJ(profile, PLIM__PROFILE_MAGIC);
+    html_state *state = plim__array_new_zero(allocator, 1, sizeof *state);
+    if (state == NULL)
+        return NULL;
+    state->allocator = allocator;
+    state->profile = profile;
+    if (!html_make(state, page))
+        plim__profile_pages_destroy(&state);
+    return state;
+}
+
+void plim__profile_pages_destroy(plim__profile_pages **pages)
+{
+    html_state *state = *pages;
+    *pages = NULL;
+    if (state == NULL)
+        return;
+    const plim_allocator *allocator = state->allocator;
     uint32_t calls = state->profile->calls.count, frames = state->profile->frames.count;
     size_t most = 1 + 2 * (size_t)frames;
     for (unsigned i = 0; i < HTML_MEASURES; i++) {
-        plim__array_free(state->allocator, state->calls[i].parent, calls, sizeof(uint32_t));
-        plim__array_free(state->allocator, state->calls[i].total, calls, sizeof(uint64_t));
-        plim__array_free(state->allocator, state->sites[i].sources, frames, sizeof(uint32_t));
-        plim__array_free(state->allocator, state->sites[i].parent, most, sizeof(uint32_t));
-        plim__array_free(state->allocator, state->sites[i].total, most, sizeof(uint64_t));
+        plim__array_free(allocator, state->calls[i].parent, calls, sizeof(uint32_t));
+        plim__array_free(allocator, state->calls[i].total, calls, sizeof(uint64_t));
+        plim__array_free(allocator, state->sites[i].sources, frames, sizeof(uint32_t));
+        plim__array_free(allocator, state->sites[i].parent, most, sizeof(uint32_t));
+        plim__array_free(allocator, state->sites[i].total, most, sizeof(uint64_t));
     }
+    plim__array_free(allocator, state, 1, sizeof *state);
 }
 
 plim_status plim__profile_write_html(const plim_profile *profile, plim_sink sink,
                                      const plim_profile_write_options *options, plim_error *err)
 {
-    html_state state = {.allocator = options->allocator, .profile = profile};
     plim__page page = {.title = options->title};
     html_facts(profile, &page);
-    plim_status status = html_make(&state, &page)
-                             ? plim__page_write(&page, sink, options->allocator, err)
-                             : plim__no_memory(err, "a page");
-    html_end(&state);
+    plim__profile_pages *pages = plim__profile_pages_add(profile, &page, options->allocator);
+    if (pages == NULL)
+        return plim__no_memory(err, "a page");
+    plim_status status = plim__page_write(&page, sink, options->allocator, err);
+    plim__profile_pages_destroy(&pages);
     return status;
 }

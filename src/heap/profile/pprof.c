@@ -21,7 +21,12 @@ typedef Perftools__Profiles__Profile pprof_profile;
 
 /* Fixed texts, by number. */
 enum { PPROF_EMPTY, PPROF_COUNT, PPROF_BYTES, PPROF_SPACE, PPROF_TITLE, PPROF_NOTE, PPROF_TYPES };
-enum { PPROF_FIRST = PPROF_TYPES + PLIM_MEASURES, PPROF_NOTE_BYTES = 256, PPROF_TEXT_MAX = 65536 };
+enum {
+    PPROF_FIRST = PPROF_TYPES + PLIM_MEASURES,
+    PPROF_NOTE_BYTES = 256,
+    PPROF_TEXT_MAX = 65536,
+    PPROF_MAPPING = 1
+};
 
 /* As pprof itself calls them for heaps. */
 static const char *const pprof_types[PLIM_MEASURES] = {
@@ -124,7 +129,13 @@ static void pprof_put_head(pprof_buffer *buffer, const plim_profile *profile,
     pprof_profile piece = PERFTOOLS__PROFILES__PROFILE__INIT;
     Perftools__Profiles__ValueType types[PLIM_MEASURES], *list[PLIM_MEASURES];
     Perftools__Profiles__ValueType period = PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
-    int64_t comments[] = {PPROF_TITLE, PPROF_NOTE};
+    Perftools__Profiles__Mapping mapping = PERFTOOLS__PROFILES__MAPPING__INIT, *program = &mapping;
+    int64_t comments[] = {PPROF_NOTE};
+    mapping.id = PPROF_MAPPING;
+    mapping.filename = PPROF_TITLE;
+    mapping.has_functions = mapping.has_filenames = mapping.has_line_numbers = true;
+    piece.mapping = &program;
+    piece.n_mapping = 1;
     for (unsigned i = 0; i < PLIM_MEASURES; i++) {
         plim_measure measure = pprof_order[i];
         if ((profile->info.known & 1u << measure) == 0)
@@ -187,6 +198,7 @@ static void pprof_put_frame(pprof_buffer *buffer, const plim_profile *profile, u
     Perftools__Profiles__Line line = PERFTOOLS__PROFILES__LINE__INIT, *lines = &line;
     const plim_profile_frame *frame = plim__profile_frame(profile, number);
     function.id = location.id = line.function_id = number + UINT64_C(1);
+    location.mapping_id = PPROF_MAPPING;
     function.name = function.system_name = PPROF_FIRST + 2 * (int64_t)number;
     function.filename = frame->source.size_bytes > 0 ? function.name + 1 : PPROF_EMPTY;
     function.start_line = line.line = frame->line;
