@@ -186,7 +186,7 @@ static plim_status sample_check(plim__cli *cli, plim_error *err)
     if (plim__args_has(&cli->args, PLIM__OPTION_interval) &&
         cli->args.values[PLIM__OPTION_interval].number == 0)
         return plim_error_set(err, PLIM_ERR_USAGE, "--interval wants at least 1 byte");
-    if (plim__args_has(&cli->args, PLIM__OPTION_format) && path == NULL)
+    if (plim__args_has(&cli->args, PLIM__OPTION_write_as) && path == NULL)
         return plim_error_set(err, PLIM_ERR_USAGE, "--format wants -o FILE");
     if (plim__profile_wants_snapshot(cli))
         return plim_error_set(err, PLIM_ERR_USAGE, "a profile is no snapshot: see plim snap");

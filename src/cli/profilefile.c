@@ -125,13 +125,13 @@ plim_profile_form plim__profile_form(const plim__cli *cli, const char *path)
         [PROFILE_WORD_HTML] = PLIM_PROFILE_HTML,
         [PROFILE_WORD_HEAPSNAPSHOT] = PLIM_PROFILE_UNKNOWN,
     };
-    const plim__value *format = &cli->args.values[PLIM__OPTION_format];
+    const plim__value *format = &cli->args.values[PLIM__OPTION_write_as];
     return format->given ? forms[format->number] : plim_profile_form_of_name(path);
 }
 
 bool plim__profile_wants_snapshot(const plim__cli *cli)
 {
-    const plim__value *format = &cli->args.values[PLIM__OPTION_format];
+    const plim__value *format = &cli->args.values[PLIM__OPTION_write_as];
     return format->given && format->number == PROFILE_WORD_HEAPSNAPSHOT;
 }
 
