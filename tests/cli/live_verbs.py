@@ -128,8 +128,14 @@ class EachVersion(Live):
             node = self.start(CHURN, version)
             name = self.file(f"{version}.heapprofile")
             value = self.json("sample", node.address, "--duration=1s", "-o", name)
-            self.assertEqual(list(value), ["schema", *WHO, "interval_bytes", "path",
-                                           "total_bytes", "functions"])
+            self.assertEqual(list(value), ["schema", *WHO, "interval_bytes", "duration_ns",
+                                           "path", "total_bytes", "measure", "live_bytes",
+                                           "live_count", "alloc_bytes", "alloc_count", "samples",
+                                           "functions"])
+            self.assertEqual(value["measure"], "live_bytes")
+            self.assertEqual(value["live_bytes"], value["total_bytes"])
+            self.assertIsNone(value["live_count"])  # V8 does not tell
+            self.assertGreater(value["samples"], 0)
             names = [row["name"] for row in value["functions"][:3]]
             self.assertTrue({"allocate", "Kept", "fill"} & set(names), names)
             kept = next(row for row in value["functions"] if row["name"] in ("Kept", "allocate"))
