@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What does state in a region cost? Beside talloc and APR, in this one process.
- *   bench_region [SECONDS]
+ *   bench_region [trees|gets|shots|opens]
  * Bounds (minimum of the runs):
  *   a node of a tree made and cascaded away: 8 ns in storage, 12 ns in a shared region (memfd)
  *   a checked get: twice an unchecked load through a pointer
@@ -77,14 +77,41 @@ static int row_compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static double row_min(const char *name)
+static const bench_row *row_sorted(const char *name)
 {
     for (int i = 0; i < row_count; i++)
         if (strcmp(rows[i].name, name) == 0) {
             qsort(rows[i].runs, (size_t)rows[i].count, sizeof(double), row_compare);
-            return rows[i].runs[0];
+            return &rows[i];
         }
     bench_die("no row", name);
+}
+
+static double row_min(const char *name)
+{
+    return row_sorted(name)->runs[0];
+}
+
+static double row_median(const char *name)
+{
+    const bench_row *row = row_sorted(name);
+    return row->runs[row->count / 2];
+}
+
+static void bound(const char *what, double seen, double most)
+{
+    printf("%-7s %9.3f (at most %g)  %s\n", seen <= most ? "ok" : "BROKEN", seen, most, what);
+    broken = broken || seen > most;
+}
+
+/* The rows from one on, then the bounds of a group. */
+static void rows_print(int first)
+{
+    printf("%-32s %9s %9s\n", "ns", "min", "median");
+    for (int i = first; i < row_count; i++) {
+        double low = row_min(rows[i].name);
+        printf("%-32s %9.2f %9.2f\n", rows[i].name, low, rows[i].runs[rows[i].count / 2]);
+    }
 }
 
 static plim_region *region_make(plim_region_place place, uint32_t objects, uint64_t data_bytes)
@@ -167,6 +194,7 @@ static double tree_apr(apr_pool_t *above)
 
 static void bench_trees(void)
 {
+    int first = row_count;
     apr_pool_t *above = NULL;
     if (apr_initialize() != APR_SUCCESS || apr_pool_create(&above, NULL) != APR_SUCCESS)
         bench_die("apr", "");
@@ -197,12 +225,16 @@ static void bench_trees(void)
     plim_region_close(&in_process);
     plim_region_close(&shared);
     apr_terminate();
+    rows_print(first);
+    bound("a node made and cascaded away, in process, ns", row_min("tree, storage"), 8);
+    bound("the same in a shared region, ns", row_min("tree, shared"), 12);
 }
 
 /* --- gets ---------------------------------------------------------------------------------- */
 
 static void bench_gets(void)
 {
+    int first = row_count;
     plim_region *region = region_make(PLIM_REGION_STORAGE, 4096, 1 << 20);
     uint16_t type = region_type(region, VALUE_BYTES);
     static plim_ref refs[NODES];
@@ -240,16 +272,21 @@ static void bench_gets(void)
             sum += got[0];
         }
         row_add("get", (bench_seconds() - start) * 1e9 / GETS);
-        bench_keep(&sum);
+        bench_keep((const void *)(uintptr_t)sum);
     }
     plim_region_close(&region);
+    rows_print(first);
+    bound("a checked look, of an unchecked load", row_min("peek") / row_min("load"), 2);
 }
 
 /* --- a reader beside ------------------------------------------------------------------------ */
 
+/* What both sides know: `share` is what the reader is to keep to, SHOT_OFF: not to look. */
 typedef struct shot_score {
-    _Atomic uint32_t is_on, whole, torn, missed;
+    _Atomic uint32_t share, whole, torn, missed;
 } shot_score;
+
+enum { SHOT_OFF = 1001, SHOT_EAGER = 0, SHOT_PACED = 3 };
 
 /* Over and over: all values of the region, each of which has to be all of one byte. */
 static void shot_reader(const char *path, shot_score *score)
@@ -259,9 +296,16 @@ static void shot_reader(const char *path, shot_score *score)
     if (plim_region_view_open(path, NULL, &view, &err) != PLIM_OK)
         bench_die("view:", err.what);
     static unsigned char shot[SHOT_OBJECTS][SHOT_VALUE];
+    uint32_t kept_to = SHOT_OFF;
     for (;;) {
-        while (!score->is_on)
+        uint32_t share = score->share;
+        if (share == SHOT_OFF) {
             (void)usleep(200);
+            continue;
+        }
+        if (share != kept_to)
+            plim_region_view_pace(view, share);
+        kept_to = share;
         plim_region_object object;
         const void *value = NULL;
         uint32_t count = 0, torn = 0;
@@ -278,16 +322,95 @@ static void shot_reader(const char *path, shot_score *score)
     }
 }
 
-static double shot_write(plim_region *region, const plim_ref *refs)
+/* Sets 256 bytes of one object after the other, in mixed order; between two sets works so many
+   steps of some 2.5 ns on memory of its own. Nanoseconds a set. */
+static double shot_write(plim_region *region, const plim_ref *refs, uint32_t steps, uint32_t count)
 {
+    static uint64_t own[512];
     unsigned char value[SHOT_VALUE];
+    uint64_t mix = 1;
     double start = bench_seconds();
-    for (uint32_t i = 0; i < 1u << 16; i++) {
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t step = 0; step < steps; step++) {
+            mix = mix * 5 + own[mix % 512];
+            own[step % 512] += mix;
+        }
         memset(value, (int)(i * 7), sizeof value);
         if (plim_region_set(region, refs[i * 7919u % SHOT_OBJECTS], value, sizeof value) != PLIM_OK)
             bench_die("set", "");
     }
-    return (bench_seconds() - start) * 1e9 / (1u << 16);
+    return (bench_seconds() - start) * 1e9 / count;
+}
+
+/* Rows of one writer without a reader, and with one that keeps to a share; how much slower, by
+   medians, as a mean would count what else the machine does, and a minimum a moment unwatched. */
+static double shot_compare(plim_region *region, const plim_ref *refs, shot_score *score,
+                           const char *alone, const char *watched, uint32_t steps, uint32_t share)
+{
+    enum { BLOCKS = 20, BLOCK_NS = 40000000 };
+    uint32_t count = (uint32_t)(BLOCK_NS / shot_write(region, refs, steps, 4096));
+    uint32_t before = score->whole;
+    double took = 0;
+    for (int block = 0; block < 2 * BLOCKS; block++) {
+        score->share = block % 2 != 0 ? share : SHOT_OFF;
+        double one = shot_write(region, refs, steps, count);
+        row_add(block % 2 != 0 ? watched : alone, one);
+        took += block % 2 != 0 ? one * count : 0;
+    }
+    score->share = SHOT_OFF;
+    (void)usleep(20000);
+    printf("  %s: a snapshot each %.0f us\n", watched, took / 1e3 / (score->whole - before + 1e-9));
+    return row_median(watched) / row_median(alone);
+}
+
+/* On another processor than this one's, if there is one, as anybody. */
+static void shot_move(int writer)
+{
+    cpu_set_t others;
+    CPU_ZERO(&others);
+    for (int i = 0; i < 64; i++)
+        if (i != writer)
+            CPU_SET((size_t)i, &others);
+    (void)sched_setaffinity(0, sizeof others, &others);
+    (void)sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static pid_t shot_start(const char *path, shot_score *score)
+{
+    int here = sched_getcpu();
+    pid_t child = fork();
+    if (child == 0) {
+        shot_move(here);
+        shot_reader(path, score);
+    }
+    return child;
+}
+
+static void shot_all(plim_region *region, const plim_ref *refs, shot_score *score)
+{
+    int first = row_count;
+    double eager =
+        shot_compare(region, refs, score, "set only", "set only, eager reader", 0, SHOT_EAGER);
+    double paced = shot_compare(region, refs, score, "set only, again", "set only, paced reader", 0,
+                                SHOT_PACED);
+    double some = shot_compare(region, refs, score, "a set each 250 ns", "the same, eager reader",
+                               100, SHOT_EAGER);
+    double rare = shot_compare(region, refs, score, "a set each 2.5 us", "its eager reader", 1000,
+                               SHOT_EAGER);
+    for (int i = 0; i < 5000 && score->whole + score->torn + score->missed < SHOTS; i++) {
+        score->share = SHOT_EAGER;
+        (void)shot_write(region, refs, 0, 1u << 16);
+    }
+    score->share = SHOT_OFF;
+    uint32_t total = score->whole + score->torn + score->missed;
+    printf("%u snapshots of 256 KB beside a busy writer, %u whole, %u torn, %u without an object\n",
+           total, score->whole, score->torn, score->missed);
+    broken = broken || total < SHOTS || score->whole != total;
+    rows_print(first);
+    printf("eager readers, of none: %.2f (only sets), %.2f (250 ns), %.2f (2.5 us)\n", eager, some,
+           rare);
+    bound("a writer that only sets, a reader in a loop beside it, of none", paced, 1.03);
 }
 
 static void bench_shots(void)
@@ -309,29 +432,13 @@ static void bench_shots(void)
         mmap(NULL, sizeof *score, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (score == MAP_FAILED)
         bench_die("mmap", "");
-    pid_t child = fork();
-    if (child == 0) { /* on any processor, as anybody */
-        cpu_set_t all;
-        CPU_ZERO(&all);
-        for (size_t i = 0; i < 64; i++)
-            CPU_SET(i, &all);
-        (void)sched_setaffinity(0, sizeof all, &all);
-        (void)sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        shot_reader(path, score);
-    }
-    for (uint32_t turn = 0; turn < 5000 && score->whole + score->torn + score->missed < SHOTS;
-         turn++) {
-        score->is_on = turn % 2;
-        double took = shot_write(region, refs);
-        row_add(turn % 2 != 0 ? "set, watched" : "set, alone", took);
-    }
+    score->share = SHOT_OFF;
+    pid_t child = shot_start(path, score);
+    for (score->share = SHOT_EAGER; score->whole == 0 && score->missed == 0;)
+        (void)usleep(1000);
+    shot_all(region, refs, score);
     (void)kill(child, SIGKILL);
     (void)waitpid(child, NULL, 0);
-    uint32_t total = score->whole + score->torn + score->missed;
-    printf("%u snapshots of 256 KB beside a busy writer, %u whole, %u torn, %u without an object\n",
-           total, score->whole, score->torn, score->missed);
-    broken = broken || total < SHOTS || score->whole != total;
     plim_region_close(&region);
     (void)unlink(path);
 }
@@ -391,36 +498,31 @@ static void bench_open(const char *name, uint32_t objects, bool is_mixed)
     (void)unlink(path);
 }
 
-/* --- what comes of it ---------------------------------------------------------------------- */
-
-static void bound(const char *what, double seen, double most)
+static void bench_opens(void)
 {
-    printf("%-7s %9.3f (at most %g)  %s\n", seen <= most ? "ok" : "BROKEN", seen, most, what);
-    broken = broken || seen > most;
-}
-
-int main(void)
-{
-    bench_trees();
-    bench_gets();
-    bench_shots();
+    int first = row_count;
     bench_open("open, 4,096 in order", 4096, false);
     bench_open("open, 4,096 mixed", 4096, true);
     bench_open("open, 65,536 in order", 65536, false);
     bench_open("open, 65,536 mixed", 65536, true);
     bench_open("open, 10^6 mixed, a file", 1000000, true);
-    printf("%-24s %9s %9s\n", "ns", "min", "median");
-    for (int i = 0; i < row_count; i++) {
-        double low = row_min(rows[i].name);
-        printf("%-24s %9.2f %9.2f\n", rows[i].name, low, rows[i].runs[rows[i].count / 2]);
-    }
-    bound("a node made and cascaded away, in process, ns", row_min("tree, storage"), 8);
-    bound("the same in a shared region, ns", row_min("tree, shared"), 12);
-    bound("a checked look, of an unchecked load", row_min("peek") / row_min("load"), 2);
-    bound("a writer with a reader beside it, of one without",
-          row_min("set, watched") / row_min("set, alone"), 1.03);
+    rows_print(first);
     bound("recovery on open, ns a slot (4,096 in order)", row_min("open, 4,096 in order"), 5);
     bound("recovery on open, ns a slot (4,096 mixed)", row_min("open, 4,096 mixed"), 5);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } GROUPS[] = {{"trees", bench_trees},
+                  {"gets", bench_gets},
+                  {"shots", bench_shots},
+                  {"opens", bench_opens}};
+    for (size_t i = 0; i < sizeof GROUPS / sizeof GROUPS[0]; i++)
+        if (argc < 2 || strcmp(argv[1], GROUPS[i].name) == 0)
+            GROUPS[i].run();
     printf("{\"bench\": \"region\"");
     for (int i = 0; i < row_count; i++)
         printf(", \"%s\": {\"min\": %.3f, \"median\": %.3f}", rows[i].name, rows[i].runs[0],

@@ -34,7 +34,7 @@ typedef struct plim_region plim_region;
 /** An object, by value; all zero is "none". A stale one is refused, never another's bytes. */
 typedef struct plim_ref {
     uint32_t index;
-    uint32_t generation; /**< 1 and up */
+    uint32_t generation; /**< never 0 */
 } plim_ref;
 
 /** Where the mapping lives. */
@@ -343,7 +343,7 @@ static inline const void *plim_region_peek(const plim_region *region, plim_ref r
         return NULL;
     memcpy(&word, eye->objects + (size_t)ref.index * 64, sizeof word);
     memcpy(&at, eye->objects + (size_t)ref.index * 64 + 24, sizeof at);
-    return (word >> 32 ^ ref.generation) == 0 && (word & 1) != 0 ? eye->data + at : NULL;
+    return (uint32_t)(word >> 32) == (ref.generation | 1u << 31) ? eye->data + at : NULL;
 }
 
 /**
@@ -497,6 +497,20 @@ PLIM_API void plim_region_view_close(plim_region_view **view);
  */
 PLIM_API bool plim_region_view_next(plim_region_view *view, uint32_t *index,
                                     plim_region_object *out_object, const void **out_value);
+
+/**
+ * @brief         How much of its time a reader looks that walks over a living region again and
+ *                again. A look takes the lines it reads from the writer's processor, so one that
+ *                looked all the time would slow a writer that writes all the time to half.
+ * @param[in]     view   not NULL. A new one has 3, and half a second of looking to spend at once:
+ *                       what looks once, or now and then, never waits. After this call it has none.
+ * @param[in]     share  thousandths: a walk that plim_region_view_next() begins at 0 waits until
+ *                       walks and time stand in that ratio, but not above a second. 0 or 1000: no
+ *                       waiting.
+ * @note          Threads: the view's. Looks at cuts, earlier moments, and regions that nobody
+ *                writes never wait.
+ */
+PLIM_API void plim_region_view_pace(plim_region_view *view, uint32_t share);
 
 /**
  * @brief         The object in a slot, if one lives there.

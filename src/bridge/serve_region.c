@@ -326,10 +326,12 @@ plim_status plim__served_region_open(const char *address, const plim_allocator *
                 sizeof served->address
             ? plim_region_view_find(address, allocator, &served->view, served->title, err)
             : plim_error_set(err, PLIM_ERR_USAGE, "the address is too long");
-    if (status == PLIM_OK)
+    if (status == PLIM_OK) {
+        plim_region_view_pace(served->view, 0); /* somebody waits for each answer */
         *out_served = served;
-    else
+    } else {
         plim_served_region_destroy(&served);
+    }
     return status;
 }
 

@@ -63,6 +63,9 @@ PLIM_NODISCARD plim_status plim__shared_put(const char *path, uint64_t offset_by
 /** Waits about so long. */
 void plim__shared_pause(uint64_t nanoseconds);
 
+/** Nanoseconds of a clock that only goes on. */
+uint64_t plim__shared_now(void);
+
 /** This process. */
 int64_t plim__shared_process(void);
 

@@ -389,7 +389,7 @@ static void values_that_overlap_are_damage(void **state)
     assert_int_equal(plim_region_allocate(region, large, NULL, 1, nobody, &ref), PLIM_OK);
     read_head(&head);
     plim__object slot = {0};
-    slot.word = plim__word_of(1, large, PLIM__OBJECT_LIVE);
+    slot.word = plim__word_of(1, large);
     slot.size_bytes = 1024;
     for (uint32_t i = 1; i < 4096; i++) {
         slot.birth = i + 1;

@@ -134,7 +134,7 @@ static void what_was_written_since_may_be_lost_mixed_or_refused(void **state)
         world_change(region, &random, 30, true);
         assert_int_equal(plim_region_sync(region, NULL), PLIM_OK);
         size_t synced_bytes = world_see(region, synced, &torn);
-        world_change(region, &random, 1 + (uint32_t)next(&random) % 10, true);
+        world_change(region, &random, 1 + (uint32_t)next(&random) % 30, true);
         size_t last_bytes = world_see(region, last, &torn);
         (void)plim__sim_power_cut(next(&random));
         plim_region_close(&region);

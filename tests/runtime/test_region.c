@@ -146,7 +146,7 @@ static void a_slot_at_its_last_generation_is_never_used_again(void **state)
     plim_region_close(&region);
     plim__region_head *head = (plim__region_head *)(void *)storage;
     plim__object *objects = (plim__object *)(void *)(storage + head->objects_at);
-    objects[ref.index].word = plim__word_of(UINT32_MAX - 1, 0, 0);
+    objects[ref.index].word = plim__word_of(UINT32_MAX - 1, 0) ^ PLIM__OBJECT_LIVE;
     region = region_again();
     plim_ref last = object_of(region, type, NULL, 0, NONE);
     assert_int_equal(last.index, ref.index);
@@ -576,7 +576,8 @@ static void a_cascade_cut_short_is_finished(void **state)
         plim__object *objects = (plim__object *)(void *)(storage + head->objects_at);
         head->intent = cut == 0 ? plim__intent_of(PLIM__INTENT_OBJECT, root.index)
                                 : plim__intent_of(PLIM__INTENT_OWNER, 3);
-        objects[grandchild.index].word = plim__word_of(grandchild.generation, 0, 0);
+        objects[grandchild.index].word =
+            plim__word_of(grandchild.generation, 0) ^ PLIM__OBJECT_LIVE;
         region = region_again();
         assert_false(plim_region_is_valid(region, root));
         assert_false(plim_region_is_valid(region, child));

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -564,6 +565,62 @@ static void what_is_no_region_is_said(void **state)
     assert_null(view);
 }
 
+static double clock_seconds(void)
+{
+    struct timespec now;
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Seconds that one walk over all of it took, its waiting included. */
+static double walk_seconds(plim_region_view *view)
+{
+    plim_region_object object;
+    const void *value = NULL;
+    uint32_t count = 0;
+    double start = clock_seconds();
+    for (uint32_t at = 0; plim_region_view_next(view, &at, &object, &value);)
+        count++;
+    assert_int_equal(count, OBJECTS);
+    return clock_seconds() - start;
+}
+
+/* Least, as whatever else runs here makes it longer. */
+static double least_of_two_walks(plim_region_view *view)
+{
+    double least = walk_seconds(view) + walk_seconds(view);
+    for (int i = 0; i < 20; i++) {
+        double two = walk_seconds(view) + walk_seconds(view);
+        least = two < least ? two : least;
+    }
+    return least;
+}
+
+static void who_looks_all_the_time_rests_between_looks(void **state)
+{
+    (void)state;
+    static const unsigned char VALUE[VALUE_BYTES] = {1};
+    plim_region *region = region_open();
+    uint16_t type = 0;
+    plim_ref ref;
+    assert_int_equal(plim_region_type(region, "v", VALUE_BYTES, NULL, 0, &type, NULL), PLIM_OK);
+    for (int i = 0; i < OBJECTS; i++)
+        assert_int_equal(plim_region_allocate(region, type, VALUE, 0, (plim_ref){0, 0}, &ref),
+                         PLIM_OK);
+    plim_region_view *view = view_open();
+    /* A new view has something to spend: none of these waits. */
+    double least = least_of_two_walks(view);
+    plim_region_view_pace(view, 1);
+    double two = walk_seconds(view) + walk_seconds(view);
+    assert_true(two > 400 * least);
+    plim_region_view_pace(view, 0);
+    assert_true(least_of_two_walks(view) < 200 * least);
+    plim_region_close(&region); /* nobody writes: nobody to be left alone */
+    plim_region_view_pace(view, 1);
+    assert_true(least_of_two_walks(view) < 200 * least);
+    plim_region_view_close(&view);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, file_setup, file_teardown)
@@ -578,6 +635,7 @@ int main(void)
         CASE(a_text_ends_with_the_mapping),
         CASE(a_writer_that_lies_is_looked_at_without_harm),
         CASE(what_is_no_region_is_said),
+        CASE(who_looks_all_the_time_rests_between_looks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -713,7 +713,7 @@ static void fault_a_reference_never_means_another_object(void **state)
     const plim__region_head *head = (const void *)storage;
     plim__object *object =
         (plim__object *)(void *)(storage + head->objects_at + ref.index * sizeof *object);
-    object->word = plim__word_of(UINT32_MAX, type, PLIM__OBJECT_LIVE);
+    object->word = plim__word_of(UINT32_MAX, type);
     assert_int_equal(plim_region_open(&options, &region, NULL), PLIM_OK);
     plim_ref last = {ref.index, UINT32_MAX};
     assert_true(plim_region_is_valid(region, last));

@@ -221,6 +221,13 @@ void plim__shared_pause(uint64_t nanoseconds)
                     NULL);
 }
 
+uint64_t plim__shared_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 int64_t plim__shared_process(void)
 {
     return getpid();

@@ -205,6 +205,12 @@ plim_status plim__shared_put(const char *path, uint64_t offset_bytes, uint64_t w
     return PLIM_OK;
 }
 
+uint64_t plim__shared_now(void)
+{
+    static uint64_t looks;
+    return looks++;
+}
+
 void plim__shared_pause(uint64_t nanoseconds)
 {
     (void)nanoseconds;

@@ -21,8 +21,16 @@ enum {
     VIEW_MAGIC = 0x4e610002,
     VIEW_TRIES = 1000,   /* of one slot: a change takes well under a microsecond */
     VIEW_PATIENCE = 400, /* pauses in vain, in all: its writer may stand still in the middle */
-    VIEW_PAUSE_NS = 50000
+    VIEW_PAUSE_NS = 50000,
+    /* Of a reader's time, in thousandths. What it read, the writer's next store to the same line
+       has to fetch back, some 20 ns each: five times as long as the look itself, where all is
+       written again until the next. So that is held to some 1.5 %. */
+    VIEW_SHARE = 3,
+    VIEW_CREDIT_MAX_NS = 500000000, /* of looking at once: one look, or a few, waits for nothing */
+    VIEW_REST_MAX_NS = 1000000000
 };
+
+static const uint64_t VIEW_PASSED_MAX_NS = (uint64_t)3600 * 1000000000;
 
 struct plim_region_view {
     uint32_t magic;
@@ -34,6 +42,9 @@ struct plim_region_view {
     unsigned char *value;              /* a copy of one; value_max of it */
     plim__log log;                     /* of the history; its head is NULL if there is none */
     plim_region_history history;       /* as it was when a past was opened */
+    uint32_t share;                    /* see plim_region_view_pace(); 0: as often as asked */
+    uint64_t walk_began, credit_at;    /* clocks; 0: no walk is under way, none was */
+    int64_t credit_ns;                 /* that it may look; below 0: it has to wait */
     void *past;                        /* pages that hold a copy; NULL: a look at what lives */
     size_t past_bytes;
 };
@@ -151,6 +162,7 @@ static plim_status view_open(const char *path, int64_t back, const plim_allocato
     view->allocator = allocator;
     view->patience_left = VIEW_PATIENCE;
     view->patience = &view->patience_left;
+    view->share = VIEW_SHARE;
     view->shared.descriptor = -1;
     plim_status status = plim__shared_view(path, &view->shared, err);
     if (status == PLIM_OK)
@@ -408,10 +420,60 @@ static bool view_read(const plim_region_view *view, uint32_t index, plim_region_
     return seen == VIEW_IS_ONE;
 }
 
+void plim_region_view_pace(plim_region_view *view, uint32_t share)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    view->share = share < 1000 ? share : 0;
+    view->credit_ns = 0;
+    view->credit_at = plim__shared_now();
+}
+
+static bool view_is_written(const plim_region_view *view)
+{
+    return view->past == NULL &&
+           atomic_load_explicit(&view_head(view)->writer_pid, memory_order_relaxed) != 0;
+}
+
+/* What time has earned, at most what may be spent at once. */
+static void view_earn(plim_region_view *view, uint64_t now)
+{
+    uint64_t passed = view->credit_at != 0 ? now - view->credit_at : VIEW_PASSED_MAX_NS;
+    passed = passed < VIEW_PASSED_MAX_NS ? passed : VIEW_PASSED_MAX_NS;
+    view->credit_ns += (int64_t)(passed * view->share / 1000);
+    if (view->credit_ns > VIEW_CREDIT_MAX_NS || view->credit_at == 0)
+        view->credit_ns = VIEW_CREDIT_MAX_NS;
+    view->credit_at = now;
+}
+
+/* A walk begins: not before the writer was left alone for as long as the walks before call for. */
+static void view_begin_walk(plim_region_view *view)
+{
+    view->walk_began = 0;
+    if (view->share == 0 || !view_is_written(view))
+        return;
+    view_earn(view, plim__shared_now());
+    if (view->credit_ns < 0) {
+        uint64_t rest = (uint64_t)-view->credit_ns / view->share * 1000;
+        plim__shared_pause(rest < VIEW_REST_MAX_NS ? rest : VIEW_REST_MAX_NS);
+        view_earn(view, plim__shared_now());
+        view->credit_ns = view->credit_ns < 0 ? 0 : view->credit_ns;
+    }
+    view->walk_began = view->credit_at;
+}
+
+static void view_end_walk(plim_region_view *view)
+{
+    if (view->walk_began != 0)
+        view->credit_ns -= (int64_t)(plim__shared_now() - view->walk_began);
+    view->walk_began = 0;
+}
+
 bool plim_region_view_next(plim_region_view *view, uint32_t *index, plim_region_object *out_object,
                            const void **out_value)
 {
     PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    if (*index == 0)
+        view_begin_walk(view);
     uint32_t top = view_count(&view_head(view)->object_top, view->head.object_max);
     while (*index < top) {
         if (!view_read(view, (*index)++, out_object, view->value))
@@ -419,6 +481,7 @@ bool plim_region_view_next(plim_region_view *view, uint32_t *index, plim_region_
         *out_value = view->value;
         return true;
     }
+    view_end_walk(view);
     return false;
 }
 

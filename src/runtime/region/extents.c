@@ -51,13 +51,20 @@ plim__kind plim__kind_of(const plim_region *region, uint32_t size_bytes)
     uint64_t bytes;
     uint32_t number = extent_class(size_bytes, &bytes);
     PLIM_CHECK(number < PLIM__EXTENT_CLASSES);
-    bool is_quick = region->history == NULL && region->observer == NULL && size_bytes % 8 == 0 &&
-                    size_bytes / 8 <= PLIM__KIND_QUICK_MAX && !PLIM__STOP_EVERY;
+    bool is_quick = region->history == NULL && region->observer == NULL && !PLIM__STOP_EVERY &&
+                    size_bytes % 8 == 0 && size_bytes / 8 <= PLIM__KIND_QUICK_MAX;
     return (plim__kind){.quick_words = is_quick ? size_bytes / 8 : PLIM__KIND_RARE,
                         .size_bytes = size_bytes,
                         .held_bytes = (uint32_t)bytes,
                         .extent_class = number,
                         .free_first = PLIM__INDEX_NONE};
+}
+
+void plim__kinds_rate(plim_region *region)
+{
+    for (uint32_t i = 0; i < region->kind_count; i++)
+        region->kinds[i].quick_words =
+            plim__kind_of(region, region->kinds[i].size_bytes).quick_words;
 }
 
 void plim__extents_sum(const plim_region *region, uint32_t *out_count, uint64_t *out_value_bytes,
@@ -275,11 +282,15 @@ static bool slot_take(plim_region *region, uint32_t *out_index)
         region->free_first = region->links[*out_index].next;
         return true;
     }
-    if (top < head->object_max) {
+    while (top < head->object_max) {
+        /* One that was never used and says otherwise was spoilt. */
+        if (slot_is_live(&region->objects[top]))
+            plim__put_word(&region->objects[top].word, 0);
         /* Covers the slot before it is live: recovery looks at all slots below. */
         plim__commit(&head->object_top, top + 1);
-        *out_index = top;
-        return true;
+        *out_index = top++;
+        if (plim__slot_generation(region, *out_index) < UINT32_MAX)
+            return true;
     }
     if (!slot_from_others(region, NULL, out_index, &number))
         return false;

@@ -21,19 +21,24 @@
 #ifndef PLIM_RUNTIME_LAYOUT_H
 #define PLIM_RUNTIME_LAYOUT_H
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define PLIM__REGION_FILE_MAGIC UINT64_C(0x31474552494d4c50) /* "PLMIREG1" in memory */
-#define PLIM__REGION_VERSION    2u
+#define PLIM__REGION_VERSION    3u
 #define PLIM__REGION_ORDER      0x01020304u
 
 enum {
     PLIM__REGION_ALIGN = 64, /* of every table: a cache line */
     PLIM__REGION_GRAIN = 16, /* of every value */
-    PLIM__OBJECT_LIVE = 1,   /* flag in an object's word */
     PLIM__REGION_NAME_MAX = 255,
     PLIM__NAME_TEXT_BITS = 28 /* of a row of names: kind, text, number */
 };
+
+/* In an object's word, above the generation: so a live one's upper half is what its references
+ * hold, and one comparison says both. */
+#define PLIM__OBJECT_LIVE (UINT64_C(1) << 63)
 
 typedef struct plim__region_head {
     uint64_t magic;
@@ -63,13 +68,19 @@ typedef struct plim__region_head {
     _Atomic uint32_t field_count, text_used;
     _Atomic uint32_t name_top;   /* no row of names from here on was ever used */
     _Atomic uint32_t object_top; /* no slot from here on was ever used */
-    _Atomic uint64_t intent;     /* see plim__intent_of() */
+    uint64_t apart[13];
+    /* Written by many calls, and read by nobody else: in two lines of their own, as processors
+     * fetch lines in pairs, so that one who looks on takes them from nobody. */
+    _Alignas(128) _Atomic uint64_t intent; /* see plim__intent_of() */
     _Atomic uint32_t log_valid;
     uint32_t log_index; /* whose old value lies in the log */
+    uint64_t alone[14];
 } plim__region_head;
+_Static_assert(offsetof(plim__region_head, types) == 384 && sizeof(plim__region_head) == 640,
+               "no line of a reader's beside a line of the writer's");
 
 typedef struct plim__object {
-    _Atomic uint64_t word; /* generation << 32 | type << 16 | flags */
+    _Atomic uint64_t word; /* is it live << 63 | generation << 32 | type << 16 */
     _Atomic uint32_t seq;  /* odd while it changes: a reader looks again */
     uint32_t parent;       /* index + 1; 0: none */
     uint32_t owner;
@@ -144,14 +155,22 @@ static inline uint64_t plim__intent_of(uint32_t kind, uint32_t number)
     return (uint64_t)number << 32 | kind;
 }
 
-static inline uint64_t plim__word_of(uint32_t generation, uint32_t type, uint32_t flags)
+/** A live one's. */
+static inline uint64_t plim__word_of(uint32_t generation, uint32_t type)
 {
-    return (uint64_t)generation << 32 | type << 16 | flags;
+    return (uint64_t)generation << 32 | type << 16 | PLIM__OBJECT_LIVE;
 }
 
+/** As references hold it, whether the object lives or not: the highest bit is always set. */
 static inline uint32_t plim__word_generation(uint64_t word)
 {
-    return (uint32_t)(word >> 32);
+    return (uint32_t)((word | PLIM__OBJECT_LIVE) >> 32);
+}
+
+/** Whether it is of a live object, and of the one that a reference of that generation names. */
+static inline bool plim__word_is_of(uint64_t word, uint32_t generation)
+{
+    return (uint32_t)(word >> 32) == (generation | 1u << 31);
 }
 
 static inline uint16_t plim__word_type(uint64_t word)
@@ -159,9 +178,9 @@ static inline uint16_t plim__word_type(uint64_t word)
     return (uint16_t)(word >> 16);
 }
 
-static inline int plim__word_is_live(uint64_t word)
+static inline bool plim__word_is_live(uint64_t word)
 {
-    return (int)(word & PLIM__OBJECT_LIVE);
+    return (word & PLIM__OBJECT_LIVE) != 0;
 }
 
 #endif

@@ -26,13 +26,13 @@ static uint64_t object_word(const plim__object *object)
     return atomic_load_explicit(&object->word, memory_order_relaxed);
 }
 
-/* The generation after a free slot's, in the high half of a word throughout: a narrow number that
-   is spilled and loaded wide costs as much as all the rest. 0: there is none, the slot is to be
-   retired. */
+/* The generation after a free slot's, of a live word, in its high half throughout: a narrow number
+   that is spilled and loaded wide costs as much as all the rest. 0: there is none, the slot is to
+   be retired. */
 static RUNTIME_SAME uint64_t object_generation(const plim_region *region, uint32_t index)
 {
     const uint64_t one = UINT64_C(1) << 32;
-    return (object_word(&region->objects[index]) & ~(one - 1)) + one;
+    return ((object_word(&region->objects[index]) | PLIM__OBJECT_LIVE) & ~(one - 1)) + one;
 }
 
 /* The object a reference names, or NULL. */
@@ -42,8 +42,7 @@ static RUNTIME_SAME plim__object *object_of(const plim_region *region, plim_ref 
         return NULL;
     plim__object *object = &region->objects[ref.index];
     uint64_t word = object_word(object);
-    return plim__word_generation(word) == ref.generation && plim__word_is_live(word) ? object
-                                                                                     : NULL;
+    return plim__word_is_of(word, ref.generation) ? object : NULL;
 }
 
 static void object_begin_change(plim__object *object)
@@ -165,7 +164,7 @@ static RUNTIME_SAME void object_link(plim_region *region, uint32_t index, uint32
     uint32_t next = *head;
     region->links[index].next = next;
     if (next != PLIM__INDEX_NONE)
-        region->links[next].previous = index;
+        region->previous[next] = index;
     *head = index;
 }
 
@@ -181,9 +180,9 @@ static void object_unlink(plim_region *region, uint32_t index)
     if (*head == index)
         *head = links->next;
     else
-        region->links[links->previous].next = links->next;
+        region->links[region->previous[index]].next = links->next;
     if (links->next != PLIM__INDEX_NONE)
-        region->links[links->next].previous = links->previous;
+        region->previous[links->next] = region->previous[index];
 }
 
 /* --- make ---------------------------------------------------------------------------------- */
@@ -221,28 +220,42 @@ static RUNTIME_SAME void object_fill(plim_region *region, uint32_t index, uint64
                                      plim_ref *out_ref)
 {
     plim__object *object = &region->objects[index];
-    uint64_t birth = region->next_birth;
     plim__put(&object->parent, above);
     plim__put(&object->owner, owner);
-    plim__put(&object->birth, birth);
-    plim__put(&object->about, about);
     if (is_quick)
         object_put_quick(region->data + object->data, initial, kind->quick_words);
     else
         plim__put_bytes(region->data + object->data, initial, kind->size_bytes);
+    uint64_t birth = region->next_birth;
+    plim__put(&object->about, about);
+    plim__put(&object->birth, birth);
     /* The commit. No reader trusts what lies here before it, nor what it saw of the last. */
-    plim__commit(&object->word, generation | type << 16 | PLIM__OBJECT_LIVE);
+    plim__commit(&object->word, generation | type << 16);
     region->next_birth = birth + 1;
     kind->live_count++;
+    object_put_ref(out_ref, index, generation);
     object_link(region, index,
                 above != 0 ? &region->links[above - 1].first_child : object_list(region, object));
-    object_put_ref(out_ref, index, generation);
+}
+
+/* The parent's number, from 1 on, and its owner; false if it is stale. None: as they are. */
+static RUNTIME_SAME bool object_above(const plim_region *region, plim_ref parent, uint32_t *above,
+                                      uint32_t *owner)
+{
+    if (parent.generation == 0)
+        return true;
+    if (parent.index >= region->eye.object_max)
+        return false;
+    const plim__object *object = &region->objects[parent.index];
+    *owner = object->owner;
+    *above = parent.index + 1;
+    return plim__word_is_of(object_word(object), parent.generation);
 }
 
 /* All that is rare: no slot of its kind at hand, a long value, somebody who watches or is told. */
-static RUNTIME_RARE plim_status object_make_rare(plim_region *region, uint16_t type,
-                                                 const void *initial, uint32_t owner,
-                                                 uint32_t above, uint64_t about, plim_ref *out_ref)
+static RUNTIME_RARE plim_status object_make_about(plim_region *region, uint16_t type,
+                                                  const void *initial, uint32_t owner,
+                                                  uint32_t above, uint64_t about, plim_ref *out_ref)
 {
     plim__kind *kind = &region->kinds[type - 1];
     plim_status status = plim__region_touch_head(region);
@@ -275,38 +288,69 @@ static RUNTIME_RARE plim_status object_make_rare(plim_region *region, uint16_t t
     return PLIM_OK;
 }
 
-static RUNTIME_SAME plim_status object_make(plim_region *region, uint16_t type, const void *initial,
-                                            uint32_t owner, plim_ref parent, uint64_t about,
-                                            plim_ref *out_ref)
+static RUNTIME_RARE plim_status object_make_rare(plim_region *region, uint16_t type,
+                                                 const void *initial, uint32_t owner,
+                                                 uint32_t above, plim_ref *out_ref)
 {
-    uint32_t above = 0;
-    if (type - 1u >= region->kind_count)
-        return PLIM_ERR_STALE;
-    if (parent.generation != 0) {
-        const plim__object *object = object_of(region, parent);
-        if (object == NULL)
-            return PLIM_ERR_STALE;
-        owner = object->owner;
-        above = parent.index + 1;
-    }
+    return object_make_about(region, type, initial, owner, above, 0, out_ref);
+}
+
+/* A value of other than two words, or none given. */
+static RUNTIME_RARE plim_status object_make_other(plim_region *region, uint16_t type,
+                                                  const void *initial, uint32_t owner,
+                                                  uint32_t above, plim_ref *out_ref)
+{
     plim__kind *kind = &region->kinds[type - 1];
     uint32_t index = kind->free_first;
     if (index == PLIM__INDEX_NONE || kind->quick_words == PLIM__KIND_RARE)
-        return object_make_rare(region, type, initial, owner, above, about, out_ref);
+        return object_make_rare(region, type, initial, owner, above, out_ref);
     uint64_t generation = object_generation(region, index);
     if (generation == 0)
-        return object_make_rare(region, type, initial, owner, above, about, out_ref);
+        return object_make_rare(region, type, initial, owner, above, out_ref);
     kind->free_first = region->links[index].next;
-    object_fill(region, index, generation, type, kind, initial, owner, above, about, true, out_ref);
+    object_fill(region, index, generation, type, kind, initial, owner, above, 0, true, out_ref);
     return PLIM_OK;
 }
 
+/* As the newest of its owner's. */
+static RUNTIME_RARE plim_status object_link_alone(plim_region *region, uint32_t index)
+{
+    plim__object_link(region, index);
+    return PLIM_OK;
+}
+
+/* What is most frequent, two words and a slot at hand, stands here by itself, in an order that
+   keeps nearly all of it in registers; the rest is reached with the arguments where they are. */
 plim_status plim_region_allocate(plim_region *region, uint16_t type, const void *initial,
                                  uint32_t owner, plim_ref parent, plim_ref *out_ref)
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     PLIM_CHECK(out_ref != NULL);
-    return object_make(region, type, initial, owner, parent, 0, out_ref);
+    uint32_t above = 0;
+    if (type - 1u >= region->kind_count || !object_above(region, parent, &above, &owner))
+        return PLIM_ERR_STALE;
+    plim__kind *kind = &region->kinds[type - 1];
+    uint32_t index = kind->free_first;
+    if (kind->quick_words != 2 || index == PLIM__INDEX_NONE || initial == NULL)
+        return object_make_other(region, type, initial, owner, above, out_ref);
+    plim__object *object = &region->objects[index];
+    uint64_t generation = object_generation(region, index);
+    if (generation == 0)
+        return object_make_rare(region, type, initial, owner, above, out_ref);
+    kind->free_first = region->links[index].next;
+    plim__put(&object->owner, owner);
+    plim__put(&object->parent, above);
+    object_put_ref(out_ref, index, generation);
+    memcpy(region->data + object->data, initial, 16);
+    plim__put(&object->about, 0);
+    plim__put(&object->birth, region->next_birth);
+    region->next_birth++;
+    plim__commit(&object->word, generation | (uint32_t)type << 16);
+    kind->live_count++;
+    if (above == 0)
+        return object_link_alone(region, index);
+    object_link(region, index, &region->links[above - 1].first_child);
+    return PLIM_OK;
 }
 
 plim_status plim_region_allocate_as(plim_region *region, const plim_object_request *request,
@@ -318,18 +362,23 @@ plim_status plim_region_allocate_as(plim_region *region, const plim_object_reque
         (uint32_t)request->visibility > PLIM_VISIBILITY_INHERITED ||
         request->site >= region->head->text_used)
         return PLIM_ERR_USAGE;
+    uint32_t owner = request->owner;
+    uint32_t above = 0;
+    if (request->type - 1u >= region->kind_count ||
+        !object_above(region, request->parent, &above, &owner))
+        return PLIM_ERR_STALE;
     uint64_t about = plim__about_of(request->site, request->tag, (uint32_t)request->visibility);
-    return object_make(region, request->type, request->initial, request->owner, request->parent,
-                       about, out_ref);
+    return object_make_about(region, request->type, request->initial, owner, above, about, out_ref);
 }
 
 /* --- end ----------------------------------------------------------------------------------- */
 
 /* What a cascade has in its hands: the free slots of one kind, given back when another comes. */
 typedef struct cascade_run {
-    uint64_t low; /* of the words of its objects: type and flags */
+    uint64_t low; /* of the words of its objects: the type */
     plim__kind *kind;
     uint32_t free_first, ended;
+    uint32_t ended_before; /* of other kinds */
 } cascade_run;
 
 static void cascade_flush(const cascade_run *run)
@@ -338,10 +387,10 @@ static void cascade_flush(const cascade_run *run)
     run->kind->free_first = run->free_first;
 }
 
-static cascade_run cascade_begin(plim_region *region, uint64_t word)
+static cascade_run cascade_begin(plim_region *region, uint64_t word, uint32_t ended_before)
 {
     plim__kind *kind = &region->kinds[plim__word_type(word) - 1];
-    return (cascade_run){(uint32_t)word, kind, kind->free_first, 0};
+    return (cascade_run){(uint32_t)word, kind, kind->free_first, 0, ended_before};
 }
 
 /* Ends an object without children; the lists are the caller's. Generation and type stay: the next
@@ -353,7 +402,7 @@ static RUNTIME_SAME void cascade_end(plim_region *region, uint32_t index, cascad
     uint64_t word = object_word(object);
     if ((uint32_t)word != run->low) {
         cascade_flush(run);
-        *run = cascade_begin(region, word);
+        *run = cascade_begin(region, word, run->ended_before + run->ended);
     }
     /* The commit of this one; of the whole cascade it is the intent. Who is copying the value sees
        from it that it may not trust the copy. */
@@ -368,36 +417,36 @@ static RUNTIME_SAME void cascade_end(plim_region *region, uint32_t index, cascad
 }
 
 /* Down along the newest children to one that has none; ends it; to its next, or up. No recursion,
-   and no more steps than objects and edges below the root. */
+   and no more steps than objects and edges below the root, which is in no list any more. */
 static RUNTIME_SAME uint32_t cascade_run_down(plim_region *region, uint32_t root, bool is_told)
 {
     plim__links *const links = region->links;
-    cascade_run run = cascade_begin(region, object_word(&region->objects[root]));
+    cascade_run run = cascade_begin(region, object_word(&region->objects[root]), 0);
     uint32_t at = root;
-    uint32_t ended = 0;
     for (;;) {
         while (links[at].first_child != PLIM__INDEX_NONE)
             at = links[at].first_child;
         uint32_t next = links[at].next;
-        uint32_t above = region->objects[at].parent;
         cascade_end(region, at, &run, is_told);
-        ended++;
-        if (at == root)
-            break;
-        if (next == PLIM__INDEX_NONE) {
-            next = above - 1;
-            links[next].first_child = PLIM__INDEX_NONE; /* all have ended */
+        while (next == PLIM__INDEX_NONE && at != root) {
+            at = region->objects[at].parent - 1;
+            links[at].first_child = PLIM__INDEX_NONE; /* all have ended */
+            next = links[at].next;
+            cascade_end(region, at, &run, is_told);
         }
+        if (next == PLIM__INDEX_NONE)
+            break;
         at = next;
     }
     atomic_thread_fence(memory_order_release); /* before others write where values lay */
     cascade_flush(&run);
-    return ended;
+    return run.ended_before + run.ended;
 }
 
 uint32_t plim__object_cascade(plim_region *region, uint32_t root)
 {
     object_unlink(region, root);
+    region->links[root].next = PLIM__INDEX_NONE;
     region->is_room_known = false;
     return region->observer != NULL ? cascade_run_down(region, root, true)
                                     : cascade_run_down(region, root, false);

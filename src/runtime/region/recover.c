@@ -82,7 +82,8 @@ static plim_status lists_make(plim_region *region, plim_error *err)
     region->owner_mask = heads - 1;
     region->owner_heads = plim__array_new(allocator, heads, sizeof *region->owner_heads);
     region->links = plim__array_new(allocator, count, sizeof *region->links);
-    return region->owner_heads != NULL && region->links != NULL
+    region->previous = plim__array_new(allocator, count, sizeof *region->previous);
+    return region->owner_heads != NULL && region->links != NULL && region->previous != NULL
                ? PLIM_OK
                : plim__no_memory(err, "the lists of a region");
 }
@@ -94,6 +95,7 @@ void plim__region_lists_fini(plim_region *region)
     plim__array_free(allocator, region->kinds, region->head != NULL ? region->head->type_max : 0,
                      sizeof *region->kinds);
     plim__array_free(allocator, region->links, count, sizeof *region->links);
+    plim__array_free(allocator, region->previous, count, sizeof *region->previous);
     plim__array_free(allocator, region->owner_heads, (size_t)region->owner_mask + 1,
                      sizeof *region->owner_heads);
     plim__array_free(allocator, region->gaps, region->gap_capacity, sizeof *region->gaps);

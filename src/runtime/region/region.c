@@ -17,7 +17,7 @@
 
 _Static_assert(offsetof(struct plim_region, eye) == 0 && sizeof(plim__object) == 64 &&
                    offsetof(plim__object, word) == 0 && offsetof(plim__object, data) == 24 &&
-                   PLIM__OBJECT_LIVE == 1,
+                   PLIM__OBJECT_LIVE >> 32 == 1u << 31,
                "plim_region_peek() looks there");
 
 enum {
@@ -361,19 +361,11 @@ void plim_region_close(plim_region **region_ptr)
     *region_ptr = NULL;
 }
 
-/* Whether objects may be made the quick way is asked of their kind alone. */
-static void region_rate_kinds(plim_region *region)
-{
-    for (uint32_t i = 0; i < region->kind_count; i++)
-        region->kinds[i].quick_words =
-            plim__kind_of(region, region->kinds[i].size_bytes).quick_words;
-}
-
 void plim__region_observe(plim_region *region, const plim__region_observer *observer)
 {
     PLIM_CHECK_OBJ(region, PLIM__REGION_MAGIC);
     region->observer = observer;
-    region_rate_kinds(region);
+    plim__kinds_rate(region);
 }
 
 /* --- several threads ------------------------------------------------------------------------ */

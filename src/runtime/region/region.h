@@ -53,9 +53,7 @@ typedef struct plim__region_observer {
  *  newest first; a free slot, and one whose end is not told yet, in theirs by `next`. */
 typedef struct plim__links {
     uint32_t first_child; /* PLIM__INDEX_NONE: none; of a free slot always none */
-    uint32_t next;
-    uint32_t previous; /* of those that are not first in their list; else anything */
-    uint32_t spare;
+    uint32_t next;        /* with it eight bytes: a step down a list is one load, by its number */
 } plim__links;
 
 /** What is derived of a type. Slots of its objects that have ended keep their room. */
@@ -87,6 +85,7 @@ struct plim_region {
 
     plim__kind *kinds;     /* derived; one per type */
     plim__links *links;    /* derived; one per slot */
+    uint32_t *previous;    /* likewise; of those that are not first in their list, else anything */
     uint32_t kind_count;   /* types */
     uint32_t free_first;   /* free slots without room, linked by next */
     uint32_t *owner_heads; /* by hash of the owner; owner_mask + 1 of them */
@@ -258,6 +257,9 @@ uint64_t plim__extent_bytes(uint32_t size_bytes);
 
 /** What is derived of a type of that size, without objects. */
 plim__kind plim__kind_of(const plim_region *region, uint32_t size_bytes);
+
+/** Of which kinds objects can be made without a look at who watches. */
+void plim__kinds_rate(plim_region *region);
 
 /** A slot with room for an object of a kind that has none to itself, charged. */
 PLIM_NODISCARD plim_status plim__slot_find(plim_region *region, plim__kind *kind,

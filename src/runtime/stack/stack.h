@@ -85,7 +85,7 @@ static inline const plim_block_head *plim__frame_head(const plim_stack *stack, u
     plim_ref ref = stack->frames[at].ref;
     const plim__object *object = &stack->region->objects[ref.index];
     uint64_t word = atomic_load_explicit(&object->word, memory_order_relaxed);
-    if (!plim__word_is_live(word) || plim__word_generation(word) != ref.generation)
+    if (!plim__word_is_of(word, ref.generation))
         return NULL;
     return (const plim_block_head *)(const void *)(stack->region->data + object->data);
 }
