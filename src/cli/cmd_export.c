@@ -11,18 +11,6 @@
 #include "cli/record.h"
 #include "cli/units.h"
 
-static plim_status export_write(void *ctx, plim_sink sink, plim_error *err)
-{
-    plim__cli *cli = ((void **)ctx)[0];
-    const plim__heap *heap = ((void **)ctx)[1];
-    plim_write_options options = {
-        .struct_bytes = sizeof options,
-        .allocator = cli->allocator,
-        .progress = plim__record_progress(cli),
-    };
-    return plim_graph_write_v8(heap->graph, sink, &options, err);
-}
-
 static void export_tell(plim__cli *cli, const char *path, const plim_graph_info *info,
                         uint64_t bytes)
 {
@@ -129,7 +117,8 @@ static plim_status export_snapshot(plim__cli *cli, bool as_page, const char *pat
     if (status == PLIM_OK) {
         void *job[] = {cli, &heap, profile};
         plim__say_begin(&cli->say, "writing %s", path);
-        status = plim__record(cli, path, as_page ? export_page : export_write, job, &bytes, err);
+        status = as_page ? plim__record(cli, path, export_page, job, &bytes, err)
+                         : plim__record_graph(cli, path, heap.graph, &bytes, err);
         plim__say_end(&cli->say);
     }
     if (status == PLIM_OK && info.trace_function_count > 0 && profile == NULL)

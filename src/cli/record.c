@@ -174,3 +174,26 @@ plim_status plim__record_snapshot(plim__cli *cli, plim_target *target, const cha
     *out_result = job.result;
     return status;
 }
+
+typedef struct record_graph {
+    plim__cli *cli;
+    const plim_graph *graph;
+} record_graph;
+
+static plim_status record_write_graph(void *ctx, plim_sink sink, plim_error *err)
+{
+    const record_graph *job = ctx;
+    plim_write_options options = {
+        .struct_bytes = sizeof options,
+        .allocator = job->cli->allocator,
+        .progress = plim__record_progress(job->cli),
+    };
+    return plim_graph_write_v8(job->graph, sink, &options, err);
+}
+
+plim_status plim__record_graph(plim__cli *cli, const char *path, const plim_graph *graph,
+                               uint64_t *out_bytes, plim_error *err)
+{
+    record_graph job = {cli, graph};
+    return plim__record(cli, path, record_write_graph, &job, out_bytes, err);
+}

@@ -17,6 +17,10 @@ typedef plim_status (*plim__recorder)(void *ctx, plim_sink sink, plim_error *err
 plim_status plim__record(plim__cli *cli, const char *path, plim__recorder recorder, void *ctx,
                          uint64_t *out_bytes, plim_error *err);
 
+/** Writes a graph as a .heapsnapshot, as plim__record() does, with progress. */
+plim_status plim__record_graph(plim__cli *cli, const char *path, const plim_graph *graph,
+                               uint64_t *out_bytes, plim_error *err);
+
 /** Says what a snapshot may cost the target, before one is taken. */
 void plim__record_show_estimate(plim__cli *cli, plim_target *target);
 

@@ -2,11 +2,12 @@
 """Real runtimes behind one face, for the matrix. One class for each, in a file of its own; what is
 common lies here. A runtime that is missing is a failure, not a skip.
 
-Every runtime runs the same program (PROGRAM below), which obeys six commands:
+Every runtime runs the same program (PROGRAM below), which obeys these commands:
     grow N       N more objects of class Planted, made by plantedSite(), held by `held`
     numbers N    an array of N numbers that are no small integers: 8 bytes each, everywhere
     work N       N such objects that nobody keeps
     drop         forgets all of it
+    plant        1,000 secrets, in every place where a snapshot could show them
     churn / calm plantedSite() makes and keeps 300 objects every 20 ms, until calm
 How a command gets there is the runtime's: a line of standard input, a page that asks a server of
 the test's, a request."""
@@ -26,10 +27,13 @@ import tempfile
 import threading
 import time
 
+from secrets_planted import Secrets
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUNTIMES = pathlib.Path(os.environ.get("PLIM_RUNTIMES") or ROOT / ".runtimes")
 
-PROGRAM = """
+SECRETS = Secrets(2026)
+PROGRAM = SECRETS.program() + """
 class Planted { constructor(n) { this.payload = [n, n + 0.5, n + 1.5, n + 2.5]; } }
 globalThis.held = [];
 globalThis.arrays = [];
@@ -44,6 +48,7 @@ function obey(line) {
   else if (word === 'drop') { held = []; arrays = []; }
   else if (word === 'churn') beat = setInterval(() => plantedSite(300), 20);
   else if (word === 'calm') clearInterval(beat);
+  else if (word === 'plant') plant();
   else throw new Error('no command: ' + line);
 }
 """

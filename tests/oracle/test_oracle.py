@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Every answer of an analysis against Chrome DevTools' own, on heaps of several Node versions.
 
-    test_oracle.py DUMP_ANALYSIS FOLDER
+    test_oracle.py DUMP_ANALYSIS PLIM FOLDER
 
 Each Node makes its snapshots in FOLDER; DevTools' worker (see README.md) and DUMP_ANALYSIS say what
 is in them; totals, all columns of all nodes, the rows of the Summary and of the Comparison must be
-equal, on one thread and on two. At the end faults are planted in each part of an answer, and the
+equal, on one thread and on two. What plim redact makes of one must be the same to DevTools in all
+but names. At the end faults are planted in each part of an answer, and the
 comparison must see every one.
 """
 import hashlib
@@ -119,8 +120,16 @@ def planted(dump, file, base, out, want):
     return unseen
 
 
+def redacted_differs(plim, file, want):
+    """In which columns but names DevTools sees another heap once it was redacted."""
+    redacted = file.with_name("redacted.heapsnapshot")
+    run([plim, "redact", file, "-o", redacted])
+    found = differences(want, theirs(redacted, None))
+    return [part for part in found if part not in ("names", "classes", "diff")]
+
+
 def main():
-    dump, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    dump, plim, folder = (pathlib.Path(word) for word in sys.argv[1:4])
     if not (RUNTIMES / "devtools" / "worker.mjs").exists():
         sys.exit(f"{RUNTIMES / 'devtools'} is missing. Try: tools/setup test")
     shutil.rmtree(folder, ignore_errors=True)
@@ -138,6 +147,9 @@ def main():
                 print(f"{node} {name}, {threads} thread(s): {want['nodes']} nodes,"
                       f" {len(want['classes'])} classes, {len(want.get('diff', []))} rows changed:"
                       f" {'differs in ' + ', '.join(found) if found else 'equal'}", flush=True)
+        found = redacted_differs(plim, place / FILES[1][0], theirs(place / FILES[1][0], None))
+        failed = failed or found != []
+        print(f"{node} redacted: {'differs in ' + ', '.join(found) if found else 'equal'}")
     file, base = folder / NODES[0] / FILES[0][0], folder / NODES[0] / FILES[0][1]
     unseen = planted(dump, file, base, folder / "planted", theirs(file, base))
     print(f"planted faults: {'unseen in ' + ', '.join(unseen) if unseen else 'all seen'}")

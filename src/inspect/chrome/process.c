@@ -23,12 +23,6 @@ typedef struct process_search {
     uint64_t thread;
 } process_search;
 
-static bool process_is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-           strcmp(host, "localhost") == 0;
-}
-
 static bool process_is_browser(int64_t pid)
 {
     char path[PROCESS_PATH_BYTES];
@@ -44,7 +38,7 @@ static bool process_is_local(const plim_target *target)
     int64_t owner = 0;
     if (target->address.kind == PLIM__ADDRESS_NAMED)
         return true; /* a pipe of one that we started */
-    return process_is_loopback(target->address.host) &&
+    return plim__address_is_loopback(&target->address) &&
            plim__port_owner(target->allocator, target->address.port, &owner) == PLIM_OK &&
            process_is_browser(owner);
 }

@@ -7,12 +7,6 @@
 
 enum { PROCESS_PATH_BYTES = 4096 };
 
-static bool process_is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-           strcmp(host, "localhost") == 0;
-}
-
 void plim__webkit_process_find(plim_target *target, bool (*is_one)(const char *path))
 {
     plim__webkit_state *state = target->runtime_state;
@@ -22,7 +16,7 @@ void plim__webkit_process_find(plim_target *target, bool (*is_one)(const char *p
         state->process.pid = 0;
         state->rss_at_open = PLIM_UNKNOWN;
     }
-    if (state->process.pid == 0 && process_is_loopback(target->address.host)) {
+    if (state->process.pid == 0 && plim__address_is_loopback(&target->address)) {
         int64_t pid = 0;
         char path[PROCESS_PATH_BYTES];
         plim__process_ref ref;
