@@ -262,6 +262,29 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_gc_observe_stop(plim_target *tar
                                                                 uint32_t *out_count,
                                                                 plim_error *err);
 
+/**
+ * @brief      Lets collections happen for a while and gives those that became known since the
+ *             last poll, in order of time. Where the runtime tells of them only at the end (V8's
+ *             traces), the observation is ended and begun anew each time: what happens in between,
+ *             some milliseconds, is not seen.
+ * @param[in]  target        observed.
+ * @param[in]  wait_ns       how long; returns early on an interrupt.
+ * @param[out] out_events    borrowed, valid until the next call on the target; at_ns counts from
+ *                           the first start.
+ * @param[out] out_count     how many.
+ * @param[out] out_blind_ns  for how long, at the most, nothing could be seen, of all the time since
+ *                           the start; may be NULL.
+ * @param[out] err           may be NULL.
+ * @retval PLIM_ERR_USAGE it was not begun.
+ * @retval PLIM_ERR_INTERRUPTED a stop was asked for; the observation still runs.
+ * @retval PLIM_ERR_TIMEOUT, PLIM_ERR_GONE, PLIM_ERR_PROTOCOL, PLIM_ERR_NO_MEMORY as they say; the
+ *         observation has then ended.
+ * @note       Threads: one at a time.
+ */
+PLIM_API PLIM_NODISCARD plim_status
+plim_target_gc_observe_poll(plim_target *target, uint64_t wait_ns, const plim_gc_event **out_events,
+                            uint32_t *out_count, uint64_t *out_blind_ns, plim_error *err);
+
 /** All zero is the default. */
 typedef struct plim_sampling_options {
     uint32_t struct_bytes;   /**< sizeof(plim_sampling_options) */

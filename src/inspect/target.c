@@ -217,6 +217,8 @@ void plim_target_close(plim_target **target_ptr)
     if (target->loop != NULL)
         target_protocol(target)->disconnect(target);
     plim__loop_destroy(&target->loop);
+    plim__array_free(target->allocator, target->gc_rounds.events, target->gc_rounds.event_cap,
+                     sizeof *target->gc_rounds.events);
     plim__array_free(target->allocator, target->text, target->text_cap, 1);
     target->magic = 0;
     plim__array_free(target->allocator, target, 1, sizeof *target);
@@ -386,7 +388,40 @@ plim_status plim_target_gc_observe_start(plim_target *target, plim_error *err)
         return status;
     if (target->runtime->gc_observe_start == NULL)
         return target_unsupported(target, "events of its collections", err);
-    return target->runtime->gc_observe_start(target, err);
+    uint64_t now_ns = plim__loop_now_ns();
+    status = target->runtime->gc_observe_start(target, err);
+    if (status == PLIM_OK) {
+        target->gc_rounds.begun_ns = target->gc_rounds.round_ns = now_ns;
+        target->gc_rounds.blind_ns = 0;
+    }
+    return status;
+}
+
+/* Ends a round; its events with times since the first one began. */
+static plim_status target_end_round(plim_target *target, const plim_gc_event **out_events,
+                                    uint32_t *out_count, plim_error *err)
+{
+    struct plim__gc_rounds *rounds = &target->gc_rounds;
+    const plim_gc_event *events = NULL;
+    uint32_t count = 0;
+    plim_status status = target->runtime->gc_observe_stop(target, &events, &count, err);
+    if (status != PLIM_OK)
+        return status;
+    if (count > rounds->event_cap) {
+        plim_gc_event *grown = plim__array_resize(target->allocator, rounds->events,
+                                                  rounds->event_cap, count, sizeof *grown);
+        if (grown == NULL)
+            return plim__no_memory(err, "the collections observed");
+        rounds->events = grown;
+        rounds->event_cap = count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        rounds->events[i] = events[i];
+        rounds->events[i].at_ns += rounds->round_ns - rounds->begun_ns;
+    }
+    *out_events = rounds->events;
+    *out_count = count;
+    return PLIM_OK;
 }
 
 plim_status plim_target_gc_observe_stop(plim_target *target, const plim_gc_event **out_events,
@@ -398,7 +433,38 @@ plim_status plim_target_gc_observe_stop(plim_target *target, const plim_gc_event
         return status;
     if (target->runtime->gc_observe_stop == NULL)
         return target_unsupported(target, "events of its collections", err);
-    return target->runtime->gc_observe_stop(target, out_events, out_count, err);
+    status = target_end_round(target, out_events, out_count, err);
+    target->gc_rounds.begun_ns = 0;
+    return status;
+}
+
+plim_status plim_target_gc_observe_poll(plim_target *target, uint64_t wait_ns,
+                                        const plim_gc_event **out_events, uint32_t *out_count,
+                                        uint64_t *out_blind_ns, plim_error *err)
+{
+    PLIM_CHECK(out_events != NULL && out_count != NULL);
+    struct plim__gc_rounds *rounds = &target->gc_rounds;
+    plim_status status = target_ready(target, err);
+    if (status != PLIM_OK)
+        return status;
+    if (rounds->begun_ns == 0)
+        return plim_error_set(err, PLIM_ERR_USAGE, "collections are not being observed");
+    status = plim__loop_sleep(target->loop, wait_ns);
+    if (status != PLIM_OK)
+        return plim_error_set(err, status, "interrupted while collections were observed");
+    uint64_t ended_ns = plim__loop_now_ns();
+    status = target_end_round(target, out_events, out_count, err);
+    if (status == PLIM_OK)
+        status = target->runtime->gc_observe_start(target, err);
+    if (status != PLIM_OK) {
+        rounds->begun_ns = 0;
+        return status;
+    }
+    rounds->round_ns = plim__loop_now_ns();
+    rounds->blind_ns += rounds->round_ns - ended_ns;
+    if (out_blind_ns != NULL)
+        *out_blind_ns = rounds->blind_ns;
+    return PLIM_OK;
 }
 
 plim_status plim_target_sampling_start(plim_target *target, const plim_sampling_options *options,

@@ -77,7 +77,14 @@ struct plim_target {
     int64_t pid;                     /**< -1 where unknown; open() of the runtime finds it out */
     bool is_connected;     /**< of a protocol without cdp.connection: set and cleared by it */
     bool opened_inspector; /**< by resolve_pid: close() of the runtime closes it again */
-    char *text;            /**< last text lent to the caller (evaluate) */
+    struct plim__gc_rounds {
+        uint64_t begun_ns;     /**< when gc_observe_start() was called; 0: not observing */
+        uint64_t round_ns;     /**< when the round under way was begun: times of its events */
+        uint64_t blind_ns;     /**< between rounds, so far */
+        plim_gc_event *events; /**< those of the last poll */
+        uint32_t event_cap;
+    } gc_rounds;
+    char *text; /**< last text lent to the caller (evaluate) */
     size_t text_cap;
 };
 

@@ -88,10 +88,53 @@ class EachVersion(Live):
                                      "globalThis.junk = null;", version)
             value = self.json("gc", node.address)
             self.assertEqual(list(value), ["schema", *WHO, "before_bytes", "after_bytes",
-                                           "pauses"])
+                                           "pauses", "by_kind"])
+            self.assertEqual(sum(kind["count"] for kind in value["by_kind"]),
+                             len(value["pauses"]))
             self.assertLess(value["after_bytes"], value["before_bytes"])
             self.assertTrue(any(pause["kind"] == "major" and pause["ns"] > 0
                                 for pause in value["pauses"]), value)
+
+    def test_gc_watch_shows_collections_as_they_happen_and_adds_them_up(self):
+        """Percentiles are those of the pauses that were shown, to a sixty-fourth."""
+        for version in VERSIONS:
+            node = self.start(CHURN.replace("20", "40"), version)
+            done = run("gc", node.address, "--watch", "--duration=2s", "--every=500ms", "--json")
+            self.assertEqual(done.code, 0, done.err)
+            rows = [json.loads(line) for line in done.out.splitlines()]
+            summary = rows.pop()
+            self.assertEqual((summary["event"], summary["count"]), ("summary", len(rows)))
+            self.assertGreater(len(rows), 2)
+            self.assertTrue(all(row["event"] == "collection" for row in rows))
+            times = [row["at_ns"] for row in rows]
+            self.assertEqual(times, sorted(times))
+            self.assertLess(times[-1], summary["duration_ns"])
+            self.assertGreater(times[-1], 500_000_000)  # of later rounds, on the first one's clock
+            self.assertLess(summary["blind_ns"], summary["duration_ns"] // 2)
+            self.assertEqual(summary["total_ns"], sum(row["ns"] for row in rows))
+            for kind in summary["by_kind"]:
+                pauses = sorted(row["ns"] for row in rows if row["kind"] == kind["kind"])
+                self.assertEqual((kind["count"], kind["total_ns"], kind["longest_ns"]),
+                                 (len(pauses), sum(pauses), pauses[-1]))
+                for percent in (50, 90, 99):
+                    wanted = pauses[(len(pauses) * percent + 99) // 100 - 1]
+                    self.assertAlmostEqual(kind[f"p{percent}_ns"], wanted, delta=wanted / 64 + 1)
+
+    def test_gc_watch_ends_with_its_summary_when_it_is_stopped(self):
+        node = self.start(CHURN)
+        for more, code in ([], 0), (["--duration=30s"], 130):
+            child = subprocess.Popen([PLIM, "gc", node.address, "--watch", *more], env=BARE,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.assertIn("node", child.stdout.readline())
+            time.sleep(0.5)
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=20)
+            self.assertEqual(child.returncode, code, err)
+            self.assertRegex(out, r"\d+ collections in ")
+        self.assertEqual(run("gc", node.address, "--duration=1s").code, 2)
+        done = run("gc", node.address, "--watch", "--duration=500ms", "--plain")
+        self.assertEqual(done.out.splitlines()[0], "kind\tns\tat_ns\tbefore_bytes\tafter_bytes")
+        self.assertTrue(all(len(line.split("\t")) == 5 for line in done.out.splitlines()))
 
     def test_snap_writes_a_whole_private_file(self):
         for version in VERSIONS:
