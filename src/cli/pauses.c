@@ -55,7 +55,8 @@ void plim__pauses_add(plim__pauses *pauses, const plim_gc_event *event)
     *class += *class < UINT32_MAX;
 }
 
-uint64_t plim__pauses_percentile(const plim__pause_kind *kind, unsigned percent)
+/* What so many of a hundred are not longer than; PLIM_UNKNOWN where none is known. */
+static uint64_t pauses_percentile(const plim__pause_kind *kind, unsigned percent)
 {
     if (kind->count == 0)
         return PLIM_UNKNOWN;
@@ -95,9 +96,9 @@ void plim__pauses_show(plim__cli *cli, const plim__pauses *pauses)
         plim__sheet_unsigned(&sheet, kind->count + kind->unknown);
         plim__sheet_unsigned(&sheet, is_known ? kind->total_ns : PLIM_UNKNOWN);
         plim__sheet_unsigned(&sheet, is_known ? kind->longest_ns : PLIM_UNKNOWN);
-        plim__sheet_unsigned(&sheet, plim__pauses_percentile(kind, 50));
-        plim__sheet_unsigned(&sheet, plim__pauses_percentile(kind, 90));
-        plim__sheet_unsigned(&sheet, plim__pauses_percentile(kind, 99));
+        plim__sheet_unsigned(&sheet, pauses_percentile(kind, 50));
+        plim__sheet_unsigned(&sheet, pauses_percentile(kind, 90));
+        plim__sheet_unsigned(&sheet, pauses_percentile(kind, 99));
     }
     plim__sheet_finish(&sheet);
 }

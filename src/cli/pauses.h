@@ -32,9 +32,6 @@ typedef struct plim__pauses {
 /** Adds one; a ninth kind is counted as "other". */
 void plim__pauses_add(plim__pauses *pauses, const plim_gc_event *event);
 
-/** What so many of a hundred are not longer than; PLIM_UNKNOWN where none is known. */
-uint64_t plim__pauses_percentile(const plim__pause_kind *kind, unsigned percent);
-
 /** The rows "by_kind": a table for people, an array in JSON. */
 void plim__pauses_show(plim__cli *cli, const plim__pauses *pauses);
 
