@@ -38,8 +38,10 @@ typedef enum plim_verify {
     PLIM_VERIFY_NONE,        /**< arguments are trusted */
     PLIM_VERIFY_MINIMAL,     /**< sizes and address ranges */
     PLIM_VERIFY_STANDARD,    /**< + alignment, double release, foreign and inner pointers */
-    PLIM_VERIFY_FULL,        /**< + guard bytes, checksums, poison, local invariants, samples */
-    PLIM_VERIFY_REDUNDANT    /**< + budgets kept twice, the whole state at every operation */
+    PLIM_VERIFY_FULL,        /**< + of one block in watch_every: guard bytes, checksums, poison;
+                                  local invariants, the whole state in samples */
+    PLIM_VERIFY_REDUNDANT    /**< + the same of each block, budgets kept twice, the whole state at
+                                  every operation */
 } plim_verify;
 
 /** What a failed check found. All strings are in static storage or live during the call only. */
@@ -72,6 +74,9 @@ typedef struct plim_manager_options {
     size_t storage_bytes;   /**< FIXED */
     plim_panic_hook *panic; /**< NULL: one line on standard error and abort() */
     void *panic_ctx;
+    uint32_t watch_every; /**< FULL: of so many blocks one is watched (guard bytes, poison, what was
+                               asked and where); 1: each, 2^24 at most; 0: 127, and each in
+                               managers of up to 256 KiB */
 } plim_manager_options;
 
 /** One instant's figures in bytes; held = used + cached + slack + free + tables. */

@@ -7,7 +7,7 @@
  *
  * Nothing here is for use by name, and none of it is a stable interface: a program compiled with
  * this header belongs to libraries in which the same number stands at the end of
- * plim__inline_thread_1, and with others does not link or load. -DPLIM_NO_INLINE leaves it out;
+ * plim__inline_thread_2, and with others does not link or load. -DPLIM_NO_INLINE leaves it out;
  * so do compilations without optimization, with ThreadSanitizer, without an operating system.
  * Thread-safety: any thread; what orders the accesses is in docs/internals/memory.md.
  */
@@ -65,7 +65,10 @@ enum {
     PLIM__INLINE_MAX = 32768,
     PLIM__INLINE_SLOTS = 256,
     PLIM__INLINE_CODES = 64,
-    PLIM__INLINE_PAGE_SHIFT = 12
+    PLIM__INLINE_PAGE_SHIFT = 12,
+    PLIM__INLINE_ALIGN_SHIFT = 4,
+    PLIM__INLINE_LIVE = 0x9c,
+    PLIM__INLINE_GONE = 0x03
 };
 
 /** Private: plim__bin, as far as it is looked at here. */
@@ -80,15 +83,17 @@ typedef struct __attribute__((may_alias)) plim__inline_bin {
 typedef struct __attribute__((may_alias)) plim__inline_cache {
     uint32_t id, slot;
     void *manager;
+    uintptr_t checked[2];
     plim__inline_bin bins[PLIM__INLINE_CODES];
 } plim__inline_cache;
 
 /** Private: plim__thread, likewise. */
 typedef struct __attribute__((may_alias)) plim__inline_thread {
     uint32_t busy;
-    size_t home_bytes;
+    size_t home_grains;
     uintptr_t home_base;
     const uint16_t *home_info;
+    uint8_t *home_states;
     void *late, *next;
     plim__inline_cache *fast[PLIM__INLINE_SLOTS];
 } plim__inline_thread;
@@ -96,7 +101,7 @@ typedef struct __attribute__((may_alias)) plim__inline_thread {
 /* This thread's record; one that is always busy where there is none. (__thread: C++ would reach a
    thread_local of another file through a function.) */
 #define PLIM__WITHOUT_A_CALL __attribute__((tls_model("initial-exec")))
-PLIM_API extern __thread plim__inline_thread *plim__inline_thread_1 PLIM__WITHOUT_A_CALL;
+PLIM_API extern __thread plim__inline_thread *plim__inline_thread_2 PLIM__WITHOUT_A_CALL;
 
 #endif
 
@@ -104,7 +109,7 @@ PLIM_API extern __thread plim__inline_thread *plim__inline_thread_1 PLIM__WITHOU
 /** Private: a block of a domain, if this thread has one at hand. The same steps as alloc_fast(). */
 PLIM__FORCED void *plim__inline_take(uint32_t id, size_t bytes)
 {
-    plim__inline_thread *thread = plim__inline_thread_1;
+    plim__inline_thread *thread = plim__inline_thread_2;
     if (__builtin_expect(__atomic_load_n(&thread->busy, __ATOMIC_RELAXED) != 0, 0))
         return NULL;
     __atomic_store_n(&thread->busy, 1, __ATOMIC_RELAXED);
@@ -129,20 +134,28 @@ PLIM__FORCED void *plim__inline_take(uint32_t id, size_t bytes)
  *  steps as plim_free(). */
 PLIM__FORCED bool plim__inline_give(void *block)
 {
-    plim__inline_thread *thread = plim__inline_thread_1;
+    plim__inline_thread *thread = plim__inline_thread_2;
     uintptr_t offset = (uintptr_t)block - thread->home_base;
-    if (__builtin_expect(offset >= thread->home_bytes ||
+    uintptr_t grain = offset >> PLIM__INLINE_ALIGN_SHIFT |
+                      offset << (8 * sizeof offset - PLIM__INLINE_ALIGN_SHIFT);
+    if (__builtin_expect(grain >= thread->home_grains ||
                              __atomic_load_n(&thread->busy, __ATOMIC_RELAXED) != 0,
                          0))
         return false;
     __atomic_store_n(&thread->busy, 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    size_t info = thread->home_info[offset >> PLIM__INLINE_PAGE_SHIFT];
+    size_t info = thread->home_info[grain >> (PLIM__INLINE_PAGE_SHIFT - PLIM__INLINE_ALIGN_SHIFT)];
     plim__inline_cache *cache =
         __atomic_load_n(&thread->fast[info / PLIM__INLINE_CODES], __ATOMIC_ACQUIRE);
     plim__inline_bin *bin = &cache->bins[info % PLIM__INLINE_CODES];
     void **top = bin->top;
     bool is_kept = top != bin->end;
+    uint8_t *states = thread->home_states;
+    if (__builtin_expect(states != NULL, 0) && is_kept) {
+        is_kept = states[grain] == PLIM__INLINE_LIVE;
+        if (is_kept)
+            states[grain] = PLIM__INLINE_GONE;
+    }
     if (__builtin_expect(is_kept, 1)) {
         *top = block;
         bin->top = top + 1;

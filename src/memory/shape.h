@@ -50,9 +50,10 @@ enum {
 };
 
 enum {
-    PLIM__ALIGN = 16,          /* of every block */
-    PLIM__ALIGN_MAX = 2 << 20, /* a huge page: beyond it nobody has asked yet */
-    PLIM__DOMAINS_MAX = 64,    /* of one manager */
+    PLIM__ALIGN_SHIFT = 4,
+    PLIM__ALIGN = 1 << PLIM__ALIGN_SHIFT, /* of every block */
+    PLIM__ALIGN_MAX = 2 << 20,            /* a huge page: beyond it nobody has asked yet */
+    PLIM__DOMAINS_MAX = 64,               /* of one manager */
     PLIM__DOMAINS_DEFAULT = 16
 };
 

@@ -29,6 +29,7 @@ static char panic_name[8];
 static const void *panic_address;
 static _Alignas(64) unsigned char storage[4 << 20];
 static size_t storage_bytes; /* with little there are no caches, and all goes the checked way */
+static uint32_t watch_every; /* at full; 1 but where a case says otherwise */
 
 static void on_panic(void *ctx, const plim_panic *panic)
 {
@@ -47,7 +48,8 @@ static void begin(plim_verify verify)
                                     .storage = storage,
                                     .storage_bytes = storage_bytes,
                                     .panic = on_panic,
-                                    .panic_ctx = &manager};
+                                    .panic_ctx = &manager,
+                                    .watch_every = watch_every};
     plim_error err = {0};
     assert_int_equal(plim_manager_create(&options, &manager, &err), PLIM_OK);
     plim_domain_options wishes = {.struct_bytes = sizeof wishes, .limit_bytes = 128 << 10};
@@ -95,9 +97,10 @@ static void expect_told(const char *invariant, const plim_domain_stats *before)
 static void what_is_no_live_block_cannot_be_given_back(void **state)
 {
     (void)state;
-    static const plim_verify LEVELS[] = {PLIM_VERIFY_STANDARD, PLIM_VERIFY_FULL,
+    static const plim_verify LEVELS[] = {PLIM_VERIFY_STANDARD, PLIM_VERIFY_FULL, PLIM_VERIFY_FULL,
                                          PLIM_VERIFY_REDUNDANT};
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
+        watch_every = i == 1 ? 1000 : 1;
         begin(LEVELS[i]);
         char *keeper = plim_alloc_in(domain, 100);
         char *block = plim_alloc_in(domain, 100);
@@ -136,6 +139,122 @@ static void what_is_no_live_block_cannot_be_given_back(void **state)
     }
 }
 
+/* No state is so near another that a bit makes the one of the other: it is told, at each level. */
+static void a_spoiled_state_is_seen(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = {1, 100, 20000, 40000};
+    for (plim_verify level = PLIM_VERIFY_STANDARD; level <= PLIM_VERIFY_REDUNDANT; level++)
+        for (unsigned i = 0; i < 2 * sizeof SIZES / sizeof *SIZES; i++) {
+            watch_every = i % 2 == 0 ? 1 : 1000;
+            begin(level);
+            void *block = plim_alloc_in(domain, SIZES[i / 2]);
+            assert_non_null(block);
+            uint8_t *place = plim__state_of(&manager->space, block);
+            uint8_t was = *place;
+            for (unsigned bit = 0; bit < 8; bit++) {
+                plim_domain_stats before = figures();
+                *place = (uint8_t)(was ^ 1u << bit);
+                plim_free(block);
+                assert_ptr_equal(panic_address, block);
+                expect_told("V2", &before);
+                assert_null(plim_resize(block, SIZES[i / 2] + 1));
+                expect_told("V2", &before);
+                *place = was;
+            }
+            plim_free(block);
+            assert_int_equal(panic_count, 0);
+            expect_sound();
+            end();
+        }
+    watch_every = 1;
+}
+
+/* A block in a bin or a slab whose state says that it is live is never given out at full. */
+static void a_live_block_is_not_given_out_again(void **state)
+{
+    (void)state;
+    watch_every = 1000;
+    begin(PLIM_VERIFY_FULL);
+    void *keeper = plim_alloc_in(domain, 100);
+    void *block = plim_alloc_in(domain, 100);
+    assert_true(keeper != NULL && block != NULL);
+    plim_free(block);
+    uint8_t *place = plim__state_of(&manager->space, block);
+    assert_int_equal(*place, storage_bytes > 1 << 20 ? PLIM__STATE_GONE : *place);
+    uint8_t was = *place;
+    *place = PLIM__STATE_LIVE;
+    plim_domain_stats before = figures();
+    assert_null(plim_alloc_in(domain, 100));
+    expect_told("P4", &before);
+    *place = was;
+    assert_ptr_equal(plim_alloc_in(domain, 100), block);
+    plim_free(block);
+    plim_free(keeper);
+    watch_every = 1;
+    end();
+}
+
+/* Of so many blocks one has a guard, poison, its bytes and its place; the others have not. */
+static void at_full_one_block_in_so_many_is_watched(void **state)
+{
+    (void)state;
+    enum { EVERY = 7, BLOCKS = 70 };
+    if (storage_bytes <= 1 << 20)
+        return; /* without caches the count is the manager's, and resizes take part in it */
+    for (unsigned set = 0; set < 2; set++) {
+        watch_every = set == 0 ? EVERY : 0;
+        begin(PLIM_VERIFY_FULL);
+        unsigned every = set == 0 ? EVERY : 127;
+        unsigned watched = 0, known = 0;
+        char *gone = NULL;
+        plim_free(plim_alloc_in(domain, 90)); /* there is a cache from here on */
+        for (unsigned i = 0; i < BLOCKS * every; i++) {
+            char *block = plim_alloc_in(domain, 90);
+            assert_non_null(block);
+            plim_origin origin;
+            assert_int_equal(plim_origin_of(block, &origin), PLIM_OK);
+            known += origin.requested_bytes == 90 && origin.site[0] != '\0';
+            char was = block[90];
+            block[90] ^= 1; /* in what is its own even if it is not watched */
+            plim_free(block);
+            if (panic_count == 0)
+                continue;
+            assert_string_equal(panic_name, "V1");
+            watched++;
+            panic_count = 0;
+            block[90] = was;
+            plim_free(block);
+            assert_int_equal(panic_count, 0);
+            gone = block;
+        }
+        assert_int_equal(watched, BLOCKS);
+        assert_int_equal(known, BLOCKS);
+        /* The last of them, written to late, is told when the class that has room for the guard is
+           asked for a block; unless that one is watched, too, and so of another class. */
+        assert_non_null(gone);
+        gone[3] ^= 1;
+        for (unsigned i = 0; i < 3 && panic_count == 0; i++)
+            plim_free(plim_alloc_in(domain, 100));
+        assert_string_equal(panic_name, "V3");
+        assert_ptr_equal(panic_address, gone);
+        panic_count = 0;
+        assert_true(figures().requested_bytes == UINT64_MAX);
+        assert_int_equal(figures().used_bytes, 0);
+        expect_sound();
+        end();
+    }
+    watch_every = 1;
+}
+
+static void a_watch_beyond_all_counting_is_refused(void **state)
+{
+    (void)state;
+    plim_manager_options options = {.struct_bytes = sizeof options, .watch_every = 1u << 25};
+    plim_error err = {0};
+    assert_int_equal(plim_manager_create(&options, &manager, &err), PLIM_ERR_USAGE);
+}
+
 /* Where a large block was, others may come to be, and nothing of its marks is left. */
 static void a_large_block_leaves_no_mark(void **state)
 {
@@ -144,11 +263,15 @@ static void a_large_block_leaves_no_mark(void **state)
         begin(level);
         char *large = plim_alloc_in(domain, 40000);
         assert_non_null(large);
-        const uint32_t *marks = plim__mark_of(&manager->space, large);
-        assert_true(plim__mark_is_live(marks[0]));
+        bool has_marks = level >= PLIM_VERIFY_FULL;
+        const uint8_t *states = plim__state_of(&manager->space, large);
+        const uint32_t *marks = has_marks ? plim__mark_of(&manager->space, large) : NULL;
+        assert_int_equal(states[0], has_marks ? PLIM__STATE_WATCHED : PLIM__STATE_LIVE);
+        assert_true(!has_marks || plim__mark_is_live(marks[0]));
         plim_free(large);
         for (unsigned i = 0; i < 16; i++)
-            assert_int_equal(marks[i], PLIM__MARK_NONE);
+            assert_true(states[i] == PLIM__STATE_NONE &&
+                        (!has_marks || marks[i] == PLIM__MARK_NONE));
         end();
     }
 }
@@ -160,7 +283,7 @@ static void sites_are_kept_or_unknown_never_anothers(void **state)
     enum { SITES = 3000 };
     static char sites[SITES * 7]; /* addresses with nothing in common but that they are near */
     unsigned known = 0;
-    begin(PLIM_VERIFY_STANDARD);
+    begin(PLIM_VERIFY_FULL);
     for (unsigned round = 0; round < 2; round++)
         for (unsigned i = 0; i < SITES; i++) {
             void *block = plim__alloc_in(domain, 20, sites + (size_t)i * 7);
@@ -188,6 +311,15 @@ static void the_swift_way_is_taken_where_there_are_caches(void **state)
         void *block = plim_alloc_in(domain, 100);
         assert_non_null(block);
         block = plim_resize(block, 99);
+        if (level == PLIM_VERIFY_STANDARD) {
+            assert_true(figures().requested_bytes == UINT64_MAX);
+            unsigned code = plim__class_of(100);
+            uint32_t kept = has_caches ? plim__cache_count(cache, code) : 0;
+            plim_free(block);
+            assert_int_equal(has_caches ? plim__cache_count(cache, code) - kept : 1, 1);
+            end();
+            continue;
+        }
         assert_int_equal(slot->ghost.requested_bytes - told, has_caches ? 0 : 99);
         assert_int_equal(figures().requested_bytes, 99);
         plim_free(block);
@@ -201,7 +333,7 @@ static void the_swift_way_is_taken_where_there_are_caches(void **state)
 static void what_was_asked_is_kept_exactly(void **state)
 {
     (void)state;
-    for (plim_verify level = PLIM_VERIFY_STANDARD; level <= PLIM_VERIFY_REDUNDANT; level++) {
+    for (plim_verify level = PLIM_VERIFY_FULL; level <= PLIM_VERIFY_REDUNDANT; level++) {
         begin(level);
         assert_int_equal(figures().requested_bytes, 0);
         char *block = plim_alloc_in(domain, 100);
@@ -230,9 +362,11 @@ static void what_was_asked_is_kept_exactly(void **state)
         expect_sound();
         end();
     }
-    begin(PLIM_VERIFY_MINIMAL);
-    assert_true(figures().requested_bytes == UINT64_MAX);
-    end();
+    for (plim_verify level = PLIM_VERIFY_MINIMAL; level <= PLIM_VERIFY_STANDARD; level++) {
+        begin(level);
+        assert_true(figures().requested_bytes == UINT64_MAX);
+        end();
+    }
 }
 
 /* --- full: each word that can be spoiled ----------------------------------------------------- */
@@ -332,8 +466,7 @@ static void a_spoiled_mark_is_seen(void **state)
             plim_domain_stats before = figures();
             *word ^= UINT32_C(1) << bit % 32;
             plim_free(block);
-            /* One that says "no block" has nothing to be compared with. */
-            expect_told(plim__mark_is_live(*mark) ? "V2" : "P5", &before);
+            expect_told("V2", &before);
             *word = was;
         }
         uint32_t was = *mark;
@@ -341,7 +474,7 @@ static void a_spoiled_mark_is_seen(void **state)
             plim_domain_stats before = figures();
             *mark = kept != 0 ? plim__mark_resized(was, 0) : PLIM__MARK_NONE;
             plim_free(block);
-            expect_told("P5", &before);
+            expect_told("V2", &before); /* its state says that there must be one */
         }
         *mark = was;
         plim_free(block);
@@ -457,7 +590,7 @@ static void at_full_samples_find_it_in_time(void **state)
         operations += 2;
     }
     assert_int_equal(panic_count, 1);
-    assert_true(operations <= most + 2);
+    assert_in_range(operations, 1, most + 2);
     assert_string_equal(panic_name, "P9");
     *info ^= 0x100;
     expect_sound();
@@ -527,7 +660,8 @@ static void work(unsigned steps)
         memset(block, mine->fill, bytes);
         live_bytes += bytes;
         plim_domain_stats stats = figures();
-        assert_int_equal(stats.requested_bytes, live_bytes);
+        if (plim__is_exact(manager))
+            assert_int_equal(stats.requested_bytes, live_bytes);
         assert_int_equal(stats.allocation_count, live_count);
     }
     for (unsigned i = 0; i < LIVE_MAX; i++)
@@ -537,23 +671,39 @@ static void work(unsigned steps)
 static void random_work_is_sound_at_every_level(void **state)
 {
     (void)state;
-    for (plim_verify level = PLIM_VERIFY_STANDARD; level <= PLIM_VERIFY_REDUNDANT; level++) {
-        seed = UINT64_C(0x5eed0000) + level;
+    static const struct {
+        plim_verify level;
+        uint32_t watch_every;
+    } WAYS[] = {{PLIM_VERIFY_STANDARD, 1},
+                {PLIM_VERIFY_FULL, 1},
+                {PLIM_VERIFY_FULL, 3},
+                {PLIM_VERIFY_FULL, 100},
+                {PLIM_VERIFY_REDUNDANT, 1}};
+    for (unsigned i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
+        plim_verify level = WAYS[i].level;
+        seed = UINT64_C(0x5eed0000) + i;
         print_message("level %d, seed %llx\n", (int)level, (unsigned long long)seed);
+        watch_every = WAYS[i].watch_every;
         begin(level);
         work(level == PLIM_VERIFY_REDUNDANT ? STEPS_REDUNDANT : STEPS);
         assert_int_equal(panic_count, 0);
         assert_int_equal(figures().used_bytes, 0);
-        assert_int_equal(figures().requested_bytes, 0);
+        if (plim__is_exact(manager))
+            assert_int_equal(figures().requested_bytes, 0);
         expect_sound();
         end();
     }
+    watch_every = 1;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_live_block_cannot_be_given_back),
+        cmocka_unit_test(a_spoiled_state_is_seen),
+        cmocka_unit_test(a_live_block_is_not_given_out_again),
+        cmocka_unit_test(at_full_one_block_in_so_many_is_watched),
+        cmocka_unit_test(a_watch_beyond_all_counting_is_refused),
         cmocka_unit_test(sites_are_kept_or_unknown_never_anothers),
         cmocka_unit_test(a_large_block_leaves_no_mark),
         cmocka_unit_test(the_swift_way_is_taken_where_there_are_caches),
@@ -568,6 +718,7 @@ int main(void)
     };
     static const size_t STORAGES[] = {256 << 10, sizeof storage};
     int failed = 0;
+    watch_every = 1;
     for (unsigned i = 0; i < sizeof STORAGES / sizeof *STORAGES; i++) {
         storage_bytes = STORAGES[i];
         print_message("storage of %zu KiB\n", storage_bytes >> 10);

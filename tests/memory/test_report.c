@@ -62,7 +62,8 @@ static plim_manager *manager_make(plim_verify verify)
                                     .name = "ship",
                                     .total_bytes = 1 << 20,
                                     .domain_count_max = 4,
-                                    .verify = verify};
+                                    .verify = verify,
+                                    .watch_every = 1};
     plim_manager *manager = NULL;
     assert_int_equal(plim_manager_create(&options, &manager, NULL), PLIM_OK);
     return manager;
@@ -135,7 +136,7 @@ static void the_text_is_a_table_with_a_row_for_each_domain(void **state)
 static void what_was_asked_for_has_a_column_where_the_level_keeps_it(void **state)
 {
     (void)state;
-    plim_manager *manager = manager_make(PLIM_VERIFY_STANDARD);
+    plim_manager *manager = manager_make(PLIM_VERIFY_FULL);
     plim_domain none = {0}, net = domain_make(manager, "net", none, 64 << 10);
     void *block = plim__alloc_in(net, 5000, "net.c:1");
     assert_non_null(block);
@@ -294,7 +295,7 @@ static void the_fingerprint_is_that_of_the_manager_row_by_row(void **state)
             bytes += row->bytes;
             count += row->count;
             assert_true(row->count > 0);
-            assert_int_equal(row->site[0] != '\0', level >= PLIM_VERIFY_STANDARD);
+            assert_int_equal(row->site[0] != '\0', level >= PLIM_VERIFY_FULL);
             if (strcmp(row->site, "y.c:8") == 0 && strcmp(row->owner, "net") == 0)
                 assert_int_equal(row->count, 2);
         }
@@ -303,7 +304,7 @@ static void the_fingerprint_is_that_of_the_manager_row_by_row(void **state)
         assert_int_equal(bytes, stats.used_bytes);
         assert_int_equal(count, stats.allocation_count);
         assert_int_equal(count, 600 - 67);
-        assert_int_equal(fingerprint.row_count, level < PLIM_VERIFY_STANDARD ? 4 : 433);
+        assert_int_equal(fingerprint.row_count, level < PLIM_VERIFY_FULL ? 4 : 433);
         json_t *root = json_of(manager);
         const json_t *print = json_object_get(root, "fingerprint");
         const json_t *told = json_object_get(print, "rows");

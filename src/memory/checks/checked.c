@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The checked way. Marks stand in a table of the space's, so an overrun never reaches the one that
- * tells of it.
+ * The checked way. States and marks stand in tables of the space's, so an overrun never reaches the
+ * one that tells of it.
  *
- * V1  What lies behind a live block is as it was filled (overrun).
- * V2  A mark says the same as its copy (a stray write to the tables).
- * V3  A released block holds poison until it is taken again (use after release).
+ * V1  What lies behind a watched block is as it was filled (overrun).
+ * V2  A state is one that there is, a mark says the same as its copy (a stray write to the tables).
+ * V3  A watched block that was released holds poison until it is taken again (use after release).
  * V4  Ghost, sums and budget of a slot say the same, and the ghost's two copies do.
  * P5  Only the beginning of a live block can be given back, and once.
  */
@@ -24,12 +24,14 @@
 /* A block, found. */
 typedef struct checked_block {
     plim__slot *slot;
-    uint32_t *mark;
+    uint8_t *state;
+    uint32_t *mark; /* level full; what it says: of a watched block alone */
     char *begin;
     size_t held_bytes; /* occupied and charged */
-    size_t bytes;      /* as asked for */
+    size_t bytes;      /* as asked for; if it is not watched, held_bytes */
     uint32_t page;     /* the one it begins on */
     unsigned code;
+    bool is_watched;
 } checked_block;
 
 static plim__fault checked_fault(const char *invariant, const char *what, const plim__slot *slot,
@@ -42,7 +44,8 @@ static plim__fault checked_fault(const char *invariant, const char *what, const 
 
 static const char *checked_site(const checked_block *block)
 {
-    return plim__place_site(plim__mark_place(plim__mark_load(block->mark)));
+    return block->is_watched ? plim__place_site(plim__mark_place(plim__mark_load(block->mark)))
+                             : NULL;
 }
 
 static bool checked_is_large(const checked_block *block)
@@ -92,12 +95,14 @@ static bool checked_slack_holds(const checked_block *block, size_t bytes)
     return true;
 }
 
-/* Says that the block is live: guard, mark, copy. */
+/* Says that the block is live; of a watched one: guard, mark, copy. */
 static void checked_enter(const plim_manager *manager, const checked_block *block, size_t bytes,
                           const char *site)
 {
-    if (plim__is_full(manager) &&
-        (checked_is_large(block) || manager->verify == PLIM_VERIFY_REDUNDANT))
+    plim__state_store(block->state, block->is_watched ? PLIM__STATE_WATCHED : PLIM__STATE_LIVE);
+    if (!block->is_watched)
+        return;
+    if (checked_is_large(block) || manager->verify == PLIM_VERIFY_REDUNDANT)
         memset(block->begin + bytes, PLIM__GUARD, checked_slack(block, bytes));
     if (checked_is_large(block)) {
         checked_write_large(block, bytes, site);
@@ -105,29 +110,33 @@ static void checked_enter(const plim_manager *manager, const checked_block *bloc
     }
     uint32_t mark = plim__mark_make(plim__place_of(site), bytes);
     plim__mark_store(block->mark, mark);
-    if (plim__is_full(manager))
-        plim__guard_put(block->begin, bytes, block->held_bytes, mark);
+    plim__guard_put(block->begin, bytes, block->held_bytes, mark);
 }
 
 /* Says that it was given back. Here there is time to poison the whole. */
-static void checked_strike(const plim_manager *manager, const checked_block *block)
+static void checked_strike(const checked_block *block)
 {
-    uint32_t mark = plim__mark_resized(plim__mark_load(block->mark), 0) | PLIM__MARK_WHOLE;
-    if (plim__is_full(manager))
-        plim__poison_put(block->begin, plim__poison_bytes(mark, block->held_bytes));
-    plim__mark_store(block->mark, mark);
     /* A large block's pages may become anything; that it is gone, they say themselves. */
+    plim__state_store(block->state, checked_is_large(block) ? PLIM__STATE_NONE
+                                    : block->is_watched     ? PLIM__STATE_KEPT
+                                                            : PLIM__STATE_GONE);
+    if (!block->is_watched)
+        return;
+    uint32_t mark = plim__mark_resized(plim__mark_load(block->mark), 0);
+    mark |= checked_is_large(block) ? 0 : PLIM__MARK_WHOLE;
+    plim__poison_put(block->begin, plim__poison_bytes(mark, block->held_bytes));
+    plim__mark_store(block->mark, mark);
     if (checked_is_large(block))
         memset(block->mark, 0, PLIM__MARK_LARGE_WORDS * sizeof *block->mark);
 }
 
-/* Of a live small block at full: whether what is behind it and its mark hold. Where mark and copy
+/* Of a watched small block: whether what is behind it and its mark hold. Where mark and copy
    differ, the copy is believed if it makes sense. */
 static plim__fault checked_small_fault(const plim_manager *manager, const checked_block *block)
 {
     uint32_t mark = plim__mark_load(block->mark);
     size_t most = block->held_bytes - PLIM__GUARD_MIN;
-    bool is_sane = block->bytes <= most;
+    bool is_sane = plim__mark_is_live(mark) && block->bytes <= most;
     if (is_sane && plim__guard_holds(block->begin, block->bytes, block->held_bytes, mark) &&
         (manager->verify < PLIM_VERIFY_REDUNDANT || checked_slack_holds(block, block->bytes)))
         return (plim__fault){0};
@@ -171,6 +180,8 @@ static void ghost_charged(plim__ghost *ghost, ptrdiff_t count, ptrdiff_t bytes)
 
 static void checked_asked(plim__slot *slot, size_t old_bytes, size_t bytes)
 {
+    if (!plim__is_exact(slot->manager))
+        return;
     ptrdiff_t change = (ptrdiff_t)(bytes - old_bytes);
     ghost_asked(&slot->ghost, change, change);
 }
@@ -178,6 +189,8 @@ static void checked_asked(plim__slot *slot, size_t old_bytes, size_t bytes)
 /* What a cache was asked since it last told. */
 static void checked_fold(plim__cache *cache)
 {
+    if (!plim__is_exact(cache->manager))
+        return;
     plim__ghost *ghost = &plim__slots[cache->slot].ghost;
     ghost_asked(ghost, plim__own_load(&cache->asked), plim__own_load(&cache->asked_most));
     plim__own_store(&cache->asked, 0);
@@ -222,12 +235,21 @@ static int32_t checked_every(const plim_manager *manager)
 void plim__checked_cache(plim__cache *cache)
 {
     const plim_manager *manager = cache->manager;
-    cache->id = ~cache->id; /* the fast way is not for this one */
-    cache->is_full = plim__is_full(manager);
+    bool is_full = plim__is_full(manager);
+    cache->id ^= is_full ? PLIM__TURNED_FULL : PLIM__TURNED_STANDARD;
+    cache->watch_in = manager->watch_every;
     cache->look_in = checked_every(manager);
-    cache->marks = (uintptr_t)manager->space.marks - manager->space.base / 4;
+    cache->states = (uintptr_t)manager->space.states - manager->space.base / PLIM__ALIGN;
     /* A request of the last class's size does not fit a mark. */
     cache->bins[PLIM__CLASS_COUNT].end = cache->bins[PLIM__CLASS_COUNT].array;
+}
+
+bool plim__checked_is_watched(plim_manager *manager)
+{
+    if (manager->watch_every == 1)
+        return true;
+    return __atomic_add_fetch(&manager->watch_count, 1, __ATOMIC_RELAXED) % manager->watch_every ==
+           0;
 }
 
 /* A thread's way to blocks without the slabs; NULL: this operation has none. */
@@ -311,12 +333,14 @@ static bool checked_carve(plim_manager *manager, const plim__wish *wish, plim__c
         return false;
     *out = (checked_block){
         .slot = wish->slot,
-        .mark = plim__mark_of(&manager->space, begin),
+        .state = plim__state_of(&manager->space, begin),
+        .mark = plim__is_full(manager) ? plim__mark_of(&manager->space, begin) : NULL,
         .begin = begin,
         .held_bytes = wish->charge,
         .bytes = wish->bytes,
         .page = plim__space_page(&manager->space, begin),
         .code = wish->code == 0 ? PLIM__CLASS_LARGE : wish->code,
+        .is_watched = wish->is_watched,
     };
     if (wish->code == 0)
         plim__space_marked(&manager->space, out->page, 1);
@@ -339,22 +363,39 @@ static void checked_uncarve(plim_manager *manager, const checked_block *block, p
     (void)plim__budget_give(&plim__slot_domain(block->slot)->budget, block->held_bytes);
 }
 
-/* What was given back before must be as it was left. Pages that were a large block's are not looked
-   at: they may have been anything meanwhile. */
-static plim__fault checked_reuse_fault(plim_manager *manager, const checked_block *block)
+/* The mark of a block that is to be taken says that it is live, or its state that it is watched. */
+static plim__fault checked_reuse_watched(const checked_block *block)
 {
     uint32_t mark = plim__mark_load(block->mark);
-    if (!plim__is_full(manager) || mark == PLIM__MARK_NONE || checked_is_large(block))
+    uint64_t copy = plim__word_at(block->begin + block->held_bytes - sizeof copy);
+    if (plim__mark_is_live(mark) && plim__mark_of_copy(copy, block->begin) == mark)
+        return checked_fault("P4", "a slab gave out a block that is live", block->slot,
+                             block->begin);
+    plim__mark_store(block->mark, plim__mark_resized(mark, 0));
+    plim__state_store(block->state, PLIM__STATE_GONE);
+    return checked_fault("V2", "the mark of a released block was written to", block->slot,
+                         block->begin);
+}
+
+/* What was given back before must be as it was left. Pages that were a large block's are not looked
+   at: they may have been anything meanwhile. */
+static plim__fault checked_reuse_fault(const checked_block *block)
+{
+    uint8_t state = plim__state_load(block->state);
+    if (state <= PLIM__STATE_GONE || checked_is_large(block))
         return (plim__fault){0};
-    if (plim__mark_is_live(mark)) {
-        uint64_t copy = plim__word_at(block->begin + block->held_bytes - sizeof copy);
-        if (plim__mark_of_copy(copy, block->begin) == mark)
-            return checked_fault("P4", "a slab gave out a block that is live", block->slot,
-                                 block->begin);
-        plim__mark_store(block->mark, plim__mark_resized(mark, 0));
-        return checked_fault("V2", "the mark of a released block was written to", block->slot,
+    if (state == PLIM__STATE_LIVE)
+        return checked_fault("P4", "a slab gave out a block that is live", block->slot,
+                             block->begin);
+    bool is_kept = state == PLIM__STATE_KEPT && block->mark != NULL;
+    if (!is_kept && (state != PLIM__STATE_WATCHED || block->mark == NULL)) {
+        plim__state_store(block->state, PLIM__STATE_GONE);
+        return checked_fault("V2", "the state of a released block was written to", block->slot,
                              block->begin);
     }
+    uint32_t mark = plim__mark_load(block->mark);
+    if (!is_kept || mark == PLIM__MARK_NONE || plim__mark_is_live(mark))
+        return checked_reuse_watched(block);
     size_t poisoned = plim__poison_bytes(mark, block->held_bytes);
     if (plim__poison_holds(block->begin, poisoned))
         return (plim__fault){0};
@@ -372,7 +413,7 @@ static void *checked_take_locked(plim_manager *manager, const plim__wish *wish, 
     *out_fault = checked_around(manager, wish->slot, cache);
     if (out_fault->invariant != NULL || !checked_carve(manager, wish, cache, &block, out_reason))
         return NULL;
-    *out_fault = checked_reuse_fault(manager, &block);
+    *out_fault = checked_reuse_fault(&block);
     if (out_fault->invariant != NULL) {
         checked_uncarve(manager, &block, cache);
         return NULL;
@@ -433,6 +474,20 @@ void *plim__checked_take(const plim__wish *wish)
 
 /* --- find, give, resize -------------------------------------------------------------------- */
 
+/* Why a state is none of a live block; NULL: it is. */
+static const char *checked_state_fault(uint8_t state, const char **out_what)
+{
+    if (state == PLIM__STATE_LIVE || state == PLIM__STATE_WATCHED)
+        return NULL;
+    *out_what = state == PLIM__STATE_NONE                                ? "no block begins there"
+                : state == PLIM__STATE_GONE || state == PLIM__STATE_KEPT ? "already given back"
+                                                                         : "a block's state was "
+                                                                           "written to";
+    bool is_known =
+        state == PLIM__STATE_NONE || state == PLIM__STATE_GONE || state == PLIM__STATE_KEPT;
+    return is_known ? "P5" : "V2";
+}
+
 /* The live block that begins at an address of the space; the fault, if there is none. */
 static plim__fault checked_find(plim_manager *manager, const void *address, checked_block *out)
 {
@@ -448,27 +503,31 @@ static plim__fault checked_find(plim_manager *manager, const void *address, chec
     if (slot->central == &manager->tables)
         return checked_fault("P5", "the manager's own records", NULL, address);
     bool is_large = code == PLIM__CLASS_LARGE;
-    uint32_t *mark = plim__mark_of(space, address);
-    uint32_t word = plim__mark_load(mark);
+    uint8_t *state = plim__state_of(space, address);
     bool is_begin = ((uintptr_t)address & (PLIM__ALIGN - 1)) == 0 &&
                     (!is_large || address == plim__space_address(space, page));
     if (!is_begin)
         return checked_fault("P5", "not the beginning of a block", slot, address);
-    if (word == PLIM__MARK_NONE)
-        return checked_fault("P5", "no block begins there", slot, address);
-    if (!plim__mark_is_live(word))
-        return checked_fault("P5", "already given back", slot, address);
+    const char *what = NULL;
+    const char *broken = checked_state_fault(plim__state_load(state), &what);
+    if (broken != NULL)
+        return checked_fault(broken, what, slot, address);
+    size_t held = is_large ? plim__large_bytes(manager, page) : plim__class_bytes[code];
     *out = (checked_block){
         .slot = slot,
-        .mark = mark,
+        .state = state,
+        .mark = plim__is_full(manager) ? plim__mark_of(space, address) : NULL,
         .begin = (char *)space->base + ((uintptr_t)address - space->base),
-        .held_bytes = is_large ? plim__large_bytes(manager, page) : plim__class_bytes[code],
-        .bytes = is_large ? checked_large_bytes(mark) : plim__mark_bytes(word),
+        .held_bytes = held,
+        .bytes = held,
         .page = page,
         .code = code,
     };
-    if (!plim__is_full(manager))
+    out->is_watched = out->mark != NULL && plim__state_load(state) == PLIM__STATE_WATCHED;
+    if (!out->is_watched)
         return (plim__fault){0};
+    out->bytes =
+        is_large ? checked_large_bytes(out->mark) : plim__mark_bytes(plim__mark_load(out->mark));
     return is_large ? checked_large_fault(out) : checked_small_fault(manager, out);
 }
 
@@ -480,7 +539,7 @@ static plim__fault checked_give_locked(plim_manager *manager, void *address, pli
         fault = checked_around(manager, block.slot, cache);
     if (fault.invariant != NULL)
         return fault;
-    checked_strike(manager, &block);
+    checked_strike(&block);
     checked_fold_own(block.slot);
     checked_asked(block.slot, block.bytes, 0);
     checked_uncarve(manager, &block, cache);
@@ -555,7 +614,7 @@ static bool checked_stretch(plim_manager *manager, checked_block *block, size_t 
 /* Whether the block can serve the size where it stands; large ones are made to. */
 static bool checked_fits(plim_manager *manager, checked_block *block, size_t bytes)
 {
-    size_t held = bytes + plim__guard_bytes(manager);
+    size_t held = bytes + (block->is_watched ? PLIM__GUARD_MIN : 0);
     bool is_small = held <= plim__small_max(manager);
     if (!checked_is_large(block))
         return is_small && plim__class_of(held) == block->code;
@@ -596,7 +655,7 @@ plim__resized plim__checked_resize(plim_manager *manager, void *block, size_t by
     plim__resized resized = checked_resize_locked(manager, block, bytes, *site, &found, &fault);
     if (resized == PLIM__RESIZED_MOVE && *site == NULL)
         *site = checked_site(&found);
-    *out_bytes = plim__is_full(manager) ? found.bytes : found.held_bytes;
+    *out_bytes = found.bytes;
     plim__lock_give(&manager->lock);
     plim__thread_end();
     if (resized == PLIM__RESIZED_FAULTY)

@@ -3,16 +3,19 @@
  * @file checked.h
  * @brief What operations of a manager at level standard and above do besides.
  *
- * Each block has a mark, kept apart from it (marks.h): what was asked, by whom, whether it is live.
- * Two ways lead to it. The swift one (swift.c) is a thread's cache with a look at the mark on the
- * way, without a lock; whatever it does not understand goes the checked way (checked.c), under the
- * manager's lock from its first check to its last, so that what it sees is one instant; the panic
- * hook is called after the lock is given back, with nothing changed.
- *   standard   alignment, double release, foreign and inner pointers; requested bytes, exactly
- *   full       + guard bytes behind each block, a copy of its mark, poison in released blocks; the
- *              sums of the slot around each operation that has the lock, and the whole state in
- *              samples, after a number of operations that follows from PLIM__SAMPLE_EVERY
- *   redundant  + no caches: all of it under the lock, with the whole state at each operation
+ * Each block has a state, kept apart from it (marks.h): whether it is live; a watched one has a
+ * mark, too: what was asked, by whom. Two ways lead to them. The swift one (swift.c) is a thread's
+ * cache with a look at the state on the way, without a lock; whatever it does not understand goes
+ * the checked way (checked.c), under the manager's lock from its first check to its last, so that
+ * what it sees is one instant; the panic hook is called after the lock is given back, with nothing
+ * changed.
+ *   standard   alignment, double release, foreign and inner pointers
+ *   full       + of one block in watch_every, and each large one: guard bytes behind it, a copy of
+ *              its mark, poison when it is released; the sums of the slot around each operation that
+ *              has the lock, and the whole state in samples, after a number of operations that
+ *              follows from PLIM__SAMPLE_EVERY. Where each block is watched: requested bytes
+ *   redundant  + each block watched, no caches: all of it under the lock, with the whole state at
+ *              each operation
  */
 #ifndef PLIM_MEMORY_CHECKED_H
 #define PLIM_MEMORY_CHECKED_H
@@ -23,8 +26,8 @@ enum {
     PLIM__GUARD_MAX = 128, /* of what lies behind it, so much is filled and looked at */
     /* From one look at the whole state to the next so many operations, and so many for each page
        that the look goes through: it costs the same share of the time however large the state. */
-    PLIM__SAMPLE_EVERY = 1024,
-    PLIM__SAMPLE_PER_PAGE = 16
+    PLIM__SAMPLE_EVERY = 8192,
+    PLIM__SAMPLE_PER_PAGE = 64
 };
 
 /** A request that is understood. */
@@ -36,6 +39,7 @@ typedef struct plim__wish {
     size_t align;
     const char *site;
     bool is_lasting;
+    bool is_watched;
 } plim__wish;
 
 /** Whether a manager's operations go this way. */
@@ -44,16 +48,16 @@ static inline bool plim__is_checked(const plim_manager *manager)
     return PLIM_VERIFY_MAX >= PLIM_VERIFY_STANDARD && manager->verify >= PLIM_VERIFY_STANDARD;
 }
 
-/** Whether blocks have guards, poison and sums. */
+/** Whether some blocks have guards and poison, and slots sums. */
 static inline bool plim__is_full(const plim_manager *manager)
 {
     return PLIM_VERIFY_MAX >= PLIM_VERIFY_FULL && manager->verify >= PLIM_VERIFY_FULL;
 }
 
-/** Bytes that a block of that manager has behind it at least. */
-static inline size_t plim__guard_bytes(const plim_manager *manager)
+/** Whether all blocks have: so that what was asked for is known of each. */
+static inline bool plim__is_exact(const plim_manager *manager)
 {
-    return plim__is_full(manager) ? PLIM__GUARD_MIN : 0;
+    return plim__is_full(manager) && manager->watch_every == 1;
 }
 
 /** The largest request, guard included, that is served from slabs. */
@@ -61,6 +65,9 @@ static inline size_t plim__small_max(const plim_manager *manager)
 {
     return plim__is_checked(manager) ? PLIM__SMALL_MAX - 1 : PLIM__SMALL_MAX;
 }
+
+/** Whether the next block, which is to be taken the checked way, is watched. */
+bool plim__checked_is_watched(plim_manager *manager);
 
 /** Charges and takes a block. NULL: refused, and the refusal recorded. */
 void *plim__checked_take(const plim__wish *wish);

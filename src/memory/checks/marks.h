@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file marks.h
- * @brief What is known of a block from level standard on: one word, out of its reach, found by a
- *        shift of its address.
+ * @brief What is known of a block from level standard on: a byte, and of watched blocks a word;
+ *        both out of its reach, found by a shift of its address.
  *
- * The space has a table of marks, one for each 16 bytes of its pages. The mark of the address at
- * which a live block begins says what was asked for and where; every other mark is 0, or says
- * that a block of that place was given back. So "is this the beginning of a live block" is one load
- * and one test, whatever the address: inner addresses and free slots have no live mark. A large
- * block has a row of four: its mark (its bytes do not fit, and are 1 there), the bytes, and a sum.
+ * The space has a table of states, one byte for each 16 of its pages. The state of the address at
+ * which a live block begins says so; no other does. So "is this the beginning of a live block" is
+ * one load and one comparison, whatever the address: inner addresses and free slots have no such
+ * state. No two states are one flipped bit apart, but for the two that mean the same.
  *
- * Level full adds, in what a block of 16 bytes or more than asked has behind its end: guard bytes,
- * and in its last 8 bytes a copy of the mark, mixed. So a mark and its copy lie far apart.
+ * Level full has a table of marks besides, a word for each 16 bytes, written for watched blocks
+ * alone: what was asked for and where. A large block has a row of four: its mark (its bytes do not
+ * fit, and are 1 there), the bytes, and a sum. And what a watched block has behind its end, 16
+ * bytes or more, are guard bytes, and in its last 8 bytes a copy of the mark, mixed. So a mark and
+ * its copy lie far apart.
  */
 #ifndef PLIM_MEMORY_MARKS_H
 #define PLIM_MEMORY_MARKS_H
 #include "memory/checks/places.h"
 #include "memory/engine/engine.h"
+
+/** A state. Up to GONE: no block that anything is known of. */
+enum {
+    PLIM__STATE_NONE = 0,       /* no block began there since its pages were taken */
+    PLIM__STATE_GONE = 0x03,    /* one did, and was given back */
+    PLIM__STATE_LIVE = 0x9c,    /* a block begins there, not watched */
+    PLIM__STATE_WATCHED = 0x65, /* a block begins there, and has a mark */
+    PLIM__STATE_KEPT = 0xfa     /* that was given back, and holds poison */
+};
 
 enum {
     PLIM__MARK_NONE = 0, /* no block began there since its pages were taken */
@@ -40,6 +51,16 @@ enum {
 /* Another thread's mark is read beside it only where the program itself is at fault; sanitizers
    are to be told of that by the program's words, not ours. */
 #if defined(PLIM__FENCE_STRONG)
+static inline uint8_t plim__state_load(const uint8_t *state)
+{
+    return __atomic_load_n(state, __ATOMIC_RELAXED);
+}
+
+static inline void plim__state_store(uint8_t *state, uint8_t value)
+{
+    __atomic_store_n(state, value, __ATOMIC_RELAXED);
+}
+
 static inline uint32_t plim__mark_load(const uint32_t *mark)
 {
     return __atomic_load_n(mark, __ATOMIC_RELAXED);
@@ -50,6 +71,16 @@ static inline void plim__mark_store(uint32_t *mark, uint32_t word)
     __atomic_store_n(mark, word, __ATOMIC_RELAXED);
 }
 #else
+static inline uint8_t plim__state_load(const uint8_t *state)
+{
+    return *state;
+}
+
+static inline void plim__state_store(uint8_t *state, uint8_t value)
+{
+    *state = value;
+}
+
 static inline uint32_t plim__mark_load(const uint32_t *mark)
 {
     return *mark;
@@ -62,6 +93,12 @@ static inline void plim__mark_store(uint32_t *mark, uint32_t word)
 #endif
 
 _Static_assert(PLIM__MARK_SHIFT + PLIM__PLACES_LOG2 <= 30, "a place has room in a mark");
+
+/** The state of an address of the space that is a multiple of 16. */
+static inline uint8_t *plim__state_of(const plim__space *space, const void *address)
+{
+    return space->states + ((uintptr_t)address - space->base) / PLIM__ALIGN;
+}
 
 /** The mark of an address of the space that is a multiple of 16. */
 static inline uint32_t *plim__mark_of(const plim__space *space, const void *address)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The swift way: a thread's cache, as for managers without checks, and on the way to it one look at
- * the block's mark. No lock, no shared write but the mark; what is asked for is counted in the
- * cache and told when that next has the lock (checked.c). Where anything is not as it should be,
- * nothing is changed and the checked way finds out what it is. Level full has functions of its own,
- * so that standard saves no registers for it.
+ * the block's state. No lock, no shared write but the state. Where anything is not as it should be,
+ * nothing is changed and the checked way finds out what it is. Taking is the fast way's own
+ * (alloc.c), but for blocks that level full watches, which have functions of their own here: what
+ * each block pays for is a byte written when it is taken, and compared when it is given back.
  *
- * W1  A block in a bin has no live mark; one that is given out has, before its address is returned.
- * W2  A live mark lies at the beginning of a live block of a slab, or of a large block.
+ * W1  A block in a bin is not live; one that is given out is, before its address is returned.
+ * W2  A live state lies at the beginning of a live block of a slab, or of a large block.
  *
  * Two threads that give the same block back in the same few nanoseconds are the one double release
  * that is not seen here: a locked exchange would cost more than all of the rest. Level redundant
@@ -29,57 +29,73 @@
 typedef struct swift_block {
     plim__cache *cache;
     plim__bin *bin;
-    uint32_t *mark;
-    uint32_t word; /* of the mark */
+    uint8_t *state;
     unsigned code;
 } swift_block;
 
-/* One shift and one addition: the address's bits below an alignment are 0. */
-static inline uint32_t *swift_mark(const plim__cache *cache, const void *block)
+static uint32_t *swift_mark(const plim__cache *cache, const void *block)
 {
-    return (uint32_t *)(cache->marks + (uintptr_t)block / (PLIM__ALIGN / sizeof(uint32_t)));
+    return plim__mark_of(&cache->manager->space, block);
 }
 
+/* The domain's own handle. */
+static plim_domain swift_domain(const plim__cache *cache)
+{
+    bool is_full = plim__is_full(cache->manager);
+    return (plim_domain){cache->id ^ (is_full ? PLIM__TURNED_FULL : PLIM__TURNED_STANDARD)};
+}
+
+/* Where each block is watched, what was asked for is summed up. */
 static inline void swift_asked(plim__cache *cache, ptrdiff_t bytes)
 {
+    if (cache->manager->watch_every != 1)
+        return;
     ptrdiff_t asked = plim__own_load(&cache->asked) + bytes;
     plim__own_store(&cache->asked, asked);
-    if (PLIM__UNLIKELY(asked > plim__own_load(&cache->asked_most)))
+    if (asked > plim__own_load(&cache->asked_most))
         plim__own_store(&cache->asked_most, asked);
 }
 
-/* At full: a released block may be taken if it holds its poison. */
-static inline bool swift_may_take(plim__cache *cache, const char *block, uint32_t word, size_t held)
+/* Whether a block of a bin may be given out: it is as new, or holds its poison. */
+static bool swift_is_new(const plim__cache *cache, const char *block, size_t held)
 {
-    if (cache->look_in <= 1 || plim__mark_is_live(word))
-        return false;
-    cache->look_in--;
-    return word == PLIM__MARK_NONE || plim__poison_holds(block, plim__poison_bytes(word, held));
+    uint8_t state = plim__state_load(plim__swift_state(cache, block));
+    uint32_t word = state == PLIM__STATE_KEPT ? plim__mark_load(swift_mark(cache, block)) : 0;
+    if (state <= PLIM__STATE_GONE)
+        return true;
+    return state == PLIM__STATE_KEPT && word != PLIM__MARK_NONE && !plim__mark_is_live(word) &&
+           plim__poison_holds(block, plim__poison_bytes(word, held));
 }
 
 /* What is not for this way. */
-static SWIFT_APART void *swift_decline(plim__thread *thread, const plim__cache *cache, size_t bytes,
-                                       const char *site)
+static void *swift_decline(plim__thread *thread, plim__cache *cache, size_t bytes, const char *site,
+                           bool is_watched)
 {
-    plim_domain domain = {~cache->id};
+    plim_domain domain = swift_domain(cache);
     plim__thread_leave(thread, PLIM__IDLE);
-    return plim__take(domain, bytes, 0, false, site);
+    return is_watched ? plim__take_watched(domain, bytes, site)
+                      : plim__take(domain, bytes, 0, false, site);
 }
 
-/* A block is out of its bin; the thread is left. */
-static inline void *swift_give_out(plim__thread *thread, plim__cache *cache, plim__bin *bin,
-                                   void **top, size_t bytes)
+static void *swift_take_plain(plim__thread *thread, plim__cache *cache, size_t bytes,
+                              const char *site)
 {
+    unsigned code = plim__class_of(bytes);
+    plim__bin *bin = &cache->bins[code];
+    void **top = plim__own_load(&bin->top) - 1;
+    char *block = *top;
+    if (block == NULL || !swift_is_new(cache, block, plim__class_bytes[code]))
+        return swift_decline(thread, cache, bytes, site, false);
+    plim__state_store(plim__swift_state(cache, block), PLIM__STATE_LIVE);
     plim__own_store(&bin->top, top);
     plim__own_add(&bin->pops, 1);
-    swift_asked(cache, (ptrdiff_t)bytes);
     plim__thread_leave(thread, PLIM__IDLE);
-    return *top;
+    return block;
 }
 
-/* Of a class for the guard, too. */
-static SWIFT_APART void *swift_take_full(plim__thread *thread, plim__cache *cache, size_t bytes,
-                                         const char *site)
+/* Of a class with room for the guard, too. */
+static void *swift_take_watched(plim__thread *thread, plim__cache *cache, size_t bytes,
+                                const char *site)
 {
     size_t wanted = bytes + PLIM__GUARD_MIN;
     unsigned code = wanted < PLIM__SMALL_MAX ? plim__class_of(wanted) : 0;
@@ -87,161 +103,124 @@ static SWIFT_APART void *swift_take_full(plim__thread *thread, plim__cache *cach
     void **top = plim__own_load(&bin->top) - 1;
     char *block = *top;
     size_t held = plim__class_bytes[code];
-    uint32_t *mark = swift_mark(cache, block);
-    if (block == NULL || !swift_may_take(cache, block, plim__mark_load(mark), held))
-        return swift_decline(thread, cache, bytes, site);
+    cache->watch_in = cache->manager->watch_every;
+    cache->look_in -= 2 * (int32_t)cache->watch_in; /* of each take, a release */
+    if (block == NULL || cache->look_in <= 0 || !swift_is_new(cache, block, held))
+        return swift_decline(thread, cache, bytes, site, true);
     uint32_t word = plim__mark_make(plim__place_of(site), bytes);
-    plim__mark_store(mark, word);
+    plim__mark_store(swift_mark(cache, block), word);
     plim__guard_put(block, bytes, held, word);
-    return swift_give_out(thread, cache, bin, top, bytes);
+    plim__state_store(plim__swift_state(cache, block), PLIM__STATE_WATCHED);
+    swift_asked(cache, (ptrdiff_t)bytes);
+    plim__own_store(&bin->top, top);
+    plim__own_add(&bin->pops, 1);
+    plim__thread_leave(thread, PLIM__IDLE);
+    return block;
 }
 
-/* With a place that does not stand where it is looked for first. */
-static SWIFT_APART void *swift_take_far(plim__thread *thread, plim__cache *cache, plim__bin *bin,
-                                        void **top, size_t bytes, const char *site)
+SWIFT_APART void *plim__swift_take(plim__thread *thread, plim__cache *cache, size_t bytes,
+                                   const char *site)
 {
-    uint32_t *mark = swift_mark(cache, *top);
-    plim__mark_store(mark, plim__mark_make(plim__place_of(site), bytes));
-    return swift_give_out(thread, cache, bin, top, bytes);
+    bool is_watched = cache->watch_in == 0 || cache->manager->watch_every == 1;
+    return is_watched ? swift_take_watched(thread, cache, bytes, site)
+                      : swift_take_plain(thread, cache, bytes, site);
 }
 
-void *plim__swift_take(plim__thread *thread, plim__cache *cache, plim__bin *bin, void **top,
-                       size_t bytes, const char *site)
+/* With the thread entered: what its home says of an address in it. */
+static inline void swift_find(plim__thread *thread, uintptr_t grain, swift_block *out)
 {
-    uint32_t home = plim__place_home(site);
-    const void *block = *top;
-    if (PLIM__UNLIKELY(cache->is_full))
-        return swift_take_full(thread, cache, bytes, site);
-    if (PLIM__UNLIKELY(block == NULL))
-        return swift_decline(thread, cache, bytes, site);
-    if (PLIM__UNLIKELY(!plim__place_is_home(home, site)))
-        return swift_take_far(thread, cache, bin, top, bytes, site);
-    plim__mark_store(swift_mark(cache, block), plim__mark_make(home, bytes));
-    return swift_give_out(thread, cache, bin, top, bytes);
-}
-
-/* With the thread entered: what its home says of an address in it. A mark that is live lies at a
-   block's beginning; only bits below an alignment are still to be looked at. */
-static inline bool swift_find(plim__thread *thread, uintptr_t offset, swift_block *out)
-{
-    size_t info = plim__own_load(&thread->checked_info)[offset >> PLIM__PAGE_SHIFT];
+    size_t info =
+        plim__own_load(&thread->home_info)[grain >> (PLIM__PAGE_SHIFT - PLIM__ALIGN_SHIFT)];
     out->cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
     out->code = info & (PLIM__CLASS_CODES - 1);
     out->bin = &out->cache->bins[out->code];
-    out->mark = plim__own_load(&thread->checked_marks) + offset / PLIM__ALIGN;
-    out->word = plim__mark_load(out->mark);
-    return plim__mark_is_live(out->word) && offset % PLIM__ALIGN == 0;
+    out->state = plim__own_load(&thread->home_states) + grain;
 }
 
-/* At full: the guard and the copy of the mark. */
-static inline bool swift_may_give(plim__cache *cache, const char *block, const swift_block *found)
+/* The mark of a watched block whose guard and copy hold; 0: they do not. */
+static uint32_t swift_sound(const swift_block *found, const char *block)
 {
     size_t held = plim__class_bytes[found->code];
-    size_t bytes = plim__mark_bytes(found->word);
-    if (cache->look_in <= 1 || bytes + PLIM__GUARD_MIN > held ||
-        !plim__guard_holds(block, bytes, held, found->word))
-        return false;
-    cache->look_in--;
-    return true;
+    uint32_t word = plim__mark_load(swift_mark(found->cache, block));
+    size_t bytes = plim__mark_bytes(word);
+    bool is_sound = plim__mark_is_live(word) && bytes + PLIM__GUARD_MIN <= held &&
+                    plim__guard_holds(block, bytes, held, word);
+    return is_sound ? word : 0;
 }
 
-/* The block is in its bin; the thread is left. */
-static inline void swift_keep(plim__thread *thread, const swift_block *found, uint32_t gone,
-                              void **top, void *block)
+/* A watched block goes back: poisoned; where each is watched, mostly its head alone. */
+SWIFT_APART void plim__swift_give(plim__thread *thread, uintptr_t grain, void *block)
 {
-    plim__mark_store(found->mark, gone);
+    swift_block found;
+    swift_find(thread, grain, &found);
+    void **top = plim__own_load(&found.bin->top);
+    uint32_t word = 0;
+    if (top != found.bin->end && plim__state_load(found.state) == PLIM__STATE_WATCHED &&
+        plim__is_full(found.cache->manager))
+        word = swift_sound(&found, block);
+    if (word == 0) {
+        plim__thread_leave(thread, PLIM__IDLE);
+        plim__give(block, NULL);
+        return;
+    }
+    uint32_t gone = plim__mark_resized(word, 0);
+    if (found.cache->manager->watch_every > 1 || found.cache->look_in % PLIM__POISON_EVERY == 0)
+        gone |= PLIM__MARK_WHOLE;
+    plim__poison_put(block, plim__poison_bytes(gone, plim__class_bytes[found.code]));
+    plim__mark_store(swift_mark(found.cache, block), gone);
+    plim__state_store(found.state, PLIM__STATE_KEPT);
+    swift_asked(found.cache, -(ptrdiff_t)plim__mark_bytes(word));
     *top = block;
-    plim__own_store(&found->bin->top, top + 1);
-    plim__own_store(&found->cache->asked, plim__own_load(&found->cache->asked) -
-                                              (ptrdiff_t)plim__mark_bytes(found->word));
+    plim__own_store(&found.bin->top, top + 1);
     plim__thread_leave(thread, PLIM__IDLE);
 }
 
-static SWIFT_APART void swift_give_full(plim__thread *thread, uintptr_t offset, char *block)
-{
-    swift_block found;
-    bool is_sound = swift_find(thread, offset, &found);
-    void **top = plim__own_load(&found.bin->top);
-    if (!is_sound || !swift_may_give(found.cache, block, &found)) {
-        plim__thread_leave(thread, PLIM__IDLE);
-        plim__give(block, NULL);
-        return;
-    }
-    uint32_t gone = plim__mark_resized(found.word, 0);
-    if (found.cache->look_in % PLIM__POISON_EVERY == 0)
-        gone |= PLIM__MARK_WHOLE;
-    plim__poison_put(block, plim__poison_bytes(gone, plim__class_bytes[found.code]));
-    swift_keep(thread, &found, gone, top, block);
-}
-
-void plim__swift_give(plim__thread *thread, void *block)
-{
-    uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->checked_base);
-    if (PLIM__UNLIKELY(offset >= plim__own_load(&thread->checked_bytes) ||
-                       plim__own_load(&thread->busy) != PLIM__IDLE)) {
-        plim__give(block, NULL);
-        return;
-    }
-    swift_block found;
-    plim__thread_enter(thread);
-    bool is_sound = swift_find(thread, offset, &found);
-    void **top = plim__own_load(&found.bin->top);
-    if (PLIM__UNLIKELY(!is_sound || top == found.bin->end)) {
-        plim__thread_leave(thread, PLIM__IDLE);
-        plim__give(block, NULL);
-        return;
-    }
-    if (PLIM__UNLIKELY(found.cache->is_full)) {
-        swift_give_full(thread, offset, block);
-        return;
-    }
-    swift_keep(thread, &found, plim__mark_resized(found.word, 0), top, block);
-}
-
 /* In place: the mark, and what follows from it. */
-static void swift_renew(const swift_block *found, char *block, size_t bytes)
+static void swift_renew(const swift_block *found, char *block, uint32_t word, size_t bytes)
 {
-    uint32_t word = plim__mark_resized(found->word, bytes);
-    plim__mark_store(found->mark, word);
-    if (found->cache->is_full)
-        plim__guard_put(block, bytes, plim__class_bytes[found->code], word);
-    swift_asked(found->cache, (ptrdiff_t)bytes - (ptrdiff_t)plim__mark_bytes(found->word));
+    uint32_t renewed = plim__mark_resized(word, bytes);
+    plim__mark_store(swift_mark(found->cache, block), renewed);
+    plim__guard_put(block, bytes, plim__class_bytes[found->code], renewed);
+    swift_asked(found->cache, (ptrdiff_t)bytes - (ptrdiff_t)plim__mark_bytes(word));
 }
 
-/* It moves: with the site of its first request, which is the one that made it. NULL: refused. */
-static void *swift_move(const swift_block *found, void *block, size_t bytes)
+/* It moves: with the site of its first request, where that is known. NULL: refused. */
+static void *swift_move(plim_domain domain, uint32_t word, size_t held, void *block, size_t bytes)
 {
-    bool is_full = found->cache->is_full;
-    size_t held = is_full ? plim__mark_bytes(found->word) : plim__class_bytes[found->code];
-    const char *site = plim__place_site(plim__mark_place(found->word));
-    void *moved = plim__alloc_in((plim_domain){~found->cache->id}, bytes, site);
+    const char *site = word != 0 ? plim__place_site(plim__mark_place(word)) : NULL;
+    void *moved = plim__alloc_in(domain, bytes, site);
     if (moved == NULL)
         return NULL;
-    memcpy(moved, block, bytes < held ? bytes : held);
+    size_t kept = word != 0 ? plim__mark_bytes(word) : held;
+    memcpy(moved, block, bytes < kept ? bytes : kept);
     plim_free(block);
     return moved;
 }
 
-bool plim__swift_resize(void *block, size_t bytes, void **out_block)
+bool plim__swift_resize(plim__thread *thread, uintptr_t grain, void *block, size_t bytes,
+                        void **out_block)
 {
-    plim__thread *thread = plim__thread_self;
-    uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->checked_base);
-    if (offset >= plim__own_load(&thread->checked_bytes) ||
-        plim__own_load(&thread->busy) != PLIM__IDLE || bytes - 1 >= PLIM__SMALL_MAX)
+    if (plim__own_load(&thread->busy) != PLIM__IDLE)
         return false;
     swift_block found;
     plim__thread_enter(thread);
-    bool is_sound = swift_find(thread, offset, &found) && found.bin->end != found.bin->array;
-    bool is_full = found.cache->is_full;
-    size_t wanted = bytes + (is_full ? PLIM__GUARD_MIN : 0);
+    swift_find(thread, grain, &found);
+    bool is_kept = found.bin->end != found.bin->array;
+    uint8_t state = plim__state_load(found.state);
+    bool is_watched =
+        is_kept && state == PLIM__STATE_WATCHED && plim__is_full(found.cache->manager);
+    uint32_t word = is_watched ? swift_sound(&found, block) : 0;
+    size_t wanted = bytes + (is_watched ? PLIM__GUARD_MIN : 0);
     bool may_stay = wanted < PLIM__SMALL_MAX && plim__class_of(wanted) == found.code;
-    if (is_sound && is_full)
-        is_sound = swift_may_give(found.cache, block, &found);
-    if (is_sound && may_stay)
-        swift_renew(&found, block, bytes);
+    bool is_sound = word != 0 || (is_kept && state == PLIM__STATE_LIVE);
+    plim_domain domain = is_sound ? swift_domain(found.cache) : (plim_domain){0};
+    if (word != 0 && may_stay)
+        swift_renew(&found, block, word, bytes);
     plim__thread_leave(thread, PLIM__IDLE);
     if (is_sound)
-        *out_block = may_stay ? block : swift_move(&found, block, bytes);
+        *out_block = may_stay
+                         ? block
+                         : swift_move(domain, word, plim__class_bytes[found.code], block, bytes);
     return is_sound;
 }
 

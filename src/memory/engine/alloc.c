@@ -31,6 +31,7 @@ typedef struct alloc_plan {
     size_t align;
     const char *site;
     bool is_lasting;
+    bool is_watched; /* level full */
 } alloc_plan;
 
 /* Fills in class and charge; false if there is no such block. */
@@ -45,9 +46,14 @@ static bool alloc_understand(alloc_plan *plan, plim_provider provider)
     if (plan->domain->request_max_bytes != 0 && plan->bytes > plan->domain->request_max_bytes)
         return false;
     bool wants_pages = provider == PLIM_PROVIDER_MAP;
-    size_t held = plan->bytes + plim__guard_bytes(plan->slot->manager);
-    bool is_small = held <= plim__small_max(plan->slot->manager) && !wants_pages;
+    const plim_manager *manager = plan->slot->manager;
+    size_t held = plan->bytes + (plan->is_watched ? PLIM__GUARD_MIN : 0);
+    bool is_small = held <= plim__small_max(manager) && !wants_pages;
     plan->code = is_small ? plim__class_aligned(held, plan->align) : 0;
+    if (plan->code == 0 && plim__is_full(manager)) {
+        plan->is_watched = true; /* few, and a page costs more */
+        held = plan->bytes + PLIM__GUARD_MIN;
+    }
     plan->charge = plan->code != 0 ? plim__class_bytes[plan->code] : plim__large_charge(held);
     if (provider == PLIM_PROVIDER_POOL)
         return plan->code != 0;
@@ -149,8 +155,8 @@ static void *alloc_planned(const alloc_plan *plan)
 
 static void *alloc_checked(const alloc_plan *plan)
 {
-    plim__wish wish = {plan->slot,  plan->code, plan->bytes,     plan->charge,
-                       plan->align, plan->site, plan->is_lasting};
+    plim__wish wish = {plan->slot,  plan->code, plan->bytes,      plan->charge,
+                       plan->align, plan->site, plan->is_lasting, plan->is_watched};
     return plim__checked_take(&wish);
 }
 
@@ -162,6 +168,8 @@ static void *alloc_serve(alloc_plan *plan, plim_provider provider, bool zeroed)
     if (plan->domain == NULL)
         return plim__refuse(NULL, PLIM_REFUSAL_DOMAIN, bytes, 0, site);
     plan->slot = &plim__slots[plan->domain->slot];
+    if (!plan->is_watched && plim__is_full(plan->slot->manager))
+        plan->is_watched = plim__checked_is_watched(plan->slot->manager);
     if (!alloc_understand(plan, provider))
         return plim__refuse(plan->slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
     void *block;
@@ -195,27 +203,50 @@ void *plim__take(plim_domain domain, size_t bytes, size_t align, bool zeroed, co
     return alloc_request(domain, bytes, align, PLIM_PROVIDER_AUTO, zeroed, site);
 }
 
-/* A checked cache that the fast way came upon, its thread still entered; or NULL. */
+void *plim__take_watched(plim_domain domain, size_t bytes, const char *site)
+{
+    alloc_plan plan = {
+        .domain = plim__domain_of(domain), .bytes = bytes, .site = site, .is_watched = true};
+    return alloc_serve(&plan, PLIM_PROVIDER_AUTO, false);
+}
+
+/* A checked cache in which the fast way found something for the swift one, its thread still
+   entered; or NULL. */
 typedef struct alloc_checked_hand {
     plim__thread *thread;
     plim__cache *cache;
-    plim__bin *bin;
-    void **top;
 } alloc_checked_hand;
 
 #if PLIM_VERIFY_MAX >= 3
 #define ALLOC_SWIFT(hand, bytes, site)                                                             \
-    plim__swift_take((hand).thread, (hand).cache, (hand).bin, (hand).top, (bytes), (site))
+    plim__swift_take((hand).thread, (hand).cache, (bytes), (site))
 #else
 #define ALLOC_SWIFT(hand, bytes, site) NULL /* there is never a hand */
 #endif
+
+/* Where the cache's id is not the one wanted: whether the block may be taken all the same. */
+static inline bool alloc_pass(plim__thread *thread, plim__cache *cache, uint32_t turned,
+                              const void *block, alloc_checked_hand *hand)
+{
+#if PLIM_VERIFY_MAX >= 3
+    plim__swift_passed passed = plim__swift_pass(cache, turned, block);
+    if (passed == PLIM__SWIFT_YES)
+        return true;
+    if (passed == PLIM__SWIFT_ODD) {
+        *hand = (alloc_checked_hand){thread, cache};
+        return false;
+    }
+#endif
+    plim__thread_leave(thread, PLIM__IDLE);
+    return false;
+}
 
 /*
  * The fast way. Every line is paid for in each allocation:
  * the size's bin, by one of two tables; a thread inside already (a signal handler, or no record
  * yet) goes the slow way; busy, so that nobody empties the cache under us; the thread's cache of
  * the domain, or the empty one; its first block, if the cache is this very domain's. Where
- * operations are checked it never is, and the swift way begins here.
+ * operations are checked its id is turned, and the block's state is looked at and written besides.
  */
 static inline void *alloc_fast(uint32_t id, size_t bytes, alloc_checked_hand *hand)
 {
@@ -235,13 +266,16 @@ static inline void *alloc_fast(uint32_t id, size_t bytes, alloc_checked_hand *ha
     plim__bin *bin = (plim__bin *)(void *)((char *)cache->bins + bin_offset);
     void **top = plim__own_load(&bin->top) - 1;
     void *block = *top;
-    if (PLIM__UNLIKELY(block == NULL || cache->id != id)) {
-        if (PLIM_VERIFY_MAX >= 3 && cache->id == ~id)
-            *hand = (alloc_checked_hand){thread, cache, bin, top};
+    uint32_t turned = cache->id ^ id;
+    if (PLIM__UNLIKELY(block == NULL)) {
+        if (PLIM_VERIFY_MAX >= PLIM_VERIFY_FULL && turned == PLIM__TURNED_FULL)
+            *hand = (alloc_checked_hand){thread, cache}; /* a watched one is of another class */
         else
             plim__thread_leave(thread, PLIM__IDLE);
         return NULL;
     }
+    if (PLIM__UNLIKELY(turned != 0) && !alloc_pass(thread, cache, turned, block, hand))
+        return NULL;
     plim__own_store(&bin->top, top);
     plim__own_add(&bin->pops, 1);
     plim__thread_leave(thread, PLIM__IDLE);
@@ -421,18 +455,15 @@ void plim__give(void *block, const char *site)
 void plim_free(void *block)
 {
     plim__thread *thread = plim__thread_self;
-    uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->home_base);
-    if (PLIM__UNLIKELY(offset >= plim__own_load(&thread->home_bytes) ||
+    uintptr_t grain = plim__thread_grain(thread, block);
+    if (PLIM__UNLIKELY(grain >= plim__own_load(&thread->home_grains) ||
                        plim__own_load(&thread->busy) != PLIM__IDLE)) {
-#if PLIM_VERIFY_MAX >= 3
-        plim__swift_give(thread, block);
-#else
         plim__give(block, NULL);
-#endif
         return;
     }
     plim__thread_enter(thread);
-    size_t info = plim__own_load(&thread->home_info)[offset >> PLIM__PAGE_SHIFT];
+    size_t info =
+        plim__own_load(&thread->home_info)[grain >> (PLIM__PAGE_SHIFT - PLIM__ALIGN_SHIFT)];
     plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
     size_t code = info & (PLIM__CLASS_CODES - 1);
     plim__bin *bin = &cache->bins[code];
@@ -442,6 +473,16 @@ void plim_free(void *block)
         plim__give(block, NULL);
         return;
     }
+#if PLIM_VERIFY_MAX >= 3
+    uint8_t *states = plim__own_load(&thread->home_states);
+    if (PLIM__UNLIKELY(states != NULL)) {
+        if (PLIM__UNLIKELY(plim__state_load(&states[grain]) != PLIM__STATE_LIVE)) {
+            plim__swift_give(thread, grain, block);
+            return;
+        }
+        plim__state_store(&states[grain], PLIM__STATE_GONE);
+    }
+#endif
     *top = block;
     plim__own_store(&bin->top, top + 1);
     plim__thread_leave(thread, PLIM__IDLE);
@@ -538,34 +579,43 @@ void *plim__resize(void *block, size_t bytes, const char *site)
     return moved;
 }
 
-/* The same way as plim_free() as far as the bin: there most blocks stay, or move by the fast way. A
-   bin with places says that its class is within what the domain grants a single request. */
+/* With the thread's home and a size that has a class: the same way as plim_free() as far as the bin.
+   There most blocks stay, or move by the fast way. A bin with places says that its class is within
+   what the domain grants a single request. NULL: not by this way. */
+static void *alloc_resize_home(plim__thread *thread, uintptr_t grain, void *block, size_t bytes)
+{
+    size_t info =
+        plim__own_load(&thread->home_info)[grain >> (PLIM__PAGE_SHIFT - PLIM__ALIGN_SHIFT)];
+    plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
+    unsigned code = info & (PLIM__CLASS_CODES - 1);
+    if (!plim__cache_keeps(cache, code))
+        return NULL;
+    if (plim__class_of(bytes) == code)
+        return block;
+    alloc_checked_hand none; /* this home is not a checked manager's */
+    void *moved = alloc_fast(cache->id, bytes, &none);
+    if (moved == NULL)
+        return NULL;
+    size_t held = plim__class_bytes[code];
+    memcpy(moved, block, bytes < held ? bytes : held);
+    plim_free(block);
+    return moved;
+}
+
 void *plim_resize(void *block, size_t bytes)
 {
     plim__thread *thread = plim__thread_self;
-    uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->home_base);
-    if (offset < plim__own_load(&thread->home_bytes) && bytes - 1 < PLIM__SMALL_MAX) {
-        size_t info = plim__own_load(&thread->home_info)[offset >> PLIM__PAGE_SHIFT];
-        plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
-        unsigned code = info & (PLIM__CLASS_CODES - 1);
-        bool is_kept = plim__cache_keeps(cache, code);
-        if (is_kept && plim__class_of(bytes) == code)
-            return block;
-        alloc_checked_hand none; /* home is never a checked manager's */
-        void *moved = is_kept ? alloc_fast(cache->id, bytes, &none) : NULL;
-        if (moved != NULL) {
-            size_t held = plim__class_bytes[code];
-            memcpy(moved, block, bytes < held ? bytes : held);
-            plim_free(block);
-            return moved;
-        }
-    }
-#if PLIM_VERIFY_MAX >= 3
+    uintptr_t grain = plim__thread_grain(thread, block);
     void *resized = NULL;
-    if (plim__swift_resize(block, bytes, &resized))
-        return resized;
+    if (grain < plim__own_load(&thread->home_grains) && bytes - 1 < PLIM__SMALL_MAX) {
+        if (plim__own_load(&thread->home_states) == NULL)
+            resized = alloc_resize_home(thread, grain, block, bytes);
+#if PLIM_VERIFY_MAX >= 3
+        else if (plim__swift_resize(thread, grain, block, bytes, &resized))
+            return resized;
 #endif
-    return plim__resize(block, bytes, NULL);
+    }
+    return resized != NULL ? resized : plim__resize(block, bytes, NULL);
 }
 
 plim_status plim_origin_of(const void *block, plim_origin *out_origin)

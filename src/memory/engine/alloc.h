@@ -22,6 +22,9 @@ static inline const char *plim__site_of_code(const void *address)
 /** A block of a domain; align 0: 16. NULL if refused: plim_refusal_last() says why. */
 void *plim__take(plim_domain domain, size_t bytes, size_t align, bool zeroed, const char *site);
 
+/** The same of a domain whose blocks are checked; this one is watched. */
+void *plim__take_watched(plim_domain domain, size_t bytes, const char *site);
+
 /** Gives it back. */
 void plim__give(void *block, const char *site);
 

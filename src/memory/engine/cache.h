@@ -56,18 +56,22 @@ typedef struct plim__bin {
 
 /** One thread's of one domain. */
 typedef struct plim__cache {
-    uint32_t id; /* the domain's handle, so that a stale one misses; if it is checked, ~ of it */
+    uint32_t id; /* the domain's handle, so that a stale one misses; if it is checked, turned */
     uint32_t slot;
     plim_manager *manager;
+    /* Levels standard and full alone (checks/swift.h), so that bins do not share lines. */
+    uintptr_t states;  /* the state of the address 0, as it were */
+    uint32_t watch_in; /* full: takes until a block is watched */
+    int32_t look_in;   /* full: operations until the whole state is looked at */
     plim__bin bins[PLIM__CLASS_CODES];
     uint8_t batch[PLIM__CLASS_COUNT + 1]; /* blocks of a refill; begins small, grows with use */
-    /* From here on: levels standard and full alone (checks/swift.c). */
-    bool is_full;                      /* level full */
-    int32_t look_in;                   /* full: operations until the whole state is looked at */
-    uintptr_t marks;                   /* the mark of the address 0, as it were */
+    /* Level full, each block watched, alone. */
     PLIM__OWNED(ptrdiff_t) asked;      /* requested bytes that came and went since the last fold */
     PLIM__OWNED(ptrdiff_t) asked_most; /* the most that ever was */
 } plim__cache;
+
+/** What a checked cache's id is turned by: never by 0 in the part that says the slot. */
+enum { PLIM__TURNED_STANDARD = 0x55, PLIM__TURNED_FULL = 0xaa };
 
 /** Watched is idle, but not for the fast path (watch.h). */
 enum { PLIM__IDLE = 0, PLIM__BUSY_FAST = 1, PLIM__BUSY_SLOW = 2, PLIM__WATCHED = 3 };
@@ -75,17 +79,16 @@ enum { PLIM__IDLE = 0, PLIM__BUSY_FAST = 1, PLIM__BUSY_SLOW = 2, PLIM__WATCHED =
 /** One thread. Those without a record share one that is always busy, so they take the slow path. */
 typedef struct plim__thread {
     PLIM__OWNED(uint32_t) busy;
-    PLIM__OWNED(size_t) home_bytes; /* of the space looked at first when a block comes back */
+    /* The space looked at first when a block comes back: its bytes, in units of ALIGN; and, where
+       its blocks are checked, their states. */
+    PLIM__OWNED(size_t) home_grains;
     PLIM__OWNED(uintptr_t) home_base;
     PLIM__OWNED(const uint16_t *) home_info;
+    PLIM__OWNED(uint8_t *) home_states;
     _Atomic(void *) late; /* blocks given back by signal handlers, to be looked after */
     struct plim__thread *next;
     PLIM__OWNED(plim__cache *) fast[PLIM__SLOTS]; /* the owner's, or the empty cache */
     plim__cache *own[PLIM__SLOTS];                /* all there are; under the managers' locks */
-    PLIM__OWNED(size_t) checked_bytes; /* as home_bytes, of a space whose blocks are checked */
-    PLIM__OWNED(uintptr_t) checked_base;
-    PLIM__OWNED(const uint16_t *) checked_info;
-    PLIM__OWNED(uint32_t *) checked_marks;
 } plim__thread;
 
 /** The cache in which nothing is and for which there is no room. */
@@ -116,6 +119,14 @@ static inline void plim__thread_leave(plim__thread *thread, uint32_t state)
 #else
     __atomic_store_n(&thread->busy, state, __ATOMIC_RELEASE);
 #endif
+}
+
+/** The place of an address in the owner's home, in units of ALIGN; what is not aligned comes to lie
+ *  behind every space. */
+static inline uintptr_t plim__thread_grain(const plim__thread *thread, const void *block)
+{
+    uintptr_t offset = (uintptr_t)block - plim__own_load(&thread->home_base);
+    return offset / PLIM__ALIGN | offset << (8 * sizeof offset - PLIM__ALIGN_SHIFT);
 }
 
 /** While busy: the owner's way to a cache. */

@@ -28,6 +28,8 @@ enum {
     MANAGER_TIGHT_PAGES = 4096,     /* up to so many pages slack matters more than batches */
     MANAGER_MINUTE_PAGES = 64,      /* up to so many a thread's cache is too large */
     MANAGER_OVERHEAD_MIN = 1 << 20, /* as manager.h says */
+    MANAGER_WATCH_EVERY = 127,      /* likewise; a prime: no loop of a few blocks evades it */
+    MANAGER_WATCH_MAX = 1 << 24,    /* counts of operations stay within 32 bits */
     MANAGER_DEFAULT_MIN = 16 << 20, /* the default manager's total is halved down to this */
     /* minimal, or the least that is compiled in */
     MANAGER_VERIFY_DEFAULT =
@@ -55,12 +57,31 @@ static plim_verify manager_verify(const plim_manager_options *options)
     return options->verify != PLIM_VERIFY_DEFAULT ? options->verify : MANAGER_VERIFY_DEFAULT;
 }
 
+/* What its space keeps of blocks. */
+static plim__space_keeps manager_keeps(plim_verify verify)
+{
+    if (PLIM_VERIFY_MAX >= PLIM_VERIFY_FULL && verify >= PLIM_VERIFY_FULL)
+        return PLIM__KEEPS_MARKS;
+    return PLIM_VERIFY_MAX >= PLIM_VERIFY_STANDARD && verify >= PLIM_VERIFY_STANDARD
+               ? PLIM__KEEPS_STATES
+               : PLIM__KEEPS_NOTHING;
+}
+
+/* One block of how many is watched. Where there are no threads' caches, each: all takes the lock
+   there anyway. */
+static uint32_t manager_watch_every(const plim_manager_options *options, const manager_plan *plan)
+{
+    if (manager_verify(options) >= PLIM_VERIFY_REDUNDANT)
+        return 1;
+    if (options->watch_every != 0)
+        return options->watch_every;
+    return plan->pages <= MANAGER_MINUTE_PAGES ? 1 : MANAGER_WATCH_EVERY;
+}
+
 static size_t manager_head(const plim_manager_options *options, size_t pages)
 {
-    bool has_marks =
-        PLIM_VERIFY_MAX >= PLIM_VERIFY_STANDARD && manager_verify(options) >= PLIM_VERIFY_STANDARD;
     return manager_round(sizeof(plim_manager), PLIM__ALIGN) +
-           plim__space_tables_bytes(pages, has_marks);
+           plim__space_tables_bytes(pages, manager_keeps(manager_verify(options)));
 }
 
 static plim_status manager_plan_system(const plim_manager_options *options, manager_plan *plan,
@@ -170,6 +191,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
     memcpy(manager->name, name, plim__text_length(name, PLIM__NAME_BYTES - 1));
     manager->is_tight = plan->pages <= MANAGER_TIGHT_PAGES;
     manager->is_minute = plan->pages <= MANAGER_MINUTE_PAGES;
+    manager->watch_every = manager_watch_every(options, plan);
     manager->total_bytes = plan->total;
     manager->panic = options->panic;
     manager->panic_ctx = options->panic_ctx;
@@ -178,7 +200,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
                                      : manager_round(sizeof *manager, PLIM__ALIGN);
     char *tables = (char *)manager + manager_round(sizeof *manager, PLIM__ALIGN);
     plim__space_init(&manager->space, tables, pages, plan->pages,
-                     options->backing == PLIM_BACKING_MAP, plim__is_checked(manager));
+                     options->backing == PLIM_BACKING_MAP, manager_keeps(manager->verify));
     plim__central_init(&manager->tables);
 }
 
@@ -191,6 +213,9 @@ static plim_status manager_check(const plim_manager_options *options, plim_error
         return plim_error_set(err, PLIM_ERR_UNSUPPORTED,
                               "checks of level %d; this build has levels up to %d",
                               (int)options->verify, PLIM_VERIFY_MAX);
+    if (options->watch_every > MANAGER_WATCH_MAX)
+        return plim_error_set(err, PLIM_ERR_USAGE, "one block of %u watched; of %d at most",
+                              options->watch_every, MANAGER_WATCH_MAX);
     if (options->domain_count_max > PLIM__DOMAINS_MAX)
         return plim_error_set(err, PLIM_ERR_LIMIT, "%u domains, %d at most",
                               options->domain_count_max, PLIM__DOMAINS_MAX);

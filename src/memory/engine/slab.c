@@ -130,7 +130,7 @@ static void slab_close(plim_manager *manager, plim__central *central, unsigned c
     PLIM_DCHECK(space->runs[page].free_count == space->runs[page].block_count);
     if (plim__is_full(manager) &&
         central != &manager->tables) /* what is released says that there is poison */
-        plim__space_unmark(space, page, pages);
+        plim__space_unstate(space, page, pages);
     slab_unlist(space, central, code, page);
     space->flags[page] &= (uint8_t)~PLIM__PAGE_LASTING;
     central->slab_bytes -= (size_t)pages << PLIM__PAGE_SHIFT;

@@ -62,7 +62,7 @@ static void slots_figures(plim__domain *domain, plim_domain_stats *stats)
     stats->allocation_count += slot->central->block_count - cached_blocks;
     stats->allocation_total += plim__load_relaxed(&slot->allocated) + pops;
     plim__lock_give(&manager->lock);
-    if (plim__is_checked(manager)) {
+    if (plim__is_exact(manager)) {
         size_t most = 0;
         stats->requested_bytes = plim__threads_asked(domain->slot, &most);
         stats->requested_high_water_bytes = most;
@@ -114,7 +114,7 @@ const plim__bank_engine plim__engine = {
 size_t plim__process_tables_bytes(void)
 {
     size_t bytes = sizeof plim__slots + sizeof slots_managers;
-    if (PLIM_VERIFY_MAX >= PLIM_VERIFY_STANDARD)
+    if (PLIM_VERIFY_MAX >= PLIM_VERIFY_FULL)
         bytes += sizeof plim__places;
     return bytes + plim__domain_tables_bytes() + plim__threads_tables_bytes();
 }

@@ -26,7 +26,9 @@ _Static_assert(PLIM__PAGE_WORDS >= 1, "a page's blocks fill at least one word of
 enum {
     SPACE_COMMIT_MIN = 256,  /* pages: a system call for each 1 MiB at first … */
     SPACE_COMMIT_MAX = 8192, /* … and 32 MiB later */
-    SPACE_MARKS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN /* of a page */
+    SPACE_MARKS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN, /* and states, of a page */
+    SPACE_PER_MARKS = 4,   /* pages whose marks share one of the system's */
+    SPACE_PER_STATES = 16, /* the same of states */
 };
 
 /* The bin of runs of that length. */
@@ -84,43 +86,59 @@ static void space_unlink(plim__space *space, uint32_t page)
         space->runs[page + run->pages - 1].is_free = 0;
 }
 
-size_t plim__space_tables_bytes(size_t page_count, bool has_marks)
+size_t plim__space_tables_bytes(size_t page_count, plim__space_keeps keeps)
 {
+    size_t mark = (keeps >= PLIM__KEEPS_STATES ? sizeof(uint8_t) : 0) +
+                  (keeps >= PLIM__KEEPS_MARKS ? sizeof(uint32_t) : 0);
     size_t entry = sizeof(uint16_t) + 2 * sizeof(uint8_t) + sizeof(plim__run) +
-                   PLIM__PAGE_WORDS * sizeof(uint32_t) +
-                   (has_marks ? SPACE_MARKS * sizeof(uint32_t) : 0);
-    /* Each table begins aligned; the marks, on a page. */
-    return page_count * entry + 6 * PLIM__ALIGN + (has_marks ? PLIM__PAGE_BYTES : 0);
+                   PLIM__PAGE_WORDS * sizeof(uint32_t) + SPACE_MARKS * mark;
+    /* Each table begins aligned; states and marks, on a page. */
+    return page_count * entry + 7 * PLIM__ALIGN + (size_t)keeps * PLIM__PAGE_BYTES;
+}
+
+static plim__space_keeps space_keeps(const plim__space *space)
+{
+    return space->marks != NULL    ? PLIM__KEEPS_MARKS
+           : space->states != NULL ? PLIM__KEEPS_STATES
+                                   : PLIM__KEEPS_NOTHING;
 }
 
 size_t plim__space_tables_touched(const plim__space *space)
 {
     if (!space->can_commit) /* cleared at the start */
-        return plim__space_tables_bytes(space->page_count, space->marks != NULL);
+        return plim__space_tables_bytes(space->page_count, space_keeps(space));
     size_t page = PLIM__PAGE_BYTES;
     size_t entries = space->touched < space->page_count ? space->touched + 1u : space->page_count;
     size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(uint8_t), sizeof(plim__run),
                       PLIM__PAGE_WORDS * sizeof(uint32_t)};
-    size_t bytes = space->mark_pages * page;
+    size_t bytes = ((size_t)space->state_pages + space->mark_pages) * page;
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
         bytes += (entries * sizes[i] + page - 1) / page * page;
     return bytes;
 }
 
-/* Marks of four pages share one of the system's. */
-void plim__space_marked(plim__space *space, uint32_t page, uint32_t pages)
+/* `per` pages share one of the system's. */
+static void space_note(plim__space *space, uint32_t page, uint32_t end, uint32_t per, uint8_t flag,
+                       uint32_t *count)
 {
-    for (uint32_t i = page / 4 * 4; i < page + pages; i += 4)
-        if ((space->flags[i] & PLIM__PAGE_MARKED) == 0) {
-            space->flags[i] |= PLIM__PAGE_MARKED;
-            space->mark_pages++;
+    for (uint32_t i = page / per * per; i < end; i += per)
+        if ((space->flags[i] & flag) == 0) {
+            space->flags[i] |= flag;
+            ++*count;
         }
 }
 
-void plim__space_unmark(plim__space *space, uint32_t page, uint32_t pages)
+void plim__space_marked(plim__space *space, uint32_t page, uint32_t pages)
 {
-    memset(space->marks + (size_t)page * SPACE_MARKS, 0,
-           (size_t)pages * SPACE_MARKS * sizeof *space->marks);
+    uint32_t end = page + pages;
+    space_note(space, page, end, SPACE_PER_STATES, PLIM__PAGE_STATED, &space->state_pages);
+    if (space->marks != NULL)
+        space_note(space, page, end, SPACE_PER_MARKS, PLIM__PAGE_MARKED, &space->mark_pages);
+}
+
+void plim__space_unstate(plim__space *space, uint32_t page, uint32_t pages)
+{
+    memset(space->states + (size_t)page * SPACE_MARKS, 0, (size_t)pages * SPACE_MARKS);
 }
 
 static void *space_carve(uintptr_t *cursor, size_t bytes)
@@ -130,8 +148,16 @@ static void *space_carve(uintptr_t *cursor, size_t bytes)
     return (void *)start;
 }
 
+/* What is counted by the page begins on one. */
+static void *space_carve_apart(uintptr_t *cursor, size_t bytes, bool can_commit)
+{
+    if (can_commit)
+        *cursor = (*cursor + PLIM__PAGE_BYTES - 1) & ~(uintptr_t)(PLIM__PAGE_BYTES - 1);
+    return space_carve(cursor, bytes);
+}
+
 void plim__space_init(plim__space *space, void *tables, void *pages, size_t page_count,
-                      bool can_commit, bool has_marks)
+                      bool can_commit, plim__space_keeps keeps)
 {
     PLIM_CHECK(page_count > 0 && page_count < PLIM__PAGE_NONE);
     memset(space, 0, sizeof *space);
@@ -141,12 +167,12 @@ void plim__space_init(plim__space *space, void *tables, void *pages, size_t page
     space->info = space_carve(&cursor, page_count * sizeof *space->info);
     space->flags = space_carve(&cursor, page_count * sizeof *space->flags);
     space->backs = space_carve(&cursor, page_count * sizeof *space->backs);
-    if (has_marks) {
-        if (can_commit)
-            cursor = (cursor + PLIM__PAGE_BYTES - 1) & ~(uintptr_t)(PLIM__PAGE_BYTES - 1);
-        space->marks = space_carve(&cursor, page_count * SPACE_MARKS * sizeof *space->marks);
-    }
-    PLIM_CHECK(cursor - (uintptr_t)tables <= plim__space_tables_bytes(page_count, has_marks));
+    if (keeps >= PLIM__KEEPS_STATES)
+        space->states = space_carve_apart(&cursor, page_count * SPACE_MARKS, can_commit);
+    if (keeps >= PLIM__KEEPS_MARKS)
+        space->marks =
+            space_carve_apart(&cursor, page_count * SPACE_MARKS * sizeof *space->marks, can_commit);
+    PLIM_CHECK(cursor - (uintptr_t)tables <= plim__space_tables_bytes(page_count, keeps));
     space->base = (uintptr_t)pages;
     space->bytes = page_count << PLIM__PAGE_SHIFT;
     space->page_count = (uint32_t)page_count;

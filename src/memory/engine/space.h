@@ -36,24 +36,34 @@ typedef struct plim__run {
 enum {
     PLIM__PAGE_HELD = 1,    /* memory of the system stands behind it */
     PLIM__PAGE_LASTING = 2, /* the first of a slab of blocks that last to the end */
-    PLIM__PAGE_MARKED = 4   /* marks were written for it, or for its neighbour */
+    PLIM__PAGE_STATED = 4,  /* states of it, or of its neighbours, are written */
+    PLIM__PAGE_MARKED = 8   /* so are marks */
 };
+
+/** What a space keeps of its blocks beside what it needs itself. */
+typedef enum plim__space_keeps {
+    PLIM__KEEPS_NOTHING,
+    PLIM__KEEPS_STATES, /* level standard */
+    PLIM__KEEPS_MARKS   /* level full: states and marks */
+} plim__space_keeps;
 
 typedef struct plim__space {
     uintptr_t base;
     size_t bytes; /* page_count pages */
     uint32_t page_count;
-    uint32_t committed;  /* pages from the front that may be touched */
-    uint32_t touched;    /* pages from the front that ever were taken */
-    bool is_sealed;      /* no page becomes held any more */
-    bool can_commit;     /* the system's pages; else the caller's storage, all there at once */
-    uint16_t *info;      /* per page */
-    uint8_t *flags;      /* per page */
-    uint8_t *backs;      /* per page of a slab: so many pages before it is the slab's first */
-    plim__run *runs;     /* per page */
-    uint32_t *bits;      /* PAGE_WORDS per page: of a slab's blocks, those not given out */
-    uint32_t *marks;     /* one for each ALIGN bytes, level standard and above (marks.h); or NULL */
-    uint32_t mark_pages; /* pages of the system that marks stand on */
+    uint32_t committed; /* pages from the front that may be touched */
+    uint32_t touched;   /* pages from the front that ever were taken */
+    bool is_sealed;     /* no page becomes held any more */
+    bool can_commit;    /* the system's pages; else the caller's storage, all there at once */
+    uint16_t *info;     /* per page */
+    uint8_t *flags;     /* per page */
+    uint8_t *backs;     /* per page of a slab: so many pages before it is the slab's first */
+    plim__run *runs;    /* per page */
+    uint32_t *bits;     /* PAGE_WORDS per page: of a slab's blocks, those not given out */
+    uint8_t *states;    /* one for each ALIGN bytes, level standard and above (marks.h); or NULL */
+    uint32_t *marks;    /* the same, level full and above */
+    uint32_t state_pages; /* pages of the system that states stand on */
+    uint32_t mark_pages;  /* the same of marks */
     size_t held_pages;
     size_t held_pages_max;
     size_t free_held_pages; /* held, and in no run */
@@ -62,21 +72,21 @@ typedef struct plim__space {
     uint32_t bins[PLIM__SPACE_BINS];
 } plim__space;
 
-/** Bytes of tables that a space of so many pages needs, with marks or without. */
-size_t plim__space_tables_bytes(size_t page_count, bool has_marks);
+/** Bytes of tables that a space of so many pages needs. */
+size_t plim__space_tables_bytes(size_t page_count, plim__space_keeps keeps);
 
 /** Bytes of those tables that the pages taken so far can have touched. */
 size_t plim__space_tables_touched(const plim__space *space);
 
 /** Makes it; tables (zero, of the size above) and pages are the caller's and outlive it. */
 void plim__space_init(plim__space *space, void *tables, void *pages, size_t page_count,
-                      bool can_commit, bool has_marks);
+                      bool can_commit, plim__space_keeps keeps);
 
-/** Notes that marks of those pages are written from now on, for tables_touched(). */
+/** Notes that states and marks of those pages are written from now on, for tables_touched(). */
 void plim__space_marked(plim__space *space, uint32_t page, uint32_t pages);
 
-/** All marks of those pages become 0. */
-void plim__space_unmark(plim__space *space, uint32_t page, uint32_t pages);
+/** All states of those pages become 0, so that marks of theirs say nothing. */
+void plim__space_unstate(plim__space *space, uint32_t page, uint32_t pages);
 
 /**
  * Takes a run whose first page is at a multiple of align_pages (of address, not index); the info

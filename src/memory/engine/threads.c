@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "memory/budgets/lend.h"
 #include "memory/checks/checked.h"
+#include "memory/checks/marks.h"
 #include "memory/engine/alloc.h"
 #include "memory/engine/watch.h"
 #include "memory/user/scope.h"
@@ -26,7 +27,7 @@ static plim__thread threads_none = {.busy = PLIM__BUSY_SLOW};
 PLIM__THREAD_LOCAL plim__thread *plim__thread_self = &threads_none;
 #ifdef PLIM__HAS_LAYOUT
 /* Programs see the same, but for words that are atomic here and plain there (a sanitizer's). */
-__thread plim__inline_thread *plim__inline_thread_1 = (plim__inline_thread *)&threads_none;
+__thread plim__inline_thread *plim__inline_thread_2 = (plim__inline_thread *)&threads_none;
 #endif
 static PLIM__THREAD_LOCAL bool threads_is_inside;
 static PLIM__THREAD_LOCAL bool threads_is_leaving;
@@ -38,13 +39,14 @@ static size_t threads_count;           /* of both */
 static _Atomic uint32_t threads_fence; /* 0 not tried, 1 being tried, 2 works, 3 does not */
 
 #if defined(PLIM__HAS_LAYOUT) && !defined(PLIM__FENCE_STRONG)
-/* What memory_inline.h says of this; whoever changes it counts up plim__inline_thread_1. */
+/* What memory_inline.h says of this; whoever changes it counts up plim__inline_thread_2. */
 #define SAME_PLACE(here, field, there)                                                             \
     _Static_assert(offsetof(here, field) == offsetof(there, field), "memory_inline.h: " #field)
 SAME_PLACE(plim__thread, busy, plim__inline_thread);
-SAME_PLACE(plim__thread, home_bytes, plim__inline_thread);
+SAME_PLACE(plim__thread, home_grains, plim__inline_thread);
 SAME_PLACE(plim__thread, home_base, plim__inline_thread);
 SAME_PLACE(plim__thread, home_info, plim__inline_thread);
+SAME_PLACE(plim__thread, home_states, plim__inline_thread);
 SAME_PLACE(plim__thread, fast, plim__inline_thread);
 SAME_PLACE(plim__cache, id, plim__inline_cache);
 SAME_PLACE(plim__cache, bins, plim__inline_cache);
@@ -55,7 +57,10 @@ _Static_assert(sizeof(plim__bin) == sizeof(plim__inline_bin), "memory_inline.h: 
 _Static_assert((int)PLIM__SLOTS == (int)PLIM__INLINE_SLOTS &&
                    (int)PLIM__CLASS_CODES == (int)PLIM__INLINE_CODES &&
                    (int)PLIM__SMALL_MAX == (int)PLIM__INLINE_MAX &&
-                   (int)PLIM__PAGE_SHIFT == (int)PLIM__INLINE_PAGE_SHIFT && PLIM__IDLE == 0 &&
+                   (int)PLIM__PAGE_SHIFT == (int)PLIM__INLINE_PAGE_SHIFT &&
+                   (int)PLIM__ALIGN_SHIFT == (int)PLIM__INLINE_ALIGN_SHIFT &&
+                   (int)PLIM__STATE_LIVE == (int)PLIM__INLINE_LIVE &&
+                   (int)PLIM__STATE_GONE == (int)PLIM__INLINE_GONE && PLIM__IDLE == 0 &&
                    PLIM__BUSY_FAST == 1,
                "memory_inline.h: a number");
 #endif
@@ -65,7 +70,7 @@ static void threads_self_set(plim__thread *thread)
 {
     plim__thread_self = thread;
 #if defined(PLIM__HAS_LAYOUT) && !defined(PLIM__FENCE_STRONG)
-    plim__inline_thread_1 = (plim__inline_thread *)thread;
+    plim__inline_thread_2 = (plim__inline_thread *)thread;
 #endif
 }
 
@@ -212,23 +217,11 @@ void plim__thread_late(void *block)
     } while (!plim__cas(&thread->late, &first, block));
 }
 
-/* While a scope is open the swift way is closed: a scope's first piece begins where its block
-   does, and is none that can be given back. */
-static void threads_home_checked(plim__thread *thread, const plim_manager *manager)
-{
-    bool is_open = !plim__scope_is_any();
-    plim__own_store(&thread->checked_bytes, 0);
-    plim__own_store(&thread->checked_base, manager->space.base);
-    plim__own_store(&thread->checked_info, manager->space.info);
-    plim__own_store(&thread->checked_marks, manager->space.marks);
-    plim__foreign_store(&thread->checked_bytes, is_open ? manager->space.bytes : 0);
-}
-
 void plim__thread_scoped(void)
 {
     plim__thread *thread = plim__thread_self;
-    if (thread != &threads_none)
-        plim__foreign_store(&thread->checked_bytes, 0);
+    if (thread != &threads_none && plim__own_load(&thread->home_states) != NULL)
+        plim__foreign_store(&thread->home_grains, 0);
 }
 
 void plim__thread_home(const plim_manager *manager)
@@ -236,14 +229,14 @@ void plim__thread_home(const plim_manager *manager)
     plim__thread *thread = plim__thread_self;
     if (thread == &threads_none || manager->verify >= PLIM_VERIFY_REDUNDANT)
         return;
-    if (plim__is_checked(manager)) {
-        threads_home_checked(thread, manager);
-        return;
-    }
-    plim__own_store(&thread->home_bytes, 0);
+    /* While a scope is open the swift way is closed: a scope's first piece begins where its block
+       does, and is none that can be given back. */
+    bool is_open = manager->space.states == NULL || !plim__scope_is_any();
+    plim__own_store(&thread->home_grains, 0);
     plim__own_store(&thread->home_base, manager->space.base);
     plim__own_store(&thread->home_info, manager->space.info);
-    plim__own_release(&thread->home_bytes, manager->space.bytes);
+    plim__own_store(&thread->home_states, manager->space.states);
+    plim__own_release(&thread->home_grains, is_open ? manager->space.bytes / PLIM__ALIGN : 0);
 }
 
 plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain)
@@ -262,8 +255,7 @@ plim__cache *plim__thread_cache(plim_manager *manager, plim__domain *domain)
     thread->own[domain->slot] = cache;
     plim__foreign_store(&thread->fast[domain->slot], cache);
     plim__lock_give(&manager->lock);
-    bool is_checked = plim__is_checked(manager);
-    if (plim__own_load(is_checked ? &thread->checked_bytes : &thread->home_bytes) == 0)
+    if (plim__own_load(&thread->home_grains) == 0)
         plim__thread_home(manager);
     return cache;
 }
@@ -443,9 +435,7 @@ void plim__threads_leave(const plim_manager *manager)
     plim__lock_take(&threads_lock);
     for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next) {
         if (plim__own_load(&thread->home_base) == manager->space.base)
-            plim__foreign_store(&thread->home_bytes, 0);
-        if (plim__own_load(&thread->checked_base) == manager->space.base)
-            plim__foreign_store(&thread->checked_bytes, 0);
+            plim__foreign_store(&thread->home_grains, 0);
     }
     plim__fence_heavy();
     for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next)

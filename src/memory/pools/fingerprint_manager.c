@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fingerprints of a manager: per domain, type (size class, or whole pages) and site, the blocks
- * that are live. Where blocks have marks (level standard and above) those say which are; below, it
- * is those out of their slabs, less those in threads' caches.
+ * that are live. Where each block has a mark (level redundant, and full with each block watched)
+ * those say which are; else it is those out of their slabs, less those in threads' caches.
  *
  * The walk goes page by page. What the blocks of some pages come to is counted in a small table,
  * under the manager's lock; when that is half full the lock is given back and the table told, for a
@@ -77,17 +77,17 @@ static void walk_page(walk *here)
     const plim__space *space = &here->manager->space;
     uint32_t info = space->info[here->page];
     unsigned code = info & (PLIM__CLASS_CODES - 1);
-    bool is_checked = plim__is_checked(here->manager);
+    bool is_exact = plim__is_exact(here->manager);
     const plim__run *run = &space->runs[here->page];
     if (code == 0 || code == PLIM__CLASS_INNER ||
         info >> PLIM__CLASS_BITS == here->manager->tables_slot)
         return;
     if (code == PLIM__CLASS_LARGE) {
         const uint32_t *mark =
-            is_checked ? plim__mark_of(space, plim__space_address(space, here->page)) : NULL;
+            is_exact ? plim__mark_of(space, plim__space_address(space, here->page)) : NULL;
         walk_count(here, info, mark != NULL ? plim__mark_place(*mark) : 0, 1,
                    plim__large_bytes(here->manager, here->page));
-    } else if (is_checked) {
+    } else if (is_exact) {
         walk_marks(here, info);
     } else if (run->start == here->page) {
         uint32_t out = (uint32_t)run->block_count - run->free_count;
@@ -102,9 +102,8 @@ static uint32_t walk_step(const walk *here)
     const plim__space *space = &here->manager->space;
     const plim__run *run = &space->runs[here->page];
     unsigned code = space->info[here->page] & (PLIM__CLASS_CODES - 1);
-    bool is_whole =
-        code == PLIM__CLASS_LARGE ||
-        (run->start == here->page && (run->is_free || !plim__is_checked(here->manager)));
+    bool is_whole = code == PLIM__CLASS_LARGE ||
+                    (run->start == here->page && (run->is_free || !plim__is_exact(here->manager)));
     return is_whole && run->pages > 0 ? run->pages : 1;
 }
 
@@ -201,7 +200,7 @@ static void walk_all(plim_manager *manager, walk_told *told, void *ctx)
         walk_tell(&here, told, ctx);
     }
     walk_outside(manager, told, ctx);
-    if (!plim__is_checked(manager))
+    if (!plim__is_exact(manager))
         walk_cached(manager, told, ctx);
 }
 

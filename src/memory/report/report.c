@@ -7,6 +7,7 @@
 #include <plimsoll/manager.h>
 
 #include "base/assert.h"
+#include "memory/checks/checked.h"
 #include "memory/engine/engine.h"
 #include "memory/report/report_holds.h"
 #include "memory/report/report_out.h"
@@ -218,7 +219,7 @@ static void report_text(plim__report_out *out, plim_manager *manager, const repo
     plim_manager_stats stats;
     plim_manager_stats_read(manager, &stats);
     report_head_text(out, manager, &stats);
-    bool is_exact = manager->verify >= PLIM_VERIFY_STANDARD; /* what was asked for is kept */
+    bool is_exact = plim__is_exact(manager); /* what was asked for is kept */
     plim__report_format(out, "\n%-*s%11s%11s%11s%11s", REPORT_NAME_COLUMNS, "domain", "limit",
                         "used", "cached", "peak");
     if (is_exact)
