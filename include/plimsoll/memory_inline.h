@@ -130,6 +130,15 @@ PLIM__FORCED void *plim__inline_take(uint32_t id, size_t bytes)
     return block;
 }
 
+/** Private: the state of a checked block says that it is live; from here on that it is not. */
+PLIM__FORCED bool plim__inline_release(uint8_t *state)
+{
+    if (*state != PLIM__INLINE_LIVE)
+        return false;
+    *state = PLIM__INLINE_GONE;
+    return true;
+}
+
 /** Private: gives a block back, if this thread knows whose it is and has room for it. The same
  *  steps as plim_free(). */
 PLIM__FORCED bool plim__inline_give(void *block)
@@ -149,16 +158,14 @@ PLIM__FORCED bool plim__inline_give(void *block)
         __atomic_load_n(&thread->fast[info / PLIM__INLINE_CODES], __ATOMIC_ACQUIRE);
     plim__inline_bin *bin = &cache->bins[info % PLIM__INLINE_CODES];
     void **top = bin->top;
-    bool is_kept = top != bin->end;
-    uint8_t *states = thread->home_states;
-    if (__builtin_expect(states != NULL, 0) && is_kept) {
-        is_kept = states[grain] == PLIM__INLINE_LIVE;
-        if (is_kept)
-            states[grain] = PLIM__INLINE_GONE;
-    }
-    if (__builtin_expect(is_kept, 1)) {
-        *top = block;
-        bin->top = top + 1;
+    bool is_kept = false;
+    if (__builtin_expect(top != bin->end, 1)) {
+        if (__builtin_expect(thread->home_states == NULL, 1) ||
+            plim__inline_release(&thread->home_states[grain])) {
+            *top = block;
+            bin->top = top + 1;
+            is_kept = true;
+        }
     }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&thread->busy, 0, __ATOMIC_RELEASE);

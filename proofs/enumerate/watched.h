@@ -40,7 +40,8 @@ static void watched_start(plim_verify verify, size_t storage_bytes)
                                     .verify = verify,
                                     .storage = watched_storage,
                                     .storage_bytes = storage_bytes,
-                                    .panic = watched_panic};
+                                    .panic = watched_panic,
+                                    .watch_every = 1};
     plim_domain_options wishes = {.struct_bytes = sizeof wishes, .limit_bytes = 128 << 10};
     if (plim_manager_create(&options, &watched_manager, NULL) != PLIM_OK ||
         plim_domain_create(watched_manager, "unit", &wishes, &watched_domain, NULL) != PLIM_OK)

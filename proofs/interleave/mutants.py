@@ -172,9 +172,11 @@ ENGINE_MUTANTS = (
      "plim__foreign_load(&thread->busy) == PLIM__BUSY_FAST; spin++", "spin > 0; spin++"),
     ("drain_against_fast_get", "engine/alloc.c",
      """    plim__thread_enter(thread);
-    plim__cache *cache = plim__thread_fast(thread, id & (PLIM__SLOTS - 1));""",
+    plim__cache *cache = plim__thread_fast(thread, id & (PLIM__SLOTS - 1));
+    plim__bin *bin =""",
      """    plim__cache *cache = plim__thread_fast(thread, id & (PLIM__SLOTS - 1));
-    plim__thread_enter(thread);"""),
+    plim__thread_enter(thread);
+    plim__bin *bin ="""),
     ("drain_against_put", "engine/threads.c",
      "if (cache != NULL && plim__foreign_load(&thread->fast[slot]) == &plim__cache_empty)",
      "if (cache != NULL)"),

@@ -10,10 +10,10 @@
  * what it sees is one instant; the panic hook is called after the lock is given back, with nothing
  * changed.
  *   standard   alignment, double release, foreign and inner pointers
- *   full       + of one block in watch_every, and each large one: guard bytes behind it, a copy of
- *              its mark, poison when it is released; the sums of the slot around each operation that
- *              has the lock, and the whole state in samples, after a number of operations that
- *              follows from PLIM__SAMPLE_EVERY. Where each block is watched: requested bytes
+ *   full       + of one block in watch_every, and each large one: guard bytes behind it, a copy
+ *              of its mark, poison when it is released; the sums of the slot around each operation
+ *              that has the lock, and the whole state in samples, after a number of operations
+ *              that follows from PLIM__SAMPLE_EVERY. Where each is watched: requested bytes
  *   redundant  + each block watched, no caches: all of it under the lock, with the whole state at
  *              each operation
  */

@@ -46,8 +46,8 @@ static inline plim__swift_passed plim__swift_pass(plim__cache *cache, uint32_t t
     return PLIM__SWIFT_YES;
 }
 
-/** A block out of a cache of level full in whose bin the fast way found none, or an odd one; else by
- *  plim__take(). The thread is entered, and left in any case. */
+/** A block out of a cache of level full where the fast way found an odd one, or where each is
+ *  watched; else by plim__take(). The thread is entered, and left in any case. */
 void *plim__swift_take(plim__thread *thread, plim__cache *cache, size_t bytes, const char *site);
 
 /** Gives a block of the thread's home back whose state is not live: a watched one; else by

@@ -268,10 +268,7 @@ static inline void *alloc_fast(uint32_t id, size_t bytes, alloc_checked_hand *ha
     void *block = *top;
     uint32_t turned = cache->id ^ id;
     if (PLIM__UNLIKELY(block == NULL)) {
-        if (PLIM_VERIFY_MAX >= PLIM_VERIFY_FULL && turned == PLIM__TURNED_FULL)
-            *hand = (alloc_checked_hand){thread, cache}; /* a watched one is of another class */
-        else
-            plim__thread_leave(thread, PLIM__IDLE);
+        plim__thread_leave(thread, PLIM__IDLE);
         return NULL;
     }
     if (PLIM__UNLIKELY(turned != 0) && !alloc_pass(thread, cache, turned, block, hand))
@@ -282,10 +279,29 @@ static inline void *alloc_fast(uint32_t id, size_t bytes, alloc_checked_hand *ha
     return block;
 }
 
+/* Where each block is watched the bins of the fast way stay empty: those of the swift one may not
+   be. The thread is entered if there is such a cache. */
+static plim__cache *alloc_watched_cache(uint32_t id, size_t bytes)
+{
+    plim__thread *thread = plim__thread_self;
+    if (PLIM_VERIFY_MAX < PLIM_VERIFY_FULL || bytes - 1 >= PLIM__SMALL_MAX ||
+        plim__own_load(&thread->busy) != PLIM__IDLE)
+        return NULL;
+    plim__thread_enter(thread);
+    plim__cache *cache = plim__thread_fast(thread, id & (PLIM__SLOTS - 1));
+    if ((cache->id ^ id) == PLIM__TURNED_FULL && cache->manager->watch_every == 1)
+        return cache;
+    plim__thread_leave(thread, PLIM__IDLE);
+    return NULL;
+}
+
 /* Arguments as they came, so that the fast way moves none. */
 static __attribute__((noinline)) void *alloc_in_slow(plim_domain domain, size_t bytes,
                                                      const char *site)
 {
+    alloc_checked_hand hand = {plim__thread_self, alloc_watched_cache(domain.id, bytes)};
+    if (hand.cache != NULL)
+        return ALLOC_SWIFT(hand, bytes, site);
     return alloc_request(domain, bytes, 0, PLIM_PROVIDER_AUTO, false, site);
 }
 
@@ -307,6 +323,10 @@ static plim_domain alloc_here(plim__here *here)
 static __attribute__((noinline)) void *alloc_here_slow(plim__here *here, size_t bytes,
                                                        const char *site)
 {
+    uint32_t id = __atomic_load_n(&here->domain.id, __ATOMIC_RELAXED);
+    alloc_checked_hand hand = {plim__thread_self, alloc_watched_cache(id, bytes)};
+    if (hand.cache != NULL)
+        return ALLOC_SWIFT(hand, bytes, site);
     return alloc_request(alloc_here(here), bytes, 0, PLIM_PROVIDER_AUTO, false, site);
 }
 
@@ -579,9 +599,9 @@ void *plim__resize(void *block, size_t bytes, const char *site)
     return moved;
 }
 
-/* With the thread's home and a size that has a class: the same way as plim_free() as far as the bin.
-   There most blocks stay, or move by the fast way. A bin with places says that its class is within
-   what the domain grants a single request. NULL: not by this way. */
+/* With the thread's home and a size that has a class: as plim_free() as far as the bin. There most
+   blocks stay, or move by the fast way. A bin with places says that its class is within what the
+   domain grants a single request. NULL: not by this way. */
 static void *alloc_resize_home(plim__thread *thread, uintptr_t grain, void *block, size_t bytes)
 {
     size_t info =
