@@ -142,19 +142,27 @@ static void extent_largest_first(plim_region *region)
     }
 }
 
-void plim__room_begin(plim__room *room, void *scratch, uint64_t end_bytes)
+void plim__room_begin(plim__room *room, void *scratch, uint64_t data_bytes)
 {
     room->bits = scratch;
-    room->grain_count = end_bytes / PLIM__REGION_GRAIN;
-    memset(room->bits, 0, (size_t)(room->grain_count / 64 + 1) * sizeof *room->bits);
+    room->grain_count = 0;
+    room->grain_max = data_bytes / PLIM__REGION_GRAIN;
 }
 
-bool plim__room_mark(plim__room *room, uint64_t offset, uint64_t bytes)
+/* Twice as far as is needed, so that what is never reached is never touched. */
+static __attribute__((noinline)) void extent_grow_room(plim__room *room, uint64_t end)
 {
-    uint64_t first = offset / PLIM__REGION_GRAIN;
-    uint64_t count = bytes / PLIM__REGION_GRAIN;
+    uint64_t words = room->grain_count / 64;
+    uint64_t wanted = (end * 2 < room->grain_max ? end * 2 : room->grain_max) / 64 + 1;
+    memset(room->bits + words, 0, (size_t)(wanted - words) * sizeof *room->bits);
+    room->grain_count = wanted * 64;
+}
+
+bool plim__room_mark_any(plim__room *room, uint64_t first, uint64_t count)
+{
     uint64_t seen = 0;
-    PLIM_DCHECK(first + count <= room->grain_count);
+    if (first + count > room->grain_count)
+        extent_grow_room(room, first + count);
     while (count > 0) {
         uint64_t bit = first % 64;
         uint64_t here = 64 - bit < count ? 64 - bit : count;
@@ -212,23 +220,12 @@ static bool slot_is_live(const plim__object *object)
 /* Free slots of all kinds lose their room, and all free room is found anew. */
 static bool slots_rebuild(plim_region *region)
 {
-    uint64_t end = 0;
     plim__room room;
     uint32_t top = atomic_load_explicit(&region->head->object_top, memory_order_relaxed);
-    for (uint32_t i = 0; i < top; i++) {
-        const plim__object *object = &region->objects[i];
-        uint64_t after = object->data + plim__extent_bytes(object->size_bytes);
-        end = after > end && slot_is_live(object) ? after : end;
-    }
-    for (uint32_t i = region->told_first; i != PLIM__INDEX_NONE; i = region->links[i].next) {
-        const plim__object *object = &region->objects[i];
-        uint64_t after = object->data + plim__extent_bytes(object->size_bytes);
-        end = after > end ? after : end;
-    }
     void *scratch = plim__scratch_take(region);
     if (scratch == NULL)
         return false;
-    plim__room_begin(&room, scratch, end);
+    plim__room_begin(&room, scratch, region->head->data_bytes);
     for (uint32_t i = 0; i < top; i++) {
         const plim__object *object = &region->objects[i];
         if (slot_is_live(object))
@@ -288,6 +285,7 @@ static bool slot_take(plim_region *region, uint32_t *out_index)
             plim__put_word(&region->objects[top].word, 0);
         /* Covers the slot before it is live: recovery looks at all slots below. */
         plim__commit(&head->object_top, top + 1);
+        region->links[top] = (plim__links){PLIM__INDEX_NONE, PLIM__INDEX_NONE};
         *out_index = top++;
         if (plim__slot_generation(region, *out_index) < UINT32_MAX)
             return true;

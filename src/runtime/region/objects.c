@@ -151,32 +151,11 @@ static RUNTIME_RARE void object_tell_released(plim_region *region)
 
 /* --- lists --------------------------------------------------------------------------------- */
 
-/* The list an object is in: its parent's, or its owner's. */
-static uint32_t *object_list(plim_region *region, const plim__object *object)
-{
-    return object->parent != 0
-               ? &region->links[object->parent - 1].first_child
-               : &region->owner_heads[(object->owner * 2654435761u >> 7) & region->owner_mask];
-}
-
-static RUNTIME_SAME void object_link(plim_region *region, uint32_t index, uint32_t *head)
-{
-    uint32_t next = *head;
-    region->links[index].next = next;
-    if (next != PLIM__INDEX_NONE)
-        region->previous[next] = index;
-    *head = index;
-}
-
-void plim__object_link(plim_region *region, uint32_t index)
-{
-    object_link(region, index, object_list(region, &region->objects[index]));
-}
-
 static void object_unlink(plim_region *region, uint32_t index)
 {
     const plim__links *links = &region->links[index];
-    uint32_t *head = object_list(region, &region->objects[index]);
+    const plim__object *object = &region->objects[index];
+    uint32_t *head = plim__object_list(region, object->parent, object->owner);
     if (*head == index)
         *head = links->next;
     else
@@ -234,8 +213,7 @@ static RUNTIME_SAME void object_fill(plim_region *region, uint32_t index, uint64
     region->next_birth = birth + 1;
     kind->live_count++;
     object_put_ref(out_ref, index, generation);
-    object_link(region, index,
-                above != 0 ? &region->links[above - 1].first_child : object_list(region, object));
+    plim__object_link(region, index, plim__object_list(region, above, owner));
 }
 
 /* The parent's number, from 1 on, and its owner; false if it is stale. None: as they are. */
@@ -315,7 +293,7 @@ static RUNTIME_RARE plim_status object_make_other(plim_region *region, uint16_t 
 /* As the newest of its owner's. */
 static RUNTIME_RARE plim_status object_link_alone(plim_region *region, uint32_t index)
 {
-    plim__object_link(region, index);
+    plim__object_link(region, index, plim__object_list(region, 0, region->objects[index].owner));
     return PLIM_OK;
 }
 
@@ -349,7 +327,7 @@ plim_status plim_region_allocate(plim_region *region, uint16_t type, const void 
     kind->live_count++;
     if (above == 0)
         return object_link_alone(region, index);
-    object_link(region, index, &region->links[above - 1].first_child);
+    plim__object_link(region, index, &region->links[above - 1].first_child);
     return PLIM_OK;
 }
 
@@ -454,10 +432,9 @@ uint32_t plim__object_cascade(plim_region *region, uint32_t root)
 
 uint32_t plim__owner_cascade(plim_region *region, uint32_t owner)
 {
-    const plim__object facts = {.owner = owner};
     uint32_t ended = 0;
     uint32_t next;
-    for (uint32_t at = *object_list(region, &facts); at != PLIM__INDEX_NONE; at = next) {
+    for (uint32_t at = *plim__object_list(region, 0, owner); at != PLIM__INDEX_NONE; at = next) {
         next = region->links[at].next;
         if (region->objects[at].owner == owner) /* else another of the same hash */
             ended += plim__object_cascade(region, at);
@@ -487,10 +464,9 @@ static plim_status object_touch_below(plim_region *region, uint32_t root)
 
 static plim_status object_touch_owned(plim_region *region, uint32_t owner)
 {
-    const plim__object facts = {.owner = owner};
     plim_status status = plim__region_touch_head(region);
-    for (uint32_t at = *object_list(region, &facts); at != PLIM__INDEX_NONE && status == PLIM_OK;
-         at = region->links[at].next)
+    for (uint32_t at = *plim__object_list(region, 0, owner);
+         at != PLIM__INDEX_NONE && status == PLIM_OK; at = region->links[at].next)
         if (region->objects[at].owner == owner)
             status = object_touch_below(region, at);
     return status;

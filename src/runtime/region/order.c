@@ -8,7 +8,12 @@
 #include "base/assert.h"
 #include "runtime/region/region.h"
 
-enum { SORT_BITS = 11, SORT_SLOTS = 1 << SORT_BITS };
+enum {
+    SORT_BITS = 11,
+    SORT_SLOTS = 1 << SORT_BITS,
+    SORT_FEW = 16384, /* keys: below, going over a large table costs more than another pass */
+    SORT_FEW_BITS = 8
+};
 
 void plim__region_sort(const plim_region *region, uint64_t (*key)(const plim__object *),
                        uint32_t *out, uint32_t *scratch, uint32_t count)
@@ -52,18 +57,21 @@ void plim__region_sort_packed(uint64_t *keys, uint64_t *scratch, uint32_t count,
 {
     uint64_t *from = keys;
     uint64_t *to = scratch;
-    for (; shift < 64 && highest >> shift != 0; shift += SORT_BITS) {
-        uint32_t starts[SORT_SLOTS] = {0};
+    unsigned bits = count < SORT_FEW ? SORT_FEW_BITS : SORT_BITS;
+    const uint64_t mask = (UINT64_C(1) << bits) - 1;
+    for (; shift < 64 && highest >> shift != 0; shift += bits) {
+        uint32_t starts[SORT_SLOTS];
         uint32_t sum = 0;
+        memset(starts, 0, (size_t)(mask + 1) * sizeof *starts);
         for (uint32_t i = 0; i < count; i++)
-            starts[from[i] >> shift & (SORT_SLOTS - 1)]++;
-        for (uint32_t slot = 0; slot < SORT_SLOTS; slot++) {
+            starts[from[i] >> shift & mask]++;
+        for (uint32_t slot = 0; slot <= mask; slot++) {
             uint32_t here = starts[slot];
             starts[slot] = sum;
             sum += here;
         }
         for (uint32_t i = 0; i < count; i++)
-            to[starts[from[i] >> shift & (SORT_SLOTS - 1)]++] = from[i];
+            to[starts[from[i] >> shift & mask]++] = from[i];
         uint64_t *swap = from;
         from = to;
         to = swap;

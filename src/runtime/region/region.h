@@ -275,14 +275,29 @@ void plim__extents_sum(const plim_region *region, uint32_t *out_count, uint64_t 
 /** Where free room lies, found from live values: begin, each of them, end. Bits are the grains'. */
 typedef struct plim__room {
     uint64_t *bits;       /* at the beginning of a scratch */
-    uint64_t grain_count; /* up to the end of the last live value */
+    uint64_t grain_count; /* that were set to 0, or marked; a multiple of 64 */
+    uint64_t grain_max;   /* of the data */
 } plim__room;
 
-/** Pre: the last live value ends at end_bytes. */
-void plim__room_begin(plim__room *room, void *scratch, uint64_t end_bytes);
+/** Nothing is marked. */
+void plim__room_begin(plim__room *room, void *scratch, uint64_t data_bytes);
 
-/** A live value; false if it lies over another. */
-bool plim__room_mark(plim__room *room, uint64_t offset, uint64_t bytes);
+/** As plim__room_mark(), of any length, whether it was looked at before or not. */
+bool plim__room_mark_any(plim__room *room, uint64_t first, uint64_t count);
+
+/** A live value, within the data; false if it lies over another. */
+static inline bool plim__room_mark(plim__room *room, uint64_t offset, uint64_t bytes)
+{
+    uint64_t first = offset / PLIM__REGION_GRAIN;
+    uint64_t count = bytes / PLIM__REGION_GRAIN;
+    if (first % 64 + count >= 64 || first + count > room->grain_count)
+        return plim__room_mark_any(room, first, count);
+    uint64_t mask = ((UINT64_C(1) << count) - 1) << first % 64;
+    uint64_t *word = &room->bits[first / 64];
+    bool is_free = (*word & mask) == 0;
+    *word |= mask;
+    return is_free;
+}
 
 /** The gaps, in the region's list instead of what was there. */
 PLIM_NODISCARD plim_status plim__room_end(plim_region *region, const plim__room *room,
@@ -290,8 +305,22 @@ PLIM_NODISCARD plim_status plim__room_end(plim_region *region, const plim__room 
 
 /* --- objects.c ----------------------------------------------------------------------------- */
 
-/** Puts a live object into the lists of its parent and its owner, as the newest. */
-void plim__object_link(plim_region *region, uint32_t index);
+/** The list an object is in: its parent's (from 1 on), or its owner's. */
+static inline uint32_t *plim__object_list(plim_region *region, uint32_t parent, uint32_t owner)
+{
+    return parent != 0 ? &region->links[parent - 1].first_child
+                       : &region->owner_heads[(owner * 2654435761u >> 7) & region->owner_mask];
+}
+
+/** Puts a live object into a list as the newest. */
+static inline void plim__object_link(plim_region *region, uint32_t index, uint32_t *head)
+{
+    uint32_t next = *head;
+    region->links[index].next = next;
+    if (next != PLIM__INDEX_NONE)
+        region->previous[next] = index;
+    *head = index;
+}
 
 /** Ends an object and all below it; lists stand, the intent is the caller's. How many. */
 uint32_t plim__object_cascade(plim_region *region, uint32_t root);
