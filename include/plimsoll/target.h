@@ -78,6 +78,7 @@ typedef struct plim_target_info {
     uint32_t worker_id;          /**< 0: the main isolate */
     uint32_t traits;             /**< bits of plim_target_trait */
     const char *snapshot_ending; /**< of files with its snapshots: ".heapsnapshot" */
+    const char *note; /**< a limit that is known without asking, in words; may be empty */
 } plim_target_info;
 
 /** A number the runtime cannot give. */

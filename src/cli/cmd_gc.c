@@ -3,6 +3,7 @@
 
 #include "cli/pauses.h"
 #include "cli/process.h"
+#include "cli/record.h"
 #include "cli/session.h"
 #include "cli/sheet.h"
 #include "cli/terminal.h"
@@ -23,6 +24,8 @@ typedef struct gc_report {
     uint32_t event_count;
     plim_status observed; /* PLIM_ERR_UNSUPPORTED: why there are no events */
     plim__pauses *pauses; /* all of them, added up */
+    bool by_snapshot;     /* a snapshot was taken for it, since that collects */
+    bool is_pending;      /* asked for, and not done while we waited: after is not set */
 } gc_report;
 
 static plim__pauses *gc_pauses_new(plim__cli *cli, plim_error *err)
@@ -33,6 +36,30 @@ static plim__pauses *gc_pauses_new(plim__cli *cli, plim_error *err)
     else
         memset(pauses, 0, sizeof *pauses);
     return pauses;
+}
+
+/* A snapshot begins with a collection, and is thrown away. */
+static plim_status gc_by_snapshot(plim__cli *cli, plim_target *target, plim_error *err)
+{
+    const plim_snapshot_options options = {
+        .struct_bytes = sizeof options,
+        .discard = true,
+        .progress = plim__record_progress(cli),
+    };
+    plim__say_begin(&cli->say, "collecting by a snapshot");
+    plim_status status = plim_target_snapshot(target, &options, (plim_sink){0}, NULL, err);
+    plim__say_end(&cli->say);
+    return status;
+}
+
+static plim_status gc_by_request(plim__cli *cli, plim_target *target, gc_report *report,
+                                 plim_error *err)
+{
+    plim__say_begin(&cli->say, "collecting garbage");
+    plim_status status = plim_target_collect(target, err);
+    plim__say_end(&cli->say);
+    report->is_pending = status == PLIM_ERR_TIMEOUT;
+    return status;
 }
 
 static plim_status gc_collect(plim__cli *cli, plim_target *target, gc_report *report,
@@ -50,9 +77,10 @@ static plim_status gc_collect(plim__cli *cli, plim_target *target, gc_report *re
     }
     if (report->observed != PLIM_OK)
         plim__say_detail(&cli->say, "no pauses: %s", why.what);
-    plim__say_begin(&cli->say, "collecting garbage");
-    status = plim_target_collect(target, err);
-    plim__say_end(&cli->say);
+    if (report->by_snapshot)
+        status = gc_by_snapshot(cli, target, err);
+    else
+        status = gc_by_request(cli, target, report, err);
     if (status == PLIM_OK)
         status = plim_target_usage(target, &report->after, err);
     if (status == PLIM_OK && report->observed == PLIM_OK)
@@ -77,8 +105,11 @@ static void gc_emit(plim__cli *cli, const plim_target *target, const gc_report *
     plim__emit_start(emit, &cli->out, "gc");
     plim__session_emit(cli, target);
     plim__emit_unsigned(emit, "before_bytes", report->before.used_bytes);
-    plim__emit_unsigned(emit, "after_bytes", report->after.used_bytes);
-    if (report->observed != PLIM_OK) {
+    plim__emit_known(emit, "after_bytes",
+                     report->is_pending ? PLIM_UNKNOWN : report->after.used_bytes);
+    plim__emit_string(emit, "by", report->by_snapshot ? "snapshot" : "request");
+    plim__emit_bool(emit, "pending", report->is_pending);
+    if (report->is_pending || report->observed != PLIM_OK) {
         plim__emit_null(emit, "pauses");
         plim__emit_null(emit, "by_kind");
     } else {
@@ -289,8 +320,9 @@ static plim_status gc_once(plim__cli *cli, plim_target *target, plim_error *err)
     gc_report report = {.observed = PLIM_OK, .pauses = gc_pauses_new(cli, err)};
     if (report.pauses == NULL)
         return PLIM_ERR_NO_MEMORY;
+    report.by_snapshot = plim__args_has(&cli->args, PLIM__OPTION_by_snapshot);
     plim_status status = gc_collect(cli, target, &report, err);
-    if (status == PLIM_OK && plim__cli_is_json(cli))
+    if ((status == PLIM_OK || report.is_pending) && plim__cli_is_json(cli))
         gc_emit(cli, target, &report);
     else if (status == PLIM_OK && plim__cli_is_human(cli))
         gc_show(cli, target, &report);

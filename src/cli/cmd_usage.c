@@ -22,12 +22,16 @@ static void usage_row(plim__cli *cli, const char *label, uint64_t bytes, uint64_
 
 static void usage_show(plim__cli *cli, const plim_target *target, const plim_usage *usage)
 {
+    plim_target_info info;
+    plim_target_identify(target, &info);
     plim__session_show(cli, target);
     usage_row(cli, "heap used", usage->used_bytes, usage->total_bytes, "of");
     usage_row(cli, "embedder", usage->embedder_bytes, PLIM_UNKNOWN, "");
     usage_row(cli, "backing stores", usage->backing_store_bytes, PLIM_UNKNOWN, "");
     usage_row(cli, "process", usage->process_rss_bytes, usage->process_peak_bytes, "peak");
     usage_row(cli, "cgroup", usage->cgroup_used_bytes, usage->cgroup_limit_bytes, "of");
+    if (info.note[0] != '\0')
+        plim__out_printf(&cli->out, "  %s\n", info.note);
 }
 
 static void usage_plain(plim__cli *cli, const plim_usage *usage)

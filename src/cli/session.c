@@ -18,6 +18,7 @@ plim_target_options plim__session_options(const plim__cli *cli)
         .keep_open = plim__args_has(&cli->args, PLIM__OPTION_keep_open),
         .list_workers = plim__args_has(&cli->args, PLIM__OPTION_workers),
         .allocator = cli->allocator,
+        .call_timeout_ns = plim__args_number(&cli->args, PLIM__OPTION_patience, 0),
         .interrupt = &cli->interrupt,
         .families = plim_program_families(),
     };

@@ -13,9 +13,11 @@ static const struct probe_name {
     const char *browser;
     const char *runtime;
 } probe_names[] = {
-    {"node.js", "node"}, {"Deno", "deno"},         {"workerd", "workerd"},
-    {"Bun", "bun"},      {"Chrome", "chrome"},     {"HeadlessChrome", "chrome"},
-    {"Edg", "edge"},     {"Electron", "electron"}, {"plimsoll", "plimsoll"},
+    {"node.js", "node"},          {"Deno", "deno"},
+    {"workerd", "workerd"},       {"Bun", "bun"},
+    {"wrangler", "wrangler"},     {"Chrome", "chrome"},
+    {"HeadlessChrome", "chrome"}, {"Edg", "edge"},
+    {"Electron", "electron"},     {"plimsoll", "plimsoll"},
 };
 
 const char *plim__probe_runtime(const char *browser)

@@ -8,10 +8,12 @@
 
 #include "inspect/cdp/heap.h"
 #include "inspect/chrome/chrome.h"
+#include "inspect/deno/deno.h"
 #include "inspect/node/node.h"
 #include "inspect/rdp/rdp.h"
 #include "inspect/target.h"
 #include "inspect/webkit/webkit.h"
+#include "inspect/workerd/workerd.h"
 
 static bool runtimes_is_ours(const char *browser)
 {
@@ -37,13 +39,10 @@ static const plim__runtime runtimes_v8 = {
 };
 
 const plim__runtime *const plim__runtimes[] = {
-    &plim__node_runtime,
-    &plim__chrome_runtime,
-    &plim__bun_runtime,
-    &plim__firefox_runtime,
-    &runtimes_plimsoll,
-    &runtimes_v8,
-    NULL,
+    &plim__wrangler_runtime, /* before Node: its launcher knows scripts of Node's */
+    &plim__node_runtime,     &plim__chrome_runtime, &plim__bun_runtime,
+    &plim__firefox_runtime,  &plim__deno_runtime,   &plim__workerd_runtime,
+    &runtimes_plimsoll,      &runtimes_v8,          NULL,
 };
 
 const plim__runtime *const plim__runtime_that_greets = &plim__firefox_runtime;

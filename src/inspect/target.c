@@ -239,6 +239,7 @@ void plim_target_identify(const plim_target *target, plim_target_info *out_info)
         .snapshot_ending = target->runtime->snapshot_ending != NULL
                                ? target->runtime->snapshot_ending
                                : ".heapsnapshot",
+        .note = target->runtime->note != NULL ? target->runtime->note : "",
     };
 }
 

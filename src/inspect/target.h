@@ -72,6 +72,7 @@ struct plim_target {
     char path[PLIM__PATH_BYTES]; /**< what was connected to; address.path is what was asked for */
     char version[PLIM__NAME_BYTES];
     char title[PLIM__NAME_BYTES];
+    char url[PLIM__PATH_BYTES]; /**< of what runs there, as it was listed; empty where unknown */
     char shown_address[PLIM__HOST_BYTES + PLIM__PATH_BYTES + 64];
     char remark[PLIM__REMARK_BYTES]; /**< of the last call, see plim_target_remark() */
     int64_t pid;                     /**< -1 where unknown; open() of the runtime finds it out */
@@ -122,8 +123,13 @@ struct plim__runtime {
     const plim__protocol *protocol; /**< &plim__cdp_protocol */
     const plim__launcher *launcher; /**< how it is started by us; NULL: it is not */
     const char *snapshot_ending;    /**< of files' names; NULL: ".heapsnapshot" */
+    const char *note;   /**< a limit that is known without asking, in words; NULL: none */
     const char *scheme; /**< of a family: "region" for addresses "region:PATH"; NULL: none */
     uint32_t traits;    /**< bits of plim_target_trait */
+
+    /** Whether plim ps shows an entry of /json/list as a target of its own; NULL: a process is one
+        row, whatever it lists. */
+    bool (*shows)(const json_t *list, const json_t *entry);
 
     /** Whether a word is this runtime's: the Browser field of /json/version, "Server: NAME" of an
         HTTP server that has no such page, or {"from":"root" of Firefox; NULL: never. */

@@ -125,6 +125,19 @@ plim_status plim__process_listeners(int64_t pid, const plim__listeners *listener
     several processes gives the one with the lowest id. */
 plim_status plim__port_owner(const plim_allocator *allocator, uint16_t port, int64_t *out_pid);
 
+/** Connections that stand and whose other end is on our loopback: each as if it listened, but
+    address and port are the other end's. As plim__listeners_read(). */
+plim_status plim__connections_read(const plim_allocator *allocator,
+                                   plim__listeners *out_connections);
+
+/** Who is connected to @p port on our loopback, ourselves apart; *out_socket names the connection.
+    Post: NOT_FOUND nobody is; ACCESS (with *out_socket) somebody is, and we may not see who. */
+plim_status plim__port_client(const plim_allocator *allocator, uint16_t port, int64_t *out_pid,
+                              uint64_t *out_socket);
+
+/** A port of 127.0.0.1 that nobody has now; false: there is none. */
+bool plim__port_free(uint16_t *out_port);
+
 /** A file, or memory with a name (memfd), that a process holds open to read and to write. */
 typedef struct plim__held_file {
     char path[PLIM__HELD_PATH_BYTES]; /**< opens it: "/proc/4242/fd/5" */

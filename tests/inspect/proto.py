@@ -7,6 +7,7 @@
 A case is a heading `## …` and a fenced block `exchange` under it. Its lines, in order:
 
     ! version {…}  ! list […]     what /json/version and /json/list answer
+    ! lists […] | […]             what /json/list answers the first time, the second…; then the last
     ! http "…"                    the whole answer to the first request, raw (\\r\\n written out)
     ! port silent|hangup|"…"      what the port does to whoever connects
     ! upgrade "…"                 the whole answer to the WebSocket request; {accept} is put in
@@ -14,7 +15,7 @@ A case is a heading `## …` and a fenced block `exchange` under it. Its lines, 
     $ COMMAND                     a line for the probe; {address} is ours
     > {…}                         the probe must send this (members given must be equal)
     > nothing                     it must have sent nothing more
-    < {…}                         a text frame to it
+    < {…}                         a text frame to it; {id} is the id of the last one it sent
     <fragments N TEXT  <long TEXT  <ping TEXT  <raw HEX  <close CODE TEXT  <drop  <wait MS
     <bytewise TEXT                one byte per TCP segment
     <document CUT [WHAT]          a snapshot in cuts of CUT characters; WHAT: half, lying, shuffled,
@@ -82,6 +83,7 @@ class Server:
     def __init__(self):
         self.version = '{"Browser":"v8-test/v1.2.3","Protocol-Version":"1.1"}'
         self.list = None
+        self.lists = []
         self.http = self.port_does = self.upgrade = None
         self.sockets = queue.Queue()
         self.sock = None
@@ -142,6 +144,8 @@ class Server:
             sock.sendall(self.http.replace("{port}", str(self.port)).encode())
             sock.close()
             return
+        if path == "/json/list" and self.lists:
+            self.list = self.lists.pop(0)
         listed = self.list or ('[{"id":"one","title":"a test","type":"node","webSocketDebuggerUrl":'
                                f'"ws://127.0.0.1:{self.port}/one"}}]')
         body = {"/json/version": self.version, "/json/list": listed}.get(path)
@@ -225,6 +229,7 @@ class Case:
         self.server = Server()
         self.lines = lines
         self.probe_args = []
+        self.last_id = 0
         self.probe_path = probe
         self.probe = None
         self.replies = queue.Queue()
@@ -247,6 +252,8 @@ class Case:
             server.version = rest
         elif word == "list":
             server.list = rest
+        elif word == "lists":
+            server.lists = rest.split(" | ")
         elif word == "http":
             server.http = json.loads(rest)
         elif word == "upgrade":
@@ -277,6 +284,7 @@ class Case:
 
     def to_probe(self, how, rest):
         server = self.server
+        rest = rest.replace("{id}", str(self.last_id))
         data = rest.encode()
         if how == "":
             server.send(server.frame(1, data))
@@ -338,7 +346,9 @@ class Case:
         else:
             if opcode != 1:
                 raise Mismatch(f"opcode {opcode}, {data!r} instead of a text frame")
-            includes(json.loads(data), json.loads(rest), "sent")
+            message = json.loads(data)
+            self.last_id = message.get("id", self.last_id)
+            includes(message, json.loads(rest), "sent")
 
     def answered(self, rest):
         try:

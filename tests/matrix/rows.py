@@ -3,7 +3,9 @@
 
 import bun
 import chromium
+import deno
 import node
+import workerd
 
 ROWS = {
     "bun": bun.Bun,
@@ -12,4 +14,7 @@ ROWS = {
     "node-22": node.Node22,
     "node-24": node.Node24,
     "node-26": node.Node26,
+    "deno": deno.Deno,
+    "workerd": workerd.Workerd,
+    "wrangler": workerd.Wrangler,
 }

@@ -116,6 +116,7 @@ class Runtime:
     row = ""  # of the table in docs/runtimes.md, without the version: "Node 20"
     address = ""
     pid = 0
+    listener = 0  # the process that has the inspector's port, where that is another one
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="plim-matrix-"))

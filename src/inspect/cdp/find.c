@@ -108,6 +108,7 @@ static void find_choose(plim_target *target, const json_t *list, size_t *out_fou
     find_copy(target->path, sizeof target->path, find_path(chosen));
     find_copy(target->title, sizeof target->title,
               json_string_value(json_object_get(chosen, "title")));
+    find_copy(target->url, sizeof target->url, json_string_value(json_object_get(chosen, "url")));
 }
 
 static plim_status find_nothing(const plim_target *target, plim_status status, plim_error *err)

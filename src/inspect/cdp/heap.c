@@ -82,15 +82,16 @@ static json_t *heap_value_of(const json_t *object)
     return value != NULL ? json_incref(value) : json_null();
 }
 
-static plim_status heap_evaluate(plim__cdp_session *session, const char *expression,
-                                 uint64_t timeout_ns, json_t **out_value, plim_error *err)
+static plim_status heap_evaluate(plim__cdp_session *session, const char *context,
+                                 const char *expression, uint64_t timeout_ns, json_t **out_value,
+                                 plim_error *err)
 {
     PLIM_CHECK(expression != NULL);
     json_t *text = json_string(expression);
     if (text == NULL)
         return plim_error_set(err, PLIM_ERR_USAGE, "the expression is not UTF-8");
-    json_t *params =
-        json_pack("{s:o,s:b,s:b}", "expression", text, "returnByValue", 1, "awaitPromise", 1);
+    json_t *params = json_pack("{s:o,s:b,s:b,s:s*}", "expression", text, "returnByValue", 1,
+                               "awaitPromise", 1, "uniqueContextId", context);
     if (params == NULL)
         return plim__no_memory(err, "a request");
     json_t *result = NULL;
@@ -108,12 +109,13 @@ static plim_status heap_evaluate(plim__cdp_session *session, const char *express
     return status;
 }
 
-static plim_status heap_evaluate_text(plim_target *target, const char *expression,
-                                      uint64_t timeout_ns, const char **out_json, plim_error *err)
+plim_status plim__cdp_evaluate(plim_target *target, const char *context, const char *expression,
+                               uint64_t timeout_ns, const char **out_json, plim_error *err)
 {
     const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
     json_t *value = NULL;
-    plim_status status = heap_evaluate(target->cdp.session, expression, timeout_ns, &value, err);
+    plim_status status =
+        heap_evaluate(target->cdp.session, context, expression, timeout_ns, &value, err);
     if (status != PLIM_OK)
         return status;
     size_t len = json_dumpb(value, NULL, 0, flags);
@@ -130,6 +132,12 @@ static plim_status heap_evaluate_text(plim_target *target, const char *expressio
     if (out_json != NULL)
         *out_json = text;
     return PLIM_OK;
+}
+
+static plim_status heap_evaluate_text(plim_target *target, const char *expression,
+                                      uint64_t timeout_ns, const char **out_json, plim_error *err)
+{
+    return plim__cdp_evaluate(target, NULL, expression, timeout_ns, out_json, err);
 }
 
 /* A snapshot that was given up is heard to its end, as the target has to make it anyway: Node 20
@@ -157,7 +165,7 @@ static plim_status heap_hear_out(plim_target *target, uint64_t quiet_ns)
     return status;
 }
 
-static void heap_leave(plim_target *target)
+void plim__cdp_leave(plim_target *target)
 {
     plim__cdp_state *cdp = &target->cdp;
     bool something_runs = cdp->slowed || cdp->sampling || cdp->tracking;
@@ -175,7 +183,7 @@ static void heap_leave(plim_target *target)
         cdp->slowed = cdp->sampling = cdp->tracking = false;
 }
 
-static void heap_disconnect(plim_target *target)
+void plim__cdp_end(plim_target *target)
 {
     plim__cdp_state *cdp = &target->cdp;
     plim__cdp_disconnect(&cdp->connection);
@@ -185,8 +193,8 @@ static void heap_disconnect(plim_target *target)
 
 const plim__protocol plim__cdp_protocol = {
     .connect = plim__cdp_find,
-    .leave = heap_leave,
-    .disconnect = heap_disconnect,
+    .leave = plim__cdp_leave,
+    .disconnect = plim__cdp_end,
     .usage = plim__cdp_usage,
     .collect = heap_collect,
     .snapshot = plim__cdp_snapshot,

@@ -22,6 +22,15 @@ PLIM_NODISCARD plim_status plim__cdp_find(plim_target *target, plim_error *err);
 PLIM_NODISCARD plim_status plim__cdp_usage(plim_target *target, plim_usage *out_usage,
                                            plim_error *err);
 
+/** As plim_target_evaluate(), in the context of this unique id; NULL: the default one. */
+PLIM_NODISCARD plim_status plim__cdp_evaluate(plim_target *target, const char *context,
+                                              const char *expression, uint64_t timeout_ns,
+                                              const char **out_json, plim_error *err);
+
+/** As plim__protocol.leave and .disconnect. */
+void plim__cdp_leave(plim_target *target);
+void plim__cdp_end(plim_target *target);
+
 /** As plim_target_snapshot(), the estimate apart. options may be NULL. */
 PLIM_NODISCARD plim_status plim__cdp_snapshot(plim_target *target,
                                               const plim_snapshot_options *options, plim_sink sink,

@@ -14,6 +14,7 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "inspect/error_repeat.h"
 #include "inspect/wire/websocket.h"
 
 enum {
@@ -76,6 +77,8 @@ struct plim__cdp_connection {
     size_t routing_count;
     size_t message_limit; /* 0: none */
     char place[300];
+    const char *end_part; /* of a reason to end that has a hint; NULL: none */
+    const char *end_hint;
     plim__cdp_session main;
     plim__cdp_session *children;
 };
@@ -589,7 +592,28 @@ plim__cdp_session *plim__cdp_main(plim__cdp_connection *connection)
 plim_status plim__cdp_status(const plim__cdp_connection *connection, plim_error *err)
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
-    return plim__websocket_status(connection->websocket, err);
+    plim_error why = {0};
+    plim_status status = plim__websocket_status(connection->websocket, &why);
+    if (status == PLIM_OK)
+        return PLIM_OK;
+    if (connection->end_part != NULL && strstr(why.what, connection->end_part) != NULL)
+        plim_error_hint(&why, "%s", connection->end_hint);
+    return plim__error_repeat(err, &why);
+}
+
+void plim__cdp_explain_end(plim__cdp_connection *connection, const char *part, const char *hint)
+{
+    PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
+    PLIM_CHECK(part != NULL && hint != NULL);
+    connection->end_part = part;
+    connection->end_hint = hint;
+}
+
+void plim__cdp_ids_from(plim__cdp_connection *connection, int id)
+{
+    PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
+    PLIM_CHECK(id >= connection->last_id);
+    connection->last_id = id;
 }
 
 void plim__cdp_set_stream(plim__cdp_connection *connection, const plim__cdp_stream *stream)

@@ -43,6 +43,13 @@ plim__cdp_session *plim__cdp_main(plim__cdp_connection *connection);
 PLIM_NODISCARD plim_status plim__cdp_status(const plim__cdp_connection *connection,
                                             plim_error *err);
 
+/** Where the reason why the connection ended holds `part`, `hint` goes with it. Static texts. */
+void plim__cdp_explain_end(plim__cdp_connection *connection, const char *part, const char *hint);
+
+/** Ids of calls begin behind `id` from now on: where others' replies may come to us, so that they
+    are not taken for ours. Pre: no call was made with a higher one. */
+void plim__cdp_ids_from(plim__cdp_connection *connection, int id);
+
 /**
  * Where the bytes of HeapProfiler.addHeapSnapshotChunk go, from whatever session; and those of
  * other strings that plim__cdp_add_stream_rule() named.

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/allocator.h"
@@ -18,7 +19,12 @@
 #include "platform/linux/procfs.h"
 #include "platform/process.h"
 
-enum { PORTS_STATE_LISTEN = 0x0a, PORTS_FIRST_CAP = 64, PORTS_INODE_FIELDS_BETWEEN = 5 };
+enum {
+    PORTS_STATE_OPEN = 0x01,
+    PORTS_STATE_LISTEN = 0x0a,
+    PORTS_FIRST_CAP = 64,
+    PORTS_INODE_FIELDS_BETWEEN = 5
+};
 
 /* Skips blanks, then `count` words. */
 static const char *ports_skip_words(const char *at, int count)
@@ -70,11 +76,14 @@ static void ports_classify(plim__listener *listener)
         listener->is_v6 ? memcmp(address, v6_loopback, 16) == 0 : address[0] == 127;
 }
 
-/* "   0: 0100007F:2406 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 4711 …" */
-static bool ports_read_line(const char *line, bool is_v6, plim__listener *out_listener)
+/* "   0: 0100007F:2406 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 4711 …":
+   of one that listens the first address, of a connection that stands the second one. */
+static bool ports_read_line(const char *line, bool is_v6, uint64_t state,
+                            plim__listener *out_listener)
 {
     plim__listener listener = {.is_v6 = is_v6};
-    const char *at = ports_skip_words(line, 1);
+    bool is_connection = state == PORTS_STATE_OPEN;
+    const char *at = ports_skip_words(line, is_connection ? 2 : 1);
     uint64_t number = 0;
     if (!ports_read_address(&at, &listener) || *at != ':')
         return false;
@@ -82,8 +91,8 @@ static bool ports_read_line(const char *line, bool is_v6, plim__listener *out_li
     if (!plim__procfs_number(&at, 16, &number) || number > UINT16_MAX)
         return false;
     listener.port = (uint16_t)number;
-    at = ports_skip_words(at, 1);
-    if (!plim__procfs_number(&at, 16, &number) || number != PORTS_STATE_LISTEN)
+    at = ports_skip_words(at, is_connection ? 0 : 1);
+    if (!plim__procfs_number(&at, 16, &number) || number != state)
         return false;
     at = ports_skip_words(at, PORTS_INODE_FIELDS_BETWEEN);
     if (!plim__procfs_number(&at, 10, &listener.inode) || listener.inode == 0)
@@ -108,7 +117,8 @@ static plim_status ports_add(plim__listeners *listeners, const plim__listener *l
     return PLIM_OK;
 }
 
-static plim_status ports_read_file(plim__listeners *listeners, const char *name, bool is_v6)
+static plim_status ports_read_file(plim__listeners *listeners, const char *name, bool is_v6,
+                                   uint64_t state)
 {
     plim__lines lines;
     plim_status status = plim__lines_open(&lines, 0, name);
@@ -120,23 +130,36 @@ static plim_status ports_read_file(plim__listeners *listeners, const char *name,
     while (status == PLIM_OK && listeners->count < PLIM_LISTENERS_MAX &&
            (line = plim__lines_next(&lines)) != NULL) {
         plim__listener listener;
-        if (ports_read_line(line, is_v6, &listener))
+        if (ports_read_line(line, is_v6, state, &listener) &&
+            (state == PORTS_STATE_LISTEN || listener.is_loopback))
             status = ports_add(listeners, &listener);
     }
     plim__lines_close(&lines);
     return status;
 }
 
-plim_status plim__listeners_read(const plim_allocator *allocator, plim__listeners *out_listeners)
+static plim_status ports_read(const plim_allocator *allocator, uint64_t state,
+                              plim__listeners *out_listeners)
 {
     PLIM_CHECK(allocator != NULL && out_listeners != NULL);
     plim__listeners listeners = {.allocator = allocator};
     /* Through self, since /proc/net is a link to it and a test's stage has no links. */
-    plim_status status = ports_read_file(&listeners, "self/net/tcp", false);
+    plim_status status = ports_read_file(&listeners, "self/net/tcp", false, state);
     if (status == PLIM_OK)
-        status = ports_read_file(&listeners, "self/net/tcp6", true);
+        status = ports_read_file(&listeners, "self/net/tcp6", true, state);
     *out_listeners = listeners;
     return status;
+}
+
+plim_status plim__listeners_read(const plim_allocator *allocator, plim__listeners *out_listeners)
+{
+    return ports_read(allocator, PORTS_STATE_LISTEN, out_listeners);
+}
+
+plim_status plim__connections_read(const plim_allocator *allocator,
+                                   plim__listeners *out_connections)
+{
+    return ports_read(allocator, PORTS_STATE_OPEN, out_connections);
 }
 
 void plim__listeners_fini(plim__listeners *listeners)
@@ -223,6 +246,7 @@ plim_status plim__process_listeners(int64_t pid, const plim__listeners *listener
 struct ports_search {
     const plim__listeners *wanted;
     int64_t owner;
+    uint32_t index; /* of the one that is the owner's */
 };
 
 static bool ports_search_visit(void *ctx, int64_t pid)
@@ -232,8 +256,10 @@ static bool ports_search_visit(void *ctx, int64_t pid)
     uint32_t count = 0;
     if (search->owner != 0 && pid > search->owner)
         return true;
-    if (plim__process_listeners(pid, search->wanted, &index, 1, &count) == PLIM_OK && count > 0)
+    if (plim__process_listeners(pid, search->wanted, &index, 1, &count) == PLIM_OK && count > 0) {
         search->owner = pid;
+        search->index = index;
+    }
     return true;
 }
 
@@ -250,7 +276,7 @@ plim_status plim__port_owner(const plim_allocator *allocator, uint16_t port, int
     }
     if (status == PLIM_OK) {
         listeners.count = kept;
-        struct ports_search search = {&listeners, 0};
+        struct ports_search search = {.wanted = &listeners};
         if (kept > 0)
             status = plim__process_each(ports_search_visit, &search);
         if (status == PLIM_OK && search.owner == 0)
@@ -260,4 +286,62 @@ plim_status plim__port_owner(const plim_allocator *allocator, uint16_t port, int
     }
     plim__listeners_fini(&listeners);
     return status;
+}
+
+/* Takes those that this very process holds out of the list. */
+static plim_status ports_drop_own(plim__listeners *connections)
+{
+    uint32_t indexes[PLIM_PORTS_PER_PROCESS_MAX];
+    uint32_t count = 0;
+    plim_status status = plim__process_listeners(plim__process_self(), connections, indexes,
+                                                 PLIM_PORTS_PER_PROCESS_MAX, &count);
+    for (uint32_t i = count; status == PLIM_OK && i > 0; i--)
+        connections->items[indexes[i - 1]] = connections->items[--connections->count];
+    return status;
+}
+
+plim_status plim__port_client(const plim_allocator *allocator, uint16_t port, int64_t *out_pid,
+                              uint64_t *out_socket)
+{
+    PLIM_CHECK(allocator != NULL && out_pid != NULL && out_socket != NULL);
+    plim__listeners connections;
+    plim_status status = plim__connections_read(allocator, &connections);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; status == PLIM_OK && i < connections.count; i++) {
+        if (connections.items[i].port == port)
+            connections.items[kept++] = connections.items[i];
+    }
+    if (status == PLIM_OK) {
+        connections.count = kept;
+        status = ports_drop_own(&connections);
+    }
+    if (status == PLIM_OK && connections.count == 0)
+        status = PLIM_ERR_NOT_FOUND;
+    if (status == PLIM_OK) {
+        struct ports_search search = {.wanted = &connections};
+        status = plim__process_each(ports_search_visit, &search);
+        if (status == PLIM_OK && search.owner == 0)
+            status = PLIM_ERR_ACCESS;
+        *out_socket = connections.items[search.index].inode;
+        *out_pid = search.owner;
+    }
+    plim__listeners_fini(&connections);
+    return status;
+}
+
+bool plim__port_free(uint16_t *out_port)
+{
+    PLIM_CHECK(out_port != NULL);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool is_free = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+                   getsockname(fd, (struct sockaddr *)&address, &len) == 0;
+    (void)close(fd);
+    if (is_free)
+        *out_port = ntohs(address.sin_port);
+    return is_free;
 }
