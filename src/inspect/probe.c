@@ -13,12 +13,20 @@ static const struct probe_name {
     const char *browser;
     const char *runtime;
 } probe_names[] = {
-    {"node.js", "node"},          {"Deno", "deno"},
-    {"workerd", "workerd"},       {"Bun", "bun"},
-    {"wrangler", "wrangler"},     {"Chrome", "chrome"},
-    {"HeadlessChrome", "chrome"}, {"Edg", "edge"},
-    {"Electron", "electron"},     {"plimsoll", "plimsoll"},
+    {"node.js", "node"},
+    {"Deno", "deno"},
+    {"workerd", "workerd"},
+    {"Bun", "bun"},
+    {"wrangler", "wrangler"},
+    {"Chrome", "chrome"},
+    {"HeadlessChrome", "chrome"},
+    {"Edg", "edge"},
+    {"Electron", "electron"},
+    {"plimsoll", "plimsoll"},
+    {"WebKitInspectorHTTPServer", "webkitgtk"},
 };
+
+static const char probe_webkit[] = "WebKitInspectorHTTPServer";
 
 const char *plim__probe_runtime(const char *browser)
 {
@@ -36,8 +44,9 @@ bool plim__probe_is_runtime(const char *name)
 {
     PLIM_CHECK(name != NULL);
     static const char *const names[] = {
-        "deno",   "workerd",        "bun",      "chrome", "chromium",      "chromium-browser",
-        "msedge", "headless_shell", "electron", "brave",  "google-chrome",
+        "deno",     "workerd",          "bun",      "chrome", "chromium",      "chromium-browser",
+        "msedge",   "headless_shell",   "electron", "brave",  "google-chrome", "MiniBrowser",
+        "epiphany", "epiphany-browser",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(names[i], name) == 0)
@@ -87,6 +96,12 @@ plim_status plim__probe_version_get(plim__loop *loop, const plim_allocator *allo
     plim__http_body body = {0};
     plim_status status = plim__http_get(loop, probe->host, probe->port, "/json/version", timeout_ns,
                                         allocator, &body, NULL);
+    if (status == PLIM_ERR_REFUSED &&
+        strncmp(body.server, probe_webkit, strlen(probe_webkit)) == 0) {
+        (void)snprintf(probe->browser, sizeof probe->browser, "%s", probe_webkit);
+        plim__http_body_fini(&body);
+        return PLIM_OK; /* it has no such page, but a name */
+    }
     if (status == PLIM_ERR_PROTOCOL || status == PLIM_ERR_REFUSED || status == PLIM_ERR_LIMIT)
         return PLIM_ERR_NOT_FOUND;
     if (status != PLIM_OK)

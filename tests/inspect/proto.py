@@ -11,13 +11,16 @@ A case is a heading `## …` and a fenced block `exchange` under it. Its lines, 
     ! http "…"                    the whole answer to the first request, raw (\\r\\n written out)
     ! port silent|hangup|"…"      what the port does to whoever connects
     ! upgrade "…"                 the whole answer to the WebSocket request; {accept} is put in
+    ! webkit PATH…                it is WebKit's HTTP server, with these in its list (at least one)
     ! probe ARGUMENT…             options of the probe
     $ COMMAND                     a line for the probe; {address} is ours
     > {…}                         the probe must send this (members given must be equal)
     > nothing                     it must have sent nothing more
+    > page {…}  > worker {…}      the same wrapped for WebKit's page-8, and for its worker:0.1
     < {…}                         a text frame to it; {id} is the id of the last one it sent
     <fragments N TEXT  <long TEXT  <ping TEXT  <raw HEX  <close CODE TEXT  <drop  <wait MS
     <bytewise TEXT                one byte per TCP segment
+    <page TEXT  <worker TEXT      wrapped as WebKit's page-8 and its worker:0.1 do
     <document CUT [WHAT]          a snapshot in cuts of CUT characters; WHAT: half, lying, shuffled,
                                   flat (of session S1), lost (the same, a cut of its strings gone)
     <v8-value ID                  the same as the value of an expression, as Bun replies
@@ -81,6 +84,7 @@ def document(nodes=40):
 
 class Server:
     def __init__(self):
+        self.webkit = None
         self.version = '{"Browser":"v8-test/v1.2.3","Protocol-Version":"1.1"}'
         self.list = None
         self.lists = []
@@ -144,6 +148,9 @@ class Server:
             sock.sendall(self.http.replace("{port}", str(self.port)).encode())
             sock.close()
             return
+        if self.webkit is not None:
+            self.answer_as_webkit(sock, path)
+            return
         if path == "/json/list" and self.lists:
             self.list = self.lists.pop(0)
         listed = self.list or ('[{"id":"one","title":"a test","type":"node","webSocketDebuggerUrl":'
@@ -152,6 +159,16 @@ class Server:
         code = "200 OK" if body is not None else "404 Not Found"
         body = (body or "").replace("{port}", str(self.port)).encode()
         sock.sendall(f"HTTP/1.0 {code}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        sock.close()
+
+    def answer_as_webkit(self, sock, path):
+        rows = "".join(f'<div class="targetname">Page &amp; {i}</div><div class="targeturl">'
+                       f"http://x/{i}</div> window.location.host + '{path}', '_blank'"
+                       for i, path in enumerate(self.webkit))
+        body = f"<html>{rows}</html>" if path == "/" else ""
+        code = "200 OK" if path == "/" else "404 Not Found"
+        sock.sendall(f"HTTP/1.1 {code}\r\nServer: WebKitInspectorHTTPServer libsoup/3.2.3\r\n"
+                     f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
         sock.close()
 
     def peer(self):
@@ -250,6 +267,8 @@ class Case:
             self.probe_args = shlex.split(rest)
         elif word == "version":
             server.version = rest
+        elif word == "webkit":
+            server.webkit = rest.split()
         elif word == "list":
             server.list = rest
         elif word == "lists":
@@ -285,6 +304,13 @@ class Case:
     def to_probe(self, how, rest):
         server = self.server
         rest = rest.replace("{id}", str(self.last_id))
+        if how == "worker":
+            rest = json.dumps({"method": "Worker.dispatchMessageFromWorker",
+                               "params": {"workerId": "worker:0.1", "message": rest}})
+        if how in ("page", "worker"):
+            rest = json.dumps({"method": "Target.dispatchMessageFromTarget",
+                               "params": {"targetId": "page-8", "message": rest}})
+            how = ""
         data = rest.encode()
         if how == "":
             server.send(server.frame(1, data))
@@ -346,9 +372,18 @@ class Case:
         else:
             if opcode != 1:
                 raise Mismatch(f"opcode {opcode}, {data!r} instead of a text frame")
-            message = json.loads(data)
-            self.last_id = message.get("id", self.last_id)
-            includes(message, json.loads(rest), "sent")
+            sent, how = json.loads(data), rest.split(" ", 1)[0]
+            self.last_id = sent.get("id", self.last_id)
+            if how in ("page", "worker"):
+                rest = rest.split(" ", 1)[1]
+                includes(sent, {"method": "Target.sendMessageToTarget",
+                                "params": {"targetId": "~^page-"}}, "sent")
+                sent = json.loads(sent["params"]["message"])
+            if how == "worker":
+                includes(sent, {"method": "Worker.sendMessageToWorker",
+                                "params": {"workerId": "worker:0.1"}}, "sent")
+                sent = json.loads(sent["params"]["message"])
+            includes(sent, json.loads(rest), "sent")
 
     def answered(self, rest):
         try:

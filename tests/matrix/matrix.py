@@ -95,7 +95,7 @@ class Row(unittest.TestCase):
         done = plim("gc", self.address(), "--json")
         if done.code != 5 and json.loads(done.out).get("pending"):
             self.json("gc", self.address(), "--snapshot")
-        return self.json("usage", self.address())["used_bytes"]
+        return self.json("usage", self.address())[self.runtime.grows]
 
     # ---- cells -----------------------------------------------------------------------------
 

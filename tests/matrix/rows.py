@@ -5,6 +5,7 @@ import bun
 import chromium
 import deno
 import node
+import webkitgtk
 import workerd
 
 ROWS = {
@@ -17,4 +18,5 @@ ROWS = {
     "deno": deno.Deno,
     "workerd": workerd.Workerd,
     "wrangler": workerd.Wrangler,
+    "webkitgtk": webkitgtk.WebKitGTK,
 }

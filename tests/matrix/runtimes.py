@@ -114,6 +114,7 @@ class Runtime:
 
     name = ""  # as plim calls it, "node"
     row = ""  # of the table in docs/runtimes.md, without the version: "Node 20"
+    grows = "used_bytes"  # the figure of usage in which large objects are
     address = ""
     pid = 0
     listener = 0  # the process that has the inspector's port, where that is another one

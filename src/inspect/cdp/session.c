@@ -537,6 +537,17 @@ plim_status plim__cdp_connect(plim__loop *loop, const plim_allocator *allocator,
                               uint16_t port, const char *path, uint64_t timeout_ns,
                               plim__cdp_connection **out_connection, plim_error *err)
 {
+    return plim__cdp_connect_listening(loop, allocator, host, port, path, timeout_ns, NULL, NULL,
+                                       out_connection, err);
+}
+
+plim_status plim__cdp_connect_listening(plim__loop *loop, const plim_allocator *allocator,
+                                        const char *host, uint16_t port, const char *path,
+                                        uint64_t timeout_ns,
+                                        void (*listen)(void *ctx, plim__cdp_connection *connection),
+                                        void *ctx, plim__cdp_connection **out_connection,
+                                        plim_error *err)
+{
     PLIM_CHECK(loop != NULL && out_connection != NULL);
     plim__cdp_connection *connection = plim__array_new_zero(allocator, 1, sizeof *connection);
     if (connection == NULL)
@@ -554,6 +565,8 @@ plim_status plim__cdp_connect(plim__loop *loop, const plim_allocator *allocator,
     plim__websocket_events bytes = {connection, cdp_on_data, cdp_on_message_end, cdp_on_end};
     plim_status status =
         plim__envelope_create(allocator, &chunk, 1, messages, &connection->envelope, err);
+    if (status == PLIM_OK && listen != NULL)
+        listen(ctx, connection);
     if (status == PLIM_OK)
         status = plim__websocket_connect(loop, allocator, host, port, path, timeout_ns, bytes,
                                          &connection->websocket, err);

@@ -33,6 +33,16 @@ PLIM_NODISCARD plim_status plim__cdp_connect(plim__loop *loop, const plim_alloca
                                              plim__cdp_connection **out_connection,
                                              plim_error *err);
 
+/**
+ * The same for a server that speaks first: `listen` registers handlers and routers before the
+ * connection stands; not NULL. It may not call.
+ */
+PLIM_NODISCARD plim_status
+plim__cdp_connect_listening(plim__loop *loop, const plim_allocator *allocator, const char *host,
+                            uint16_t port, const char *path, uint64_t timeout_ns,
+                            void (*listen)(void *ctx, plim__cdp_connection *connection), void *ctx,
+                            plim__cdp_connection **out_connection, plim_error *err);
+
 /** Ends all sessions and the connection. */
 void plim__cdp_disconnect(plim__cdp_connection **connection);
 

@@ -21,12 +21,10 @@
 enum {
     /* Seen: 215 -> 1155 MB with 700,000 records, which is 5.4 times. */
     BUN_ESTIMATE_FACTOR = 6,
-    BUN_MESSAGE_BYTES_MAX = 16 << 20, /* it closes with 1009 beyond */
-    BUN_NAME_BYTES = 4096
+    BUN_MESSAGE_BYTES_MAX = 16 << 20 /* it closes with 1009 beyond */
 };
 
 static const uint64_t bun_usage_timeout_ns = 2000000000u;
-static const uint64_t bun_probe_timeout_ns = 1000000000u;
 
 static const char bun_usage_expression[] = "process.memoryUsage()";
 static const char bun_v8_expression[] = "Bun.generateHeapSnapshot('v8')";
@@ -114,58 +112,12 @@ static plim_status bun_connect(plim_target *target, plim_error *err)
     return status == PLIM_OK ? status : plim__error_repeat(err, &why);
 }
 
-static plim_status bun_not_open(int64_t pid, plim_error *err)
-{
-    plim_status status = plim_error_set(
-        err, PLIM_ERR_UNREACHABLE, "the inspector of process %lld is not open", (long long)pid);
-    plim_error_where(err, "pid:%lld", (long long)pid);
-    plim_error_hint(err, "Bun cannot open it while it runs: start the program with bun "
-                         "--inspect=127.0.0.1:6499/NAME");
-    return status;
-}
-
-static plim_status bun_ask_ports(plim_target *target, const plim__listeners *listeners,
-                                 const uint32_t *indexes, uint32_t count, plim_error *err)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const plim__listener *listener = &listeners->items[indexes[i]];
-        if (!listener->is_loopback)
-            continue; /* its program's: a request there may do anything */
-        plim__probe probe;
-        plim__probe_place(listener, &probe);
-        plim_status status =
-            plim__probe_version_get(target->loop, target->allocator, bun_probe_timeout_ns, &probe);
-        if (status == PLIM_ERR_INTERRUPTED || status == PLIM_ERR_NO_MEMORY)
-            return plim_error_set(err, status, "interrupted while looking for the inspector");
-        if (status != PLIM_OK || !bun_recognise(probe.browser))
-            continue;
-        (void)snprintf(target->address.host, sizeof target->address.host, "%s", probe.host);
-        target->address.port = probe.port;
-        target->pid = target->address.pid;
-        return PLIM_OK;
-    }
-    return bun_not_open(target->address.pid, err);
-}
-
 static plim_status bun_resolve_pid(plim_target *target, plim_error *err)
 {
-    char path[BUN_NAME_BYTES];
-    int64_t pid = target->address.pid;
-    if (plim__process_executable(pid, path, sizeof path) != PLIM_OK || !bun_is_executable(path))
-        return PLIM_ERR_UNSUPPORTED;
-    uint32_t indexes[PLIM_PORTS_PER_PROCESS_MAX];
-    uint32_t count = 0;
-    plim__listeners listeners;
-    plim_status status = plim__listeners_read(target->allocator, &listeners);
-    if (status == PLIM_OK)
-        status =
-            plim__process_listeners(pid, &listeners, indexes, PLIM_PORTS_PER_PROCESS_MAX, &count);
-    if (status == PLIM_OK)
-        status = bun_ask_ports(target, &listeners, indexes, count, err);
-    else
-        (void)plim_error_set(err, status, "cannot look at process %lld", (long long)pid);
-    plim__listeners_fini(&listeners);
-    return status;
+    return plim__webkit_resolve_pid(target, bun_is_executable, "bun",
+                                    "Bun cannot open it while it runs: start the program with bun "
+                                    "--inspect=127.0.0.1:6499/NAME",
+                                    err);
 }
 
 /* ---- a connection --------------------------------------------------------------------------- */

@@ -53,6 +53,7 @@ typedef struct plim__webkit_state {
     bool heap_is_on;           /**< Heap.enable was answered on this connection */
     plim__webkit_gc gc;
     plim__webkit_recording recording;
+    struct plim__gtk_targets *targets; /**< WebKitGTK's alone; its own to end */
 } plim__webkit_state;
 
 /** Made at the first question; NULL if memory was refused. */
@@ -126,6 +127,16 @@ PLIM_NODISCARD plim_status plim__webkit_tracking_stop(plim_target *target,
 /** Takes hold of the process whose port it is, if `is_one` says that its executable is of the
  *  kind; sets target->pid. */
 void plim__webkit_process_find(plim_target *target, bool (*is_one)(const char *path));
+
+/** Takes hold of a process; sets target->pid. False if it has ended. */
+bool plim__webkit_process_hold(plim_target *target, int64_t pid);
+
+/** As plim__runtime.resolve_pid: a port of the process behind which plim__probe_runtime() calls
+ *  what answers `runtime`. `hint`: how to open one. */
+PLIM_NODISCARD plim_status plim__webkit_resolve_pid(plim_target *target,
+                                                    bool (*is_one)(const char *path),
+                                                    const char *runtime, const char *hint,
+                                                    plim_error *err);
 
 /** Memory of that process, from the system; untouched where it is not known. */
 void plim__webkit_process_usage(const plim__webkit_state *state, plim_usage *out_usage);

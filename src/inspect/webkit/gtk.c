@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WebKitGTK with WEBKIT_INSPECTOR_HTTP_SERVER=HOST:PORT, told by its Server field:
+ *   GET / -> a page of HTML with a path for each tab -> WebSocket -> Target.targetCreated -> calls
+ * One client at a time: a second one takes the page over, and the first is hung up on. Whoever
+ * comes while the page is being left is told of no target: then the connection is made anew.
+ *
+ * "webkit:HOST:PORT/PATH" takes the WebSocket at that path without asking who it is: for proxies
+ * that bring Safari's or an iOS device's inspector, which speaks the same JSON.
+ */
+#include "inspect/webkit/gtk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "inspect/cdp/heap.h"
+#include "inspect/error_repeat.h"
+#include "inspect/probe.h"
+#include "inspect/wire/http.h"
+
+enum {
+    GTK_ESTIMATE_FACTOR = 4,
+    GTK_MESSAGE_BYTES_MAX = 120000, /* 130,000 went, 140,000 did not */
+    GTK_NAME_BYTES = 4096
+};
+
+static const uint64_t gtk_list_pause_ns = 100000000u;
+static const uint64_t gtk_announce_ns = 1000000000u;
+
+static plim__gtk_targets *gtk_targets(const plim_target *target)
+{
+    const plim__webkit_state *state = target->runtime_state;
+    PLIM_CHECK(state != NULL && state->targets != NULL); /* made by connect */
+    return state->targets;
+}
+
+static bool gtk_recognise(const char *word)
+{
+    static const char server[] = "Server: WebKitInspectorHTTPServer";
+    return strncmp(word, server, sizeof server - 1) == 0;
+}
+
+static const char *gtk_base_name(const char *path)
+{
+    const char *stroke = strrchr(path, '/');
+    return stroke != NULL ? stroke + 1 : path;
+}
+
+static bool gtk_is_browser(const char *path)
+{
+    const char *name = gtk_base_name(path);
+    return strcmp(name, "MiniBrowser") == 0 || strcmp(name, "epiphany") == 0 ||
+           strcmp(name, "epiphany-browser") == 0;
+}
+
+static bool gtk_is_page_process(const char *path)
+{
+    return strcmp(gtk_base_name(path), "WebKitWebProcess") == 0;
+}
+
+/* As plim__runtime.path_of: the path is a part of the address, and no command line tells it. */
+static bool gtk_path_of(const plim_allocator *allocator, int64_t pid, char *out_path, size_t cap)
+{
+    (void)allocator;
+    (void)pid;
+    (void)out_path;
+    (void)cap;
+    return false;
+}
+
+static plim_status gtk_resolve_pid(plim_target *target, plim_error *err)
+{
+    return plim__webkit_resolve_pid(target, gtk_is_browser, "webkitgtk",
+                                    "start the program with WEBKIT_INSPECTOR_HTTP_SERVER="
+                                    "127.0.0.1:PORT in its environment",
+                                    err);
+}
+
+/* ---- which page ----------------------------------------------------------------------------- */
+
+static bool gtk_matches(const plim_target *target, const plim__gtk_page *page)
+{
+    const char *wanted = target->address.path;
+    return wanted[0] == '\0' || strcmp(wanted, page->path) == 0 ||
+           strncmp(page->path + strlen("/socket"), wanted, strlen(wanted)) == 0;
+}
+
+static plim_status gtk_several(const plim_target *target, const plim__gtk_page *pages,
+                               uint32_t count, plim_error *err)
+{
+    char names[PLIM_ERROR_HINT_BYTES] = "";
+    size_t len = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!gtk_matches(target, &pages[i]))
+            continue;
+        int more =
+            snprintf(names + len, sizeof names - len, "%s%s:%u%s (%.40s)", len > 0 ? ", " : "",
+                     target->address.host, (unsigned)target->address.port, pages[i].path,
+                     pages[i].title[0] != '\0' ? pages[i].title : pages[i].url);
+        if (more < 0 || (size_t)more >= sizeof names - len) {
+            names[len] = '\0'; /* a cut name would lead astray */
+            break;
+        }
+        len += (size_t)more;
+    }
+    plim_status status =
+        plim_error_set(err, PLIM_ERR_USAGE, "%s:%u has several pages: say which one",
+                       target->address.host, (unsigned)target->address.port);
+    plim_error_hint(err, "%s", names);
+    return status;
+}
+
+/* PLIM_ERR_NOT_FOUND: none yet. */
+static plim_status gtk_choose(plim_target *target, const plim__gtk_page *pages, uint32_t count,
+                              plim_error *err)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!gtk_matches(target, &pages[i]) || found++ > 0)
+            continue;
+        (void)snprintf(target->path, sizeof target->path, "%s", pages[i].path);
+        (void)snprintf(target->title, sizeof target->title, "%s",
+                       pages[i].title[0] != '\0' ? pages[i].title : pages[i].url);
+    }
+    if (found > 1)
+        return gtk_several(target, pages, count, err);
+    if (found == 1)
+        return PLIM_OK;
+    return plim_error_set(err, PLIM_ERR_NOT_FOUND, "%s:%u lists no page %s", target->address.host,
+                          (unsigned)target->address.port,
+                          target->address.path[0] != '\0' ? target->address.path + 1
+                                                          : "to connect to");
+}
+
+static plim_status gtk_list(plim_target *target, uint64_t deadline_ns, plim_error *err)
+{
+    const plim__address *address = &target->address;
+    plim__gtk_page *pages = plim__array_new(target->allocator, PLIM__GTK_PAGES_MAX, sizeof *pages);
+    if (pages == NULL)
+        return plim__no_memory(err, "the list of pages");
+    plim_status status;
+    plim_error why;
+    do {
+        plim__http_body body = {0};
+        uint32_t count = 0;
+        why = (plim_error){0};
+        status = plim__http_get(target->loop, address->host, address->port, "/",
+                                target->options.connect_timeout_ns, target->allocator, &body, &why);
+        if (status == PLIM_OK) {
+            plim__gtk_list_read(body.text, body.len, pages, PLIM__GTK_PAGES_MAX, &count);
+            status = gtk_choose(target, pages, count, &why);
+        }
+        plim__http_body_fini(&body);
+        /* A page that is not there yet comes; one that is not among others does not. */
+        if (status != PLIM_ERR_NOT_FOUND || count > 0)
+            break;
+        if (plim__loop_sleep(target->loop, gtk_list_pause_ns) != PLIM_OK) {
+            status = why.status = PLIM_ERR_INTERRUPTED;
+            break;
+        }
+    } while (plim__loop_now_ns() < deadline_ns);
+    plim__array_free(target->allocator, pages, PLIM__GTK_PAGES_MAX, sizeof *pages);
+    return status == PLIM_OK ? PLIM_OK : plim__error_repeat(err, &why);
+}
+
+/* ---- the process ---------------------------------------------------------------------------- */
+
+typedef struct gtk_search {
+    int64_t browser;
+    int64_t page;
+    uint32_t count;
+} gtk_search;
+
+static bool gtk_visit(void *ctx, int64_t pid)
+{
+    gtk_search *search = ctx;
+    char path[GTK_NAME_BYTES];
+    plim__process_glance glance;
+    if (plim__process_look(pid, &glance) == PLIM_OK && glance.parent_pid == search->browser &&
+        plim__process_executable(pid, path, sizeof path) == PLIM_OK && gtk_is_page_process(path)) {
+        search->page = pid;
+        search->count++;
+    }
+    return true;
+}
+
+/* "…/webkit2gtk-4.1/WebKitWebProcess": the version of its interface; nothing else tells one. */
+static void gtk_set_version(plim_target *target)
+{
+    char path[GTK_NAME_BYTES];
+    target->version[0] = '\0';
+    if (target->pid <= 0 || plim__process_executable(target->pid, path, sizeof path) != PLIM_OK)
+        return;
+    const char *name = strstr(path, "gtk-");
+    if (name != NULL)
+        (void)snprintf(target->version, sizeof target->version, "%.*s", (int)strcspn(name + 4, "/"),
+                       name + 4);
+}
+
+/* The page's process, where the browser has one only: it is not told which page is in which. */
+static void gtk_find_process(plim_target *target)
+{
+    plim__webkit_state *state = target->runtime_state;
+    gtk_search search = {0};
+    plim__process_ref_close(&state->process);
+    state->process.pid = 0;
+    state->rss_at_open = PLIM_UNKNOWN;
+    target->pid = -1;
+    if (target->address.kind != PLIM__ADDRESS_NAMED &&
+        plim__port_owner(target->allocator, target->address.port, &search.browser) == PLIM_OK &&
+        plim__process_each(gtk_visit, &search) == PLIM_OK && search.count == 1)
+        (void)plim__webkit_process_hold(target, search.page);
+    gtk_set_version(target);
+}
+
+/* ---- a connection --------------------------------------------------------------------------- */
+
+static void gtk_disconnect(plim_target *target)
+{
+    plim__webkit_state *state = target->runtime_state;
+    plim__webkit_disconnect(target); /* and with it the sessions */
+    if (state != NULL && state->targets != NULL)
+        *state->targets = (plim__gtk_targets){.target = target};
+}
+
+/* The page is announced right behind the upgrade. */
+static void gtk_listen(void *ctx, plim__cdp_connection *connection)
+{
+    plim__gtk_targets_start(ctx, connection);
+}
+
+static plim_status gtk_connect_once(plim_target *target, plim_error *err)
+{
+    const plim__address *address = &target->address;
+    plim_status status =
+        plim__cdp_connect_listening(target->loop, target->allocator, address->host, address->port,
+                                    target->path, target->options.connect_timeout_ns, gtk_listen,
+                                    gtk_targets(target), &target->cdp.connection, err);
+    if (status != PLIM_OK)
+        return status;
+    target->cdp.session = plim__cdp_main(target->cdp.connection);
+    plim__cdp_set_message_limit(target->cdp.connection, GTK_MESSAGE_BYTES_MAX);
+    return plim__gtk_targets_await(gtk_targets(target), gtk_announce_ns, err);
+}
+
+/* webkit:HOST:PORT/PATH: the rest is an address, and is taken at its word. */
+static plim_status gtk_read_named(plim_target *target, plim_error *err)
+{
+    plim__address address;
+    plim_status status = plim__address_parse(target->address.path, &address, err);
+    if (status != PLIM_OK)
+        return status;
+    if (address.host[0] == '\0' || address.path[0] == '\0')
+        return plim_error_set(err, PLIM_ERR_USAGE, "webkit: wants HOST:PORT/PATH");
+    target->address = address;
+    target->address.kind = PLIM__ADDRESS_NAMED;
+    plim__probe_copy_text(target->title, sizeof target->title, address.path);
+    return PLIM_OK;
+}
+
+static plim_status gtk_connect(plim_target *target, plim_error *err)
+{
+    uint64_t deadline_ns = plim__loop_deadline(target->options.connect_timeout_ns);
+    plim__webkit_state *state = plim__webkit_state_of(target);
+    if (state != NULL && state->targets == NULL)
+        state->targets = plim__array_new_zero(target->allocator, 1, sizeof *state->targets);
+    if (state == NULL || state->targets == NULL)
+        return plim__no_memory(err, "a target");
+    plim_status status = PLIM_OK;
+    bool is_direct = target->address.kind == PLIM__ADDRESS_NAMED;
+    if (is_direct && target->address.host[0] == '\0')
+        status = gtk_read_named(target, err);
+    if (status == PLIM_OK && is_direct)
+        (void)snprintf(target->path, sizeof target->path, "%s", target->address.path);
+    else if (status == PLIM_OK)
+        status = gtk_list(target, deadline_ns, err);
+    if (status != PLIM_OK)
+        return status;
+    plim_error why;
+    do {
+        why = (plim_error){0};
+        gtk_disconnect(target);
+        status = gtk_connect_once(target, &why);
+    } while (status == PLIM_ERR_TIMEOUT && plim__loop_now_ns() < deadline_ns);
+    return status == PLIM_OK ? PLIM_OK : plim__error_repeat(err, &why);
+}
+
+static plim_status gtk_open(plim_target *target, plim_error *err)
+{
+    gtk_find_process(target);
+    if (target->address.worker_id == 0)
+        return PLIM_OK;
+    return plim__gtk_targets_attach(gtk_targets(target), target->address.worker_id, err);
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+/* The page as it is now. A worker ends with its page. */
+static plim_status gtk_ready(plim_target *target, plim_error *err)
+{
+    plim__gtk_targets *targets = gtk_targets(target);
+    bool is_new = targets->page_is_new;
+    plim_status status = plim__gtk_targets_renew(targets, err);
+    if (status == PLIM_OK && is_new)
+        status = gtk_open(target, err);
+    return status;
+}
+
+/* A killed page process says nothing, and neither does anybody else: whoever waits in vain for it
+ * looks whether it is there. */
+static plim_status gtk_judge(const plim_target *target, plim_status status, plim_error *err)
+{
+    const plim__webkit_state *state = target->runtime_state;
+    if ((status != PLIM_ERR_TIMEOUT && status != PLIM_ERR_INTERRUPTED) || state->process.pid == 0 ||
+        plim__process_ref_alive(&state->process))
+        return status;
+    if (err != NULL)
+        *err = (plim_error){0};
+    return plim_error_set(err, PLIM_ERR_GONE, "the page's process %lld has ended",
+                          (long long)state->process.pid);
+}
+
+static plim_status gtk_usage(plim_target *target, plim_usage *out_usage, plim_error *err)
+{
+    plim_status status = gtk_ready(target, err);
+    if (status == PLIM_OK)
+        status = plim__gtk_usage(target, gtk_targets(target)->page, out_usage, err);
+    if (status == PLIM_OK)
+        plim__webkit_process_usage(target->runtime_state, out_usage);
+    return gtk_judge(target, status, err);
+}
+
+static plim_status gtk_collect(plim_target *target, plim_error *err)
+{
+    plim_status status = gtk_ready(target, err);
+    if (status == PLIM_OK)
+        status = plim__webkit_collect(target, err);
+    return gtk_judge(target, status, err);
+}
+
+static plim_status gtk_estimate(plim_target *target, plim_snapshot_estimate *out_estimate,
+                                plim_error *err)
+{
+    (void)err;
+    return plim__webkit_process_estimate(target, GTK_ESTIMATE_FACTOR, out_estimate);
+}
+
+/* Stops a snapshot whose process has been killed: nobody would tell. */
+typedef struct gtk_watch {
+    const plim_target *target;
+    plim_progress inner;
+} gtk_watch;
+
+static bool gtk_step(void *ctx, const char *phase, uint64_t done, uint64_t total)
+{
+    const gtk_watch *watch = ctx;
+    const plim__webkit_state *state = watch->target->runtime_state;
+    if (state->process.pid != 0 && !plim__process_ref_alive(&state->process))
+        return false;
+    return watch->inner.step == NULL || watch->inner.step(watch->inner.ctx, phase, done, total);
+}
+
+static plim_snapshot_options gtk_watched(const plim_snapshot_options *options, gtk_watch *watch)
+{
+    plim_snapshot_options watched = options != NULL ? *options : (plim_snapshot_options){0};
+    watch->inner = watched.progress;
+    watched.progress = (plim_progress){watch, gtk_step};
+    return watched;
+}
+
+static plim_status gtk_snapshot(plim_target *target, const plim_snapshot_options *options,
+                                plim_sink sink, plim_snapshot_result *out_result, plim_error *err)
+{
+    if (options != NULL && options->as_v8) {
+        plim_status refused = plim_error_set(err, PLIM_ERR_UNSUPPORTED,
+                                             "WebKit writes JavaScriptCore's own format only");
+        plim_error_hint(err, "plim export FILE -o NAME.heapsnapshot makes V8's of it");
+        return refused;
+    }
+    gtk_watch watch = {.target = target};
+    plim_snapshot_options watched = gtk_watched(options, &watch);
+    plim_status status = gtk_ready(target, err);
+    if (status == PLIM_OK)
+        status = plim__webkit_snapshot(target, &watched, sink, out_result, err);
+    return gtk_judge(target, status, err);
+}
+
+static plim_status gtk_tracking_start(plim_target *target, bool stacks, plim_error *err)
+{
+    plim_status status = gtk_ready(target, err);
+    if (status == PLIM_OK)
+        status = plim__webkit_tracking_start(target, stacks, err);
+    return gtk_judge(target, status, err);
+}
+
+/* What was recorded in a page that is gone is gone with it. */
+static plim_status gtk_still(plim_target *target, plim_error *err)
+{
+    if (!gtk_targets(target)->page_is_new)
+        return PLIM_OK;
+    return plim_error_set(err, PLIM_ERR_GONE,
+                          "the page was navigated to another process, and what was recorded is "
+                          "gone");
+}
+
+static plim_status gtk_tracking_poll(plim_target *target, uint64_t wait_ns,
+                                     const plim_track_interval **out_intervals, uint32_t *out_count,
+                                     plim_error *err)
+{
+    plim_status status = gtk_still(target, err);
+    if (status == PLIM_OK)
+        status = plim__webkit_tracking_poll(target, wait_ns, out_intervals, out_count, err);
+    return status == PLIM_OK ? gtk_still(target, err) : status;
+}
+
+static plim_status gtk_tracking_stop(plim_target *target, const plim_snapshot_options *options,
+                                     plim_sink sink, plim_snapshot_result *out_result,
+                                     plim_error *err)
+{
+    gtk_watch watch = {.target = target};
+    plim_snapshot_options watched = gtk_watched(options, &watch);
+    plim_status status = gtk_still(target, err);
+    if (status == PLIM_OK)
+        status = plim__webkit_tracking_stop(target, &watched, sink, out_result, err);
+    return gtk_judge(target, status, err);
+}
+
+static plim_status gtk_evaluate(plim_target *target, const char *expression, uint64_t timeout_ns,
+                                const char **out_json, plim_error *err)
+{
+    json_t *value = NULL;
+    plim_status status = gtk_ready(target, err);
+    if (status == PLIM_OK)
+        status = plim__webkit_evaluate(target, expression, false, timeout_ns, &value, err);
+    if (status == PLIM_OK)
+        return plim__webkit_lend_text(target, value, out_json, err);
+    return gtk_judge(target, status, err);
+}
+
+static plim_status gtk_gc_start(plim_target *target, plim_error *err)
+{
+    plim_status status = gtk_ready(target, err);
+    return status == PLIM_OK ? plim__webkit_gc_start(target, err) : status;
+}
+
+static plim_status gtk_gc_stop(plim_target *target, const plim_gc_event **out_events,
+                               uint32_t *out_count, plim_error *err)
+{
+    plim_status status = gtk_still(target, err);
+    return status == PLIM_OK ? plim__webkit_gc_stop(target, out_events, out_count, err) : status;
+}
+
+static const plim__protocol gtk_protocol = {
+    .connect = gtk_connect,
+    .disconnect = gtk_disconnect,
+    .collect = gtk_collect,
+    .snapshot = gtk_snapshot,
+    .sampling_start = plim__webkit_sampling_start,
+    .tracking_start = gtk_tracking_start,
+    .tracking_poll = gtk_tracking_poll,
+    .tracking_stop = gtk_tracking_stop,
+    .evaluate = gtk_evaluate,
+};
+
+static void gtk_close(plim_target *target)
+{
+    plim__webkit_state *state = target->runtime_state;
+    gtk_disconnect(target);
+    if (state != NULL && state->targets != NULL)
+        plim__array_free(target->allocator, state->targets, 1, sizeof *state->targets);
+    plim__webkit_state_fini(target);
+}
+
+const plim__runtime plim__webkitgtk_runtime = {
+    .name = "webkitgtk",
+    .protocol = &gtk_protocol,
+    .scheme = "webkit",
+    .snapshot_ending = ".jsc.json",
+    .traits = PLIM_TARGET_NO_STACKS | PLIM_TARGET_NO_INTERVALS,
+    .recognise = gtk_recognise,
+    .path_of = gtk_path_of,
+    .resolve_pid = gtk_resolve_pid,
+    .open = gtk_open,
+    .close = gtk_close,
+    .usage = gtk_usage,
+    .estimate = gtk_estimate,
+    .gc_observe_start = gtk_gc_start,
+    .gc_observe_stop = gtk_gc_stop,
+};
