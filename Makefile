@@ -26,7 +26,7 @@ prove: ## the proofs of the memory half: Frama-C, Spin, enumeration, interleavin
 	@tools/run-prove
 
 soak: ## minutes of what tests do in seconds: a million frames, nothing may grow
-	@tools/setup build
+	@tools/setup test
 	@tools/run-soak
 
 bench: ## measure, beside the peers

@@ -7,6 +7,7 @@ from runtimes import Piped, program
 class Bun(Piped):
     name = "bun"
     row = "Bun"
+    objects_of_300_mb = 3100000
     script = "planted.mjs"
 
     def start(self):

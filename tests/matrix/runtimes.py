@@ -118,6 +118,7 @@ class Runtime:
     address = ""
     pid = 0
     listener = 0  # the process that has the inspector's port, where that is another one
+    objects_of_300_mb = 1400000  # of class Planted: so many make a snapshot that large
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="plim-matrix-"))
