@@ -191,8 +191,8 @@ typedef struct plim_snapshot_result {
     uint64_t chunk_count;
     uint64_t pause_ns; /**< how long the target stood still: request to reply */
     uint64_t queue_peak_bytes;
-    uint64_t
-        new_count; /**< of a recording with PLIM_TARGET_NO_INTERVALS: objects made while it ran */
+    uint64_t new_count; /**< of a recording: objects made while it ran that live; 0 where its
+                             intervals say it */
     uint64_t new_bytes; /**< of these */
 } plim_snapshot_result;
 
@@ -317,7 +317,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_sampling_start(plim_target *targ
 PLIM_API PLIM_NODISCARD plim_status plim_target_sampling_stop(plim_target *target, plim_sink sink,
                                                               plim_error *err);
 
-/** Live part of a timeline: what was allocated in one interval and still lives. */
+/** Live part of a timeline: what was allocated in one interval and still lives (Firefox: what was
+    allocated, whatever became of it; see plim_snapshot_result.new_count). */
 typedef struct plim_track_interval {
     uint64_t count;
     uint64_t bytes;

@@ -104,7 +104,7 @@ static void gc_emit(plim__cli *cli, const plim_target *target, const gc_report *
     plim__emit *emit = &cli->emit;
     plim__emit_start(emit, &cli->out, "gc");
     plim__session_emit(cli, target);
-    plim__emit_unsigned(emit, "before_bytes", report->before.used_bytes);
+    plim__emit_known(emit, "before_bytes", report->before.used_bytes);
     plim__emit_known(emit, "after_bytes",
                      report->is_pending ? PLIM_UNKNOWN : report->after.used_bytes);
     plim__emit_string(emit, "by", report->by_snapshot ? "snapshot" : "request");
@@ -155,9 +155,13 @@ static void gc_show(plim__cli *cli, const plim_target *target, const gc_report *
     plim__units_bytes(after, report->after.used_bytes, cli->out.exact_bytes);
     plim__units_change(change, delta, cli->out.exact_bytes);
     plim__session_show(cli, target);
-    plim__out_printf(&cli->out, "  before %s, after %s: ", before, after);
-    plim__out_styled(&cli->out, delta < 0 ? PLIM__STYLE_GOOD : PLIM__STYLE_NONE, change);
-    plim__out_puts(&cli->out, "\n");
+    if (report->before.used_bytes == PLIM_UNKNOWN || report->after.used_bytes == PLIM_UNKNOWN) {
+        plim__out_puts(&cli->out, "  collected; how much is in use is not known of this target\n");
+    } else {
+        plim__out_printf(&cli->out, "  before %s, after %s: ", before, after);
+        plim__out_styled(&cli->out, delta < 0 ? PLIM__STYLE_GOOD : PLIM__STYLE_NONE, change);
+        plim__out_puts(&cli->out, "\n");
+    }
     if (report->event_count > 0)
         plim__out_puts(&cli->out, "\n");
     gc_sheet(cli, report);

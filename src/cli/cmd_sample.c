@@ -131,6 +131,7 @@ static void sample_emit(sample_job *job, const char *path)
         plim__emit_string(emit, "path", path);
     else
         plim__emit_null(emit, "path");
+    plim__session_emit_remark(job->cli, job->target);
 }
 
 static void sample_next(plim__cli *cli, plim_profile_form form, const char *path)
@@ -159,6 +160,8 @@ static plim_status sample_show(sample_job *job, plim_error *err)
         return status;
     if (plim__cli_is_json(cli))
         sample_emit(job, path);
+    else
+        plim__session_show_remark(cli, job->target);
     status = plim__profile_show(cli, job->profile, err);
     if (plim__cli_is_json(cli))
         plim__emit_finish(&cli->emit);

@@ -128,9 +128,11 @@ static plim_status track_save(void *ctx, plim_sink sink, plim_error *err)
         return status;
     plim__say_begin(&job->cli->say, "saving the timeline");
     status = plim_target_tracking_stop(job->target, &options, sink, &job->result, err);
-    if (status == PLIM_OK && !job->has_intervals) {
+    if (status == PLIM_OK && (!job->has_intervals || job->result.new_count > 0)) {
         job->live_bytes = job->result.new_bytes;
         job->live_count = job->result.new_count;
+    }
+    if (status == PLIM_OK && !job->has_intervals) {
         job->has_collections = plim_target_gc_observe_stop(job->target, &job->events,
                                                            &job->event_count, NULL) == PLIM_OK;
     }
@@ -177,6 +179,7 @@ static void track_tell(track_job *job, const char *path)
         plim__emit_bool(&cli->emit, "has_stacks", job->has_stacks);
         plim__emit_bool(&cli->emit, "has_intervals", job->has_intervals);
         track_emit_collections(job);
+        plim__session_emit_remark(cli, job->target);
         plim__emit_finish(&cli->emit);
         return;
     }
@@ -200,6 +203,7 @@ static void track_tell(track_job *job, const char *path)
                      size, pause, live, count);
     if (job->has_collections)
         plim__out_printf(&cli->out, "  %u collections meanwhile\n", job->event_count);
+    plim__session_show_remark(cli, job->target);
     plim__say_later(&cli->say, "next: plim summary %s, or the Memory panel of Chrome DevTools",
                     path);
 }

@@ -9,6 +9,10 @@
  * (a Map of sessions is one Map, whatever Maps the sessions have), are part of that one's leak and
  * are not reported again.
  *
+ * The object that is shown is one of those that most are like: held by what holds more than half of
+ * them (a list), where there is such a thing; a single one that a variable names, too, would
+ * mislead. Among these, and where there is none, the nearest to the roots.
+ *
  * Invariant: bytes[round] of a class is the sum of shallow sizes, as DevTools' Summary has it.
  */
 #include "base/allocator.h"
@@ -24,6 +28,10 @@ typedef struct leak_kept_class {
     uint32_t favourite; /* the class that holds most members; PLIM_NONE: none that leaks */
     uint32_t last_holder;
     uint32_t sample;
+    uint32_t home; /* the dominator of most members, in another such vote */
+    uint64_t home_votes;
+    uint64_t home_count;  /* members that it dominates */
+    uint32_t home_sample; /* the nearest of these */
     bool leaks;
 } leak_kept_class;
 
@@ -125,6 +133,24 @@ static void by_class_vote(leak_kept_class *one, uint32_t holder, uint32_t holder
     }
 }
 
+/* The same vote for the dominator; once that is known, the nearest of its members is found. */
+static void by_class_home(leak_kept_class *one, const plim_analysis *last, uint32_t node,
+                          bool counting)
+{
+    uint32_t home = last->dominator[node];
+    if (!counting && one->home_votes == 0) {
+        one->home = home;
+        one->home_votes = 1;
+    } else if (!counting) {
+        one->home_votes += home == one->home ? 1 : (uint64_t)0 - 1;
+    } else if (home == one->home) {
+        int32_t distance = last->distance[node];
+        int32_t best = last->distance[one->home_sample];
+        if (one->home_count++ == 0 || (distance >= 0 && (best < 0 || distance < best)))
+            one->home_sample = node;
+    }
+}
+
 /* Lets each member of a leaking class vote, or count, for the class of what holds it. */
 static void by_class_poll(leak_by_class *by, const plim__leak_tree *tree, uint32_t *around,
                           bool counting)
@@ -141,6 +167,7 @@ static void by_class_poll(leak_by_class *by, const plim__leak_tree *tree, uint32
         int32_t best = last->distance[one->sample];
         if (!counting && (one->count++ == 0 || (distance >= 0 && (best < 0 || distance < best))))
             one->sample = node;
+        by_class_home(one, last, node, counting);
         by_class_vote(one, outer, outer == PLIM_NONE ? PLIM_NONE : by_class_of(by, last, outer),
                       counting);
     }
@@ -192,9 +219,10 @@ static plim_status by_class_fill(const leak_by_class *by, uint32_t number,
         growth[i] = bytes[i + 1] - bytes[i];
         growth[rounds + i] = counts[i + 1] > counts[i] ? counts[i + 1] - counts[i] : 0;
     }
+    uint32_t sample = one->home_count * 2 > one->count ? one->home_sample : one->sample;
     *out = (plim_leak){.name = by->names.entries[number].text,
-                       .sample = one->sample,
-                       .sample_id = plim__leak_id(graph, one->sample),
+                       .sample = sample,
+                       .sample_id = plim__leak_id(graph, sample),
                        .count = counts[rounds],
                        .self_bytes = bytes[rounds],
                        .retained_bytes = one->retained_bytes,
@@ -204,7 +232,7 @@ static plim_status by_class_fill(const leak_by_class *by, uint32_t number,
     /* The name must outlive the table: the last analysis has it too. */
     plim_node_facts facts;
     plim_class row;
-    plim_analysis_node(by->snapshots[rounds], one->sample, &facts);
+    plim_analysis_node(by->snapshots[rounds], sample, &facts);
     plim_analysis_class(by->snapshots[rounds], facts.class_index, &row);
     out->name = row.name;
     return PLIM_OK;

@@ -43,7 +43,7 @@ static inline uint64_t plim__leftover_fingerprint(uint64_t before, const void *d
  */
 plim_status plim__leftover_remove(const plim__leftover *which);
 
-/** Now, as files' times are: Unix time in seconds. */
-uint64_t plim__leftover_now_s(void);
+/** Now, as files' times are: Unix time in milliseconds. */
+uint64_t plim__leftover_now_ms(void);
 
 #endif

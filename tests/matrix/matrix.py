@@ -175,7 +175,8 @@ class Row(unittest.TestCase):
         value = json.loads(done.out)
         self.assertGreater(self.planted(value["path"]), 300)
         words = [self.stacks_of(pathlib.Path(value["path"]))]
-        words.append("live intervals" if value["intervals"] > 2 else "no live intervals")
+        words.append("no live intervals" if value["intervals"] <= 2 else "live intervals"
+                     if value["remark"] is None else "intervals of all that was allocated")
         self.note("tracking", ", ".join(words))
 
     def stacks_of(self, file):

@@ -4,6 +4,7 @@
 import bun
 import chromium
 import deno
+import firefox
 import node
 import webkitgtk
 import workerd
@@ -11,6 +12,7 @@ import workerd
 ROWS = {
     "bun": bun.Bun,
     "chromium": chromium.Chromium,
+    "firefox": firefox.Firefox,
     "node-20": node.Node20,
     "node-22": node.Node22,
     "node-24": node.Node24,

@@ -15,7 +15,7 @@
 #include "heap/formats/ids.h"
 
 /* Ids of edges become ordinals, once. */
-static bool firefox_resolve(plim__firefox *firefox)
+bool plim__firefox_resolve(plim__firefox *firefox)
 {
     plim_status status =
         plim__ids_map(&firefox->map, firefox->ids.data, firefox->ids.count, firefox->pull.err);
@@ -144,17 +144,14 @@ static void firefox_edge(const plim__firefox *firefox, plim_graph_builder *build
     (void)plim_graph_builder_edge(builder, from, type, name, to);
 }
 
-static bool firefox_build(plim__firefox *firefox, plim_graph_builder *builder)
+bool plim__firefox_build(plim__firefox *firefox, plim_graph_builder *builder)
 {
-    if (!firefox_resolve(firefox))
-        return false;
     uint32_t *names = plim__firefox_names(firefox);
     if (names == NULL) {
         (void)plim__pull_fail(&firefox->pull, PLIM_ERR_NO_MEMORY, "no memory for names");
         return false;
     }
     uint32_t count = firefox->nodes.count;
-    plim_graph_builder_ids_are_addresses(builder);
     for (uint32_t node = 0; node < count; node++)
         firefox_node(firefox, builder, node, names[node]);
     plim__array_free(firefox->allocator, names, count, sizeof *names);
@@ -168,14 +165,10 @@ static bool firefox_build(plim__firefox *firefox, plim_graph_builder *builder)
     return true;
 }
 
-plim_status plim_graph_read_firefox(plim_source source, const plim_read_options *options,
-                                    plim_graph **out_graph, plim_error *err)
+bool plim__firefox_init(plim__firefox *firefox, plim_source source, plim_progress progress,
+                        const plim_allocator *allocator, plim_error *err)
 {
-    PLIM_CHECK(out_graph != NULL);
-    static const plim_read_options defaults = {.struct_bytes = sizeof defaults};
-    options = options != NULL ? options : &defaults;
-    const plim_allocator *allocator = plim__allocator_or_system(options->allocator);
-    plim__firefox firefox = {
+    *firefox = (plim__firefox){
         .allocator = allocator,
         .ids = {.allocator = allocator, .row_bytes = sizeof(uint64_t)},
         .nodes = {.allocator = allocator, .row_bytes = sizeof(plim__firefox_node)},
@@ -183,14 +176,31 @@ plim_status plim_graph_read_firefox(plim_source source, const plim_read_options 
         .wide = {.allocator = allocator, .row_bytes = sizeof(plim_text)},
         .narrow = {.allocator = allocator, .row_bytes = sizeof(plim_text)},
         .map = {.allocator = allocator},
-        .arena = {.allocator = allocator}};
+        .arena = {.allocator = allocator},
+        .frames = {.allocator = allocator, .row_bytes = sizeof(plim__firefox_frame)},
+        .stacks = {.allocator = allocator, .row_bytes = sizeof(uint32_t)},
+        .chain = {.allocator = allocator, .row_bytes = sizeof(plim__firefox_raw)},
+        .frame_rows = {.allocator = allocator}};
+    return plim__pull_init(&firefox->pull, source, progress, allocator, err);
+}
+
+plim_status plim_graph_read_firefox(plim_source source, const plim_read_options *options,
+                                    plim_graph **out_graph, plim_error *err)
+{
+    PLIM_CHECK(out_graph != NULL);
+    static const plim_read_options defaults = {.struct_bytes = sizeof defaults};
+    options = options != NULL ? options : &defaults;
+    const plim_allocator *allocator = plim__allocator_or_system(options->allocator);
+    plim__firefox firefox;
     plim_graph_builder *builder = NULL;
     plim_status status = PLIM_OK;
-    if (!plim__pull_init(&firefox.pull, source, options->progress, allocator, err))
+    if (!plim__firefox_init(&firefox, source, options->progress, allocator, err))
         status = plim__no_memory(err, "a snapshot");
     if (status == PLIM_OK)
         status = plim_graph_builder_create(options->allocator, &builder, err);
-    if (status == PLIM_OK && plim__firefox_decode(&firefox) && firefox_build(&firefox, builder)) {
+    if (status == PLIM_OK && plim__firefox_decode(&firefox) && plim__firefox_resolve(&firefox) &&
+        plim__firefox_build(&firefox, builder)) {
+        plim_graph_builder_ids_are_addresses(builder);
         plim__firefox_fini(&firefox); /* before the graph is put together */
         status = plim_graph_builder_finish(&builder, out_graph, err);
     } else if (status == PLIM_OK) {

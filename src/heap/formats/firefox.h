@@ -5,6 +5,8 @@
  */
 #ifndef PLIM_HEAP_FIREFOX_H
 #define PLIM_HEAP_FIREFOX_H
+#include <plimsoll/build.h>
+
 #include "base/id_map.h"
 #include "heap/formats/json.h"
 #include "heap/formats/pull.h"
@@ -35,7 +37,20 @@ typedef struct plim__firefox_edge {
     uint32_t name; /* wide */
 } plim__firefox_edge;
 
-/** Zero it, set allocator; end it with plim__firefox_fini(). */
+/** A frame of a stack; a caller stands before what it calls. */
+typedef struct plim__firefox_frame {
+    uint32_t parent;       /* row of its caller, or PLIM_NONE */
+    uint32_t name, source; /* wide */
+    uint32_t line, column; /* 1 and up; 0: unknown */
+} plim__firefox_frame;
+
+/** A frame as its message says it. */
+typedef struct plim__firefox_raw {
+    uint64_t id;
+    plim__firefox_frame frame;
+} plim__firefox_raw;
+
+/** Started by plim__firefox_init(); end it with plim__firefox_fini(). */
 typedef struct plim__firefox {
     const plim_allocator *allocator;
     plim__pull pull;
@@ -45,7 +60,24 @@ typedef struct plim__firefox {
     plim__rows wide, narrow; /* plim_text: the two tables, in the order of introduction */
     plim__text_arena arena;
     plim__id_map map;
+
+    bool keep_stacks;        /* the caller's wish; else the rest stays empty */
+    plim__rows frames;       /* plim__firefox_frame */
+    plim__rows stacks;       /* uint32_t, beside nodes: row of the innermost frame, or PLIM_NONE */
+    plim__rows chain;        /* plim__firefox_raw: the stack under way, innermost first */
+    plim__id_map frame_rows; /* ids of frames to rows */
 } plim__firefox;
+
+/** Starts it empty; false if memory was refused. */
+bool plim__firefox_init(plim__firefox *firefox, plim_source source, plim_progress progress,
+                        const plim_allocator *allocator, plim_error *err);
+
+/** Ids of edges become ordinals, once. */
+bool plim__firefox_resolve(plim__firefox *firefox);
+
+/** Puts nodes and edges, which are resolved, into a builder; the failure is the pull's. Ids are
+    those in `ids`. */
+bool plim__firefox_build(plim__firefox *firefox, plim_graph_builder *builder);
 
 /** Reads all messages; the failure is the pull's. */
 bool plim__firefox_decode(plim__firefox *firefox);

@@ -7,7 +7,7 @@
  * Texts stand where they are first used and are numbers from then on, in two tables: UTF-16 and
  * bytes. Number N is the N-th text introduced, in the order in which Firefox wrote: that of the
  * fields, but a stack frame's own texts come before its parent's, which stands in front of them. So
- * a frame is walked for its texts first, then for its parent. (Stacks themselves are not kept.)
+ * a frame is walked for its texts first, then for its parent. (Stacks are kept where asked for.)
  *
  * Source: Firefox, devtools/shared/heapsnapshot/CoreDump.proto and HeapSnapshot.cpp.
  */
@@ -152,40 +152,86 @@ static bool fx_text(plim__firefox *firefox, plim__rows *table, const fx_field *f
     return true;
 }
 
-/* ---- stack frames: only for the texts in them ---- */
+/* ---- stack frames ---- */
 
 /* Data: its own texts now; its parent's span for the next turn. */
-static bool fx_frame_data(plim__firefox *firefox, fx_span data, fx_span *out_parent)
+static bool fx_frame_data(plim__firefox *firefox, fx_span data, plim__firefox_raw *raw,
+                          fx_span *out_parent)
 {
-    uint32_t ignored;
     fx_field field;
     for (unsigned turn = 0; turn < 2; turn++) { /* source, then function, wherever they stand */
         fx_span span = data;
         while (fx_next(firefox, &span, &field)) {
+            if (field.number == 1 && !field.is_bytes)
+                raw->id = field.value;
             if (field.number == 2 && field.is_bytes)
                 *out_parent = field.bytes;
+            if (field.number == 3 && field.value < UINT32_MAX)
+                raw->frame.line = (uint32_t)field.value;
+            if (field.number == 4 && field.value < UINT32_MAX)
+                raw->frame.column = (uint32_t)field.value;
             if (field.number != 5 + 2 * turn && field.number != 6 + 2 * turn)
                 continue;
-            if (!fx_text(firefox, &firefox->wide, &field, &ignored))
+            if (!fx_text(firefox, &firefox->wide, &field,
+                         turn == 0 ? &raw->frame.source : &raw->frame.name))
                 return false;
         }
     }
     return firefox->pull.status == PLIM_OK;
 }
 
-/* A frame and its parents, one inside the other: each turn's span lies in the one before. */
-static bool fx_frames(plim__firefox *firefox, fx_span frame)
+/* The stack under way becomes rows, the outermost first; *out_row is the innermost. */
+static bool fx_frames_keep(plim__firefox *firefox, uint32_t outer, uint32_t *out_row)
 {
+    const plim__firefox_raw *chain = firefox->chain.data;
+    for (uint32_t i = firefox->chain.count; i > 0; i--) {
+        const plim__firefox_raw *raw = &chain[i - 1];
+        uint32_t row = raw->id < UINT64_MAX ? plim__id_map_find(&firefox->frame_rows, raw->id) : 0;
+        if (raw->id == UINT64_MAX || row != PLIM_NONE)
+            return fx_fault(firefox, "two frames have one id");
+        plim__firefox_frame *frame = plim__rows_add(&firefox->frames);
+        if (frame == NULL)
+            return fx_short(firefox, &firefox->frames);
+        *frame = raw->frame;
+        frame->parent = outer;
+        outer = firefox->frames.count - 1;
+        if (!plim__id_map_add(&firefox->frame_rows, raw->id, outer))
+            return fx_short(firefox, &firefox->frames);
+    }
+    *out_row = outer;
+    return true;
+}
+
+/* A frame and its parents, one inside the other: each turn's span lies in the one before. A frame
+   that is known already is named by its number and ends the chain. */
+static bool fx_frames(plim__firefox *firefox, fx_span frame, uint32_t *out_row)
+{
+    uint32_t outer = PLIM_NONE;
+    firefox->chain.count = 0;
     while (frame.at < frame.end) {
         fx_span parent = {NULL, NULL};
         fx_field field;
-        while (fx_next(firefox, &frame, &field))
-            if (field.number == 1 && field.is_bytes &&
-                !fx_frame_data(firefox, field.bytes, &parent))
+        while (fx_next(firefox, &frame, &field)) {
+            plim__firefox_raw raw = {
+                .frame = {.parent = PLIM_NONE, .name = PLIM_NONE, .source = PLIM_NONE}};
+            if (field.number == 2 && !field.is_bytes && firefox->keep_stacks) {
+                outer = plim__id_map_find(&firefox->frame_rows, field.value);
+                if (outer == PLIM_NONE)
+                    return fx_fault(firefox, "a frame is named that was not there yet");
+            }
+            if (field.number != 1 || !field.is_bytes)
+                continue;
+            if (!fx_frame_data(firefox, field.bytes, &raw, &parent))
                 return false;
+            plim__firefox_raw *row = firefox->keep_stacks ? plim__rows_add(&firefox->chain) : NULL;
+            if (row != NULL)
+                *row = raw;
+            else if (firefox->keep_stacks)
+                return fx_short(firefox, &firefox->chain);
+        }
         frame = parent;
     }
-    return firefox->pull.status == PLIM_OK;
+    return firefox->pull.status == PLIM_OK && fx_frames_keep(firefox, outer, out_row);
 }
 
 /* ---- nodes ---- */
@@ -210,7 +256,7 @@ static bool fx_edge(plim__firefox *firefox, fx_span span)
 
 /* One field of a node. Texts' fields come in pairs: bytes where new, a number where known. */
 static bool fx_node_field(plim__firefox *firefox, plim__firefox_node *node, uint64_t *id,
-                          const fx_field *field)
+                          uint32_t *stack, const fx_field *field)
 {
     switch (field->number) {
     case 1:
@@ -225,7 +271,7 @@ static bool fx_node_field(plim__firefox *firefox, plim__firefox_node *node, uint
     case 5:
         return fx_edge(firefox, field->bytes);
     case 6:
-        return fx_frames(firefox, field->bytes);
+        return fx_frames(firefox, field->bytes, stack);
     case 7:
     case 8:
         return fx_text(firefox, &firefox->narrow, field, &node->class);
@@ -251,9 +297,10 @@ static bool fx_node(plim__firefox *firefox, fx_span span)
                                .script = PLIM_NONE,
                                .first_edge = firefox->edges.count};
     uint64_t id = 0;
+    uint32_t stack = PLIM_NONE;
     fx_field field;
     while (fx_next(firefox, &span, &field))
-        if (!fx_node_field(firefox, &node, &id, &field))
+        if (!fx_node_field(firefox, &node, &id, &stack, &field))
             return false;
     if (firefox->pull.status != PLIM_OK)
         return false;
@@ -263,6 +310,10 @@ static bool fx_node(plim__firefox *firefox, fx_span span)
         return fx_short(firefox, &firefox->nodes);
     *id_row = id;
     *row = node;
+    uint32_t *stack_row = firefox->keep_stacks ? plim__rows_add(&firefox->stacks) : &stack;
+    if (stack_row == NULL)
+        return fx_short(firefox, &firefox->stacks);
+    *stack_row = stack;
     return true;
 }
 
@@ -337,6 +388,10 @@ bool plim__firefox_decode(plim__firefox *firefox)
 void plim__firefox_fini(plim__firefox *firefox)
 {
     plim__id_map_fini(&firefox->map);
+    plim__id_map_fini(&firefox->frame_rows);
+    plim__rows_fini(&firefox->frames);
+    plim__rows_fini(&firefox->stacks);
+    plim__rows_fini(&firefox->chain);
     plim__rows_fini(&firefox->ids);
     plim__rows_fini(&firefox->nodes);
     plim__rows_fini(&firefox->edges);

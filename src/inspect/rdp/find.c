@@ -100,7 +100,10 @@ static plim_status seek_on_event(void *ctx, const char *actor, const char *type,
     plim_target *target = ctx;
     plim__rdp_state *state = plim__rdp_state_of(target);
     bool is_page = strcmp(actor, state->page) == 0;
-    (void)err;
+    if (strcmp(actor, state->memory) == 0 && strcmp(type, "allocations") == 0)
+        return plim__rdp_recording_on_batch(target, packet, err);
+    if (strcmp(actor, state->memory) == 0 && strcmp(type, "garbage-collection") == 0)
+        return plim__rdp_gc_on_event(target, packet, err);
     if (is_page && strcmp(type, "tabNavigated") == 0)
         state->left = true;
     if (strcmp(actor, state->descriptor) == 0 && strcmp(type, "descriptor-destroyed") == 0)
@@ -391,6 +394,7 @@ plim_status plim__rdp_find(plim_target *target, plim_error *err)
     if (state == NULL)
         return plim__no_memory(err, "a target");
     state->process.descriptor = state->browser.descriptor = -1;
+    state->log.allocator = target->allocator;
     target->runtime_state = state;
     target->runtime = &plim__firefox_runtime;
     plim_status status = seek_connect(target, state, deadline_ns, err);
@@ -414,6 +418,8 @@ void plim__rdp_forget(plim_target *target)
         return;
     target->runtime_state = NULL;
     plim__rdp_drop(&state->saving);
+    plim__rdp_log_fini(&state->log);
+    plim__array_free(target->allocator, state->gc.events, state->gc.cap, sizeof *state->gc.events);
     plim__rdp_disconnect(&state->connection);
     plim__process_ref_close(&state->process);
     plim__process_ref_close(&state->browser);

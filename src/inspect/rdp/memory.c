@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The memory actor's short calls. `measure` needs no attachment and counts the page alone; a
- * process's actor has no such figures. What `measure` calls total is the page's whole memory;
- * its three js figures are what V8 calls the used heap.
+ * process's actor has no such figures. Objects and strings are the used heap. The figure for what
+ * else JavaScript takes has every large array's elements once more (they are in those of objects,
+ * too), and so has the total of all: neither is used.
  */
 #include <stdio.h>
 #include <string.h>
@@ -108,14 +109,14 @@ static plim_status memory_measure(plim_target *target, plim_usage *out_usage, pl
                     &reply, err);
     if (status != PLIM_OK)
         return status;
-    uint64_t total = memory_bytes(reply, "total"), objects = memory_bytes(reply, "jsObjectsSize"),
-             strings = memory_bytes(reply, "jsStringsSize"),
-             other = memory_bytes(reply, "jsOtherSize");
-    bool has_js = objects != PLIM_UNKNOWN && strings != PLIM_UNKNOWN && other != PLIM_UNKNOWN;
-    out_usage->total_bytes = total;
-    out_usage->used_bytes = has_js ? objects + strings + other : PLIM_UNKNOWN;
-    if (has_js && total != PLIM_UNKNOWN && total >= out_usage->used_bytes)
-        out_usage->embedder_bytes = total - out_usage->used_bytes;
+    uint64_t objects = memory_bytes(reply, "jsObjectsSize");
+    uint64_t strings = memory_bytes(reply, "jsStringsSize");
+    bool has_js = objects != PLIM_UNKNOWN && strings != PLIM_UNKNOWN;
+    out_usage->used_bytes = has_js ? objects + strings : PLIM_UNKNOWN;
+    uint64_t parts[] = {memory_bytes(reply, "domSize"), memory_bytes(reply, "styleSize"),
+                        memory_bytes(reply, "otherSize")};
+    if (parts[0] != PLIM_UNKNOWN && parts[1] != PLIM_UNKNOWN && parts[2] != PLIM_UNKNOWN)
+        out_usage->embedder_bytes = parts[0] + parts[1] + parts[2];
     json_decref(reply);
     if (!has_js && plim__rdp_state_of(target)->scope != PLIM__RDP_PROCESS)
         return plim_error_set(err, PLIM_ERR_PROTOCOL, "measure: the reply has no figures");

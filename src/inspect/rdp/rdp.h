@@ -9,6 +9,7 @@
 #ifndef PLIM_INSPECT_RDP_RDP_H
 #define PLIM_INSPECT_RDP_RDP_H
 #include "inspect/probe.h"
+#include "inspect/rdp/allocations.h"
 #include "inspect/rdp/connection.h"
 #include "inspect/target.h"
 #include "platform/process.h"
@@ -23,6 +24,17 @@ typedef enum plim__rdp_scope {
     PLIM__RDP_PROCESS, /**< a content process with all its pages */
     PLIM__RDP_PARENT   /**< the browser itself */
 } plim__rdp_scope;
+
+/** Observing collections (gc.c). */
+typedef struct plim__rdp_gc {
+    bool is_on;
+    bool profiles; /**< the Gecko profiler runs for us: it knows minor collections, too */
+    bool too_many;
+    double first_ms; /**< the first event's time, on Firefox's clock; below 0: none */
+    plim_gc_event *events;
+    uint32_t count;
+    uint32_t cap;
+} plim__rdp_gc;
 
 /** The state of one target, from connect() to disconnect(). */
 typedef struct plim__rdp_state {
@@ -42,6 +54,14 @@ typedef struct plim__rdp_state {
     char perf[PLIM__RDP_ACTOR_BYTES];  /**< "" where there is none */
     plim__rdp_request *saving; /**< saveHeapSnapshot that was given up: Firefox goes on with it */
     uint64_t saving_since_s;   /**< Unix time of that request */
+
+    bool is_recording; /**< Firefox notes allocations for us: is_sampling or is_tracking */
+    bool is_sampling;
+    bool is_tracking;
+    bool wants_stacks;
+    double probability; /**< of one allocation to be noted */
+    plim__rdp_log log;
+    plim__rdp_gc gc;
 } plim__rdp_state;
 
 /** target->runtime_state of one that is connected. */
@@ -98,7 +118,55 @@ PLIM_NODISCARD plim_status plim__rdp_snapshot(plim_target *target,
                                               const plim_snapshot_options *options, plim_sink sink,
                                               plim_snapshot_result *out_result, plim_error *err);
 
+/** A snapshot, with the stacks of what was allocated meanwhile, as a `.heaptimeline`. */
+PLIM_NODISCARD plim_status plim__rdp_timeline(plim_target *target,
+                                              const plim_snapshot_options *options, plim_sink sink,
+                                              plim_snapshot_result *out_result, plim_error *err);
+
 /** Waits for a snapshot that was given up, and removes its file where that is local. */
 void plim__rdp_snapshot_leave(plim_target *target);
+
+/* recording.c */
+
+/** As plim__protocol's functions of these names. */
+PLIM_NODISCARD plim_status plim__rdp_sampling_start(plim_target *target,
+                                                    const plim_sampling_options *options,
+                                                    plim_error *err);
+PLIM_NODISCARD plim_status plim__rdp_sampling_stop(plim_target *target, plim_sink sink,
+                                                   plim_error *err);
+PLIM_NODISCARD plim_status plim__rdp_tracking_start(plim_target *target, bool stacks,
+                                                    plim_error *err);
+PLIM_NODISCARD plim_status plim__rdp_tracking_poll(plim_target *target, uint64_t wait_ns,
+                                                   const plim_track_interval **out_intervals,
+                                                   uint32_t *out_count, plim_error *err);
+PLIM_NODISCARD plim_status plim__rdp_tracking_stop(plim_target *target,
+                                                   const plim_snapshot_options *options,
+                                                   plim_sink sink, plim_snapshot_result *out_result,
+                                                   plim_error *err);
+
+/** An event `allocations` has come. */
+PLIM_NODISCARD plim_status plim__rdp_recording_on_batch(plim_target *target, const json_t *packet,
+                                                        plim_error *err);
+
+/** Stops what records; frees. */
+void plim__rdp_recording_leave(plim_target *target);
+
+/* gc.c */
+
+/** As plim__runtime.gc_observe_start and gc_observe_stop. */
+PLIM_NODISCARD plim_status plim__rdp_gc_start(plim_target *target, plim_error *err);
+PLIM_NODISCARD plim_status plim__rdp_gc_stop(plim_target *target, const plim_gc_event **out_events,
+                                             uint32_t *out_count, plim_error *err);
+
+/** An event `garbage-collection` has come. */
+PLIM_NODISCARD plim_status plim__rdp_gc_on_event(plim_target *target, const json_t *packet,
+                                                 plim_error *err);
+
+/** Reads the collections of one process out of a Gecko profile into gc; exposed for tests. */
+PLIM_NODISCARD plim_status plim__rdp_gc_read(plim__rdp_gc *gc, const plim_allocator *allocator,
+                                             const json_t *profile, int64_t pid, plim_error *err);
+
+/** Ends the observation; frees. */
+void plim__rdp_gc_leave(plim_target *target);
 
 #endif

@@ -142,8 +142,11 @@ static plim_status ffx_resolve_pid(plim_target *target, plim_error *err)
 
 static void ffx_leave(plim_target *target)
 {
-    if (target->is_connected)
-        plim__rdp_snapshot_leave(target);
+    if (!target->is_connected)
+        return;
+    plim__rdp_recording_leave(target);
+    plim__rdp_gc_leave(target);
+    plim__rdp_snapshot_leave(target);
 }
 
 const plim__protocol plim__rdp_protocol = {
@@ -153,13 +156,21 @@ const plim__protocol plim__rdp_protocol = {
     .usage = plim__rdp_usage,
     .collect = plim__rdp_collect,
     .snapshot = plim__rdp_snapshot,
+    .sampling_start = plim__rdp_sampling_start,
+    .sampling_stop = plim__rdp_sampling_stop,
+    .tracking_start = plim__rdp_tracking_start,
+    .tracking_poll = plim__rdp_tracking_poll,
+    .tracking_stop = plim__rdp_tracking_stop,
 };
 
 const plim__runtime plim__firefox_runtime = {
     .name = "firefox",
     .protocol = &plim__rdp_protocol,
     .snapshot_ending = ".fxsnapshot",
+    .traits = PLIM_TARGET_IDS_CHANGE,
     .recognise = ffx_recognise,
     .resolve_pid = ffx_resolve_pid,
     .estimate = plim__rdp_estimate,
+    .gc_observe_start = plim__rdp_gc_start,
+    .gc_observe_stop = plim__rdp_gc_stop,
 };

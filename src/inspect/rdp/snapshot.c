@@ -24,6 +24,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "heap/formats/firefox_count.h"
+#include "heap/formats/firefox_timeline.h"
 #include "inspect/error_repeat.h"
 #include "inspect/queue.h"
 #include "inspect/rdp/rdp.h"
@@ -44,9 +45,13 @@ typedef struct fxshot_job {
     plim_target *target;
     plim_progress progress;
     bool discard;
+    bool is_timeline; /* the sink gets what is made of it */
+    plim__firefox_timeline_options timeline;
     plim_sink sink;
     plim__queue *queue;
     plim_snapshot_result result;
+    uint64_t raw_bytes;     /* received */
+    uint64_t written_bytes; /* the writer's, of a timeline */
     char id[SNAPSHOT_ID_BYTES];
     uint64_t since_s;
     uint64_t fingerprint;
@@ -78,7 +83,7 @@ typedef struct fxshot_job {
 /* To the sink; a failure is kept, and the rest goes by. */
 static void fxshot_write(fxshot_job *job, const char *data, size_t len)
 {
-    if (job->discard || job->writer_status != PLIM_OK)
+    if (job->discard || job->is_timeline || job->writer_status != PLIM_OK)
         return;
     plim_error sink_error = {0};
     plim_status sunk = job->sink.write(job->sink.ctx, data, len, &sink_error);
@@ -116,6 +121,24 @@ static plim_status fxshot_read(void *ctx, void *out, size_t cap, size_t *out_len
     return PLIM_OK;
 }
 
+static plim_status fxshot_write_timeline(void *ctx, const void *data, size_t len, plim_error *err)
+{
+    fxshot_job *job = ctx;
+    job->written_bytes += len;
+    return job->discard ? PLIM_OK : job->sink.write(job->sink.ctx, data, len, err);
+}
+
+static plim_status fxshot_timeline(fxshot_job *job, plim_source plain)
+{
+    plim__firefox_timeline_result result = {0};
+    plim_status status = plim__firefox_timeline(
+        plain, &job->timeline, (plim_sink){job, fxshot_write_timeline}, &result, &job->whole_error);
+    job->counts = (plim__firefox_counts){result.node_count, result.edge_count};
+    job->result.new_count = result.live_count;
+    job->result.new_bytes = result.live_bytes;
+    return status;
+}
+
 static void fxshot_writer(void *arg)
 {
     fxshot_job *job = arg;
@@ -124,7 +147,9 @@ static void fxshot_writer(void *arg)
     char rest[SNAPSHOT_DRAIN_BYTES];
     size_t len = 1;
     job->whole = plim_decoder_create(raw, NULL, &decoder, &job->whole_error);
-    if (job->whole == PLIM_OK)
+    if (job->whole == PLIM_OK && job->is_timeline)
+        job->whole = fxshot_timeline(job, plim_decoder_view(decoder));
+    else if (job->whole == PLIM_OK)
         job->whole =
             plim__firefox_count(plim_decoder_view(decoder), plim__allocator_or_system(NULL),
                                 &job->counts, &job->whole_error);
@@ -149,7 +174,7 @@ static plim_status fxshot_on_data(void *ctx, const char *data, size_t len, plim_
     fxshot_job *job = ctx;
     if (atomic_load(&job->writer_failed))
         return PLIM_OK;
-    job->result.byte_count += len;
+    job->raw_bytes += len;
     job->result.chunk_count++;
     job->fingerprint = plim__leftover_fingerprint(job->fingerprint, data, len);
     plim_status status = plim__queue_add(job->queue, data, len, err);
@@ -185,7 +210,7 @@ static bool fxshot_show_progress(const fxshot_job *job)
         return true;
     if (!job->is_receiving)
         return progress->step(progress->ctx, "collecting", 0, 0);
-    return progress->step(progress->ctx, "receiving", job->result.byte_count, job->expected_bytes);
+    return progress->step(progress->ctx, "receiving", job->raw_bytes, job->expected_bytes);
 }
 
 static plim_status fxshot_stalled(const plim_target *target, plim_error *err)
@@ -264,7 +289,7 @@ static plim_status fxshot_save(fxshot_job *job, plim_error *err)
     plim__rdp_request *request = NULL;
     json_t *reply = NULL;
     uint64_t begin_ns = plim__loop_now_ns();
-    job->since_s = plim__leftover_now_s();
+    job->since_s = plim__leftover_now_ms() / 1000u;
     plim_status status = plim__rdp_begin(state->connection, &ask, &request, err);
     if (status != PLIM_OK)
         return status;
@@ -422,22 +447,21 @@ static plim_status fxshot_receive(fxshot_job *job, plim_error *err)
     code = uv_thread_join(&job->writer);
     PLIM_CHECK(code == 0);
     job->result.queue_peak_bytes = plim__queue_peak_bytes(job->queue);
-    bool is_known = received == PLIM_OK && job->result.byte_count == job->expected_bytes;
+    job->result.byte_count = job->is_timeline ? job->written_bytes : job->raw_bytes;
+    bool is_known = received == PLIM_OK && job->raw_bytes == job->expected_bytes;
     fxshot_remove_file(job->target, job->id, job->since_s,
                        is_known ? job->expected_bytes : UINT64_MAX, job->fingerprint);
     return fxshot_judge(job, received, &receive_error, err);
 }
 
-plim_status plim__rdp_snapshot(plim_target *target, const plim_snapshot_options *options,
-                               plim_sink sink, plim_snapshot_result *out_result, plim_error *err)
+static plim_status fxshot_take(plim_target *target, const plim_snapshot_options *options,
+                               const plim__firefox_timeline_options *timeline, plim_sink sink,
+                               plim_snapshot_result *out_result, plim_error *err)
 {
     static const plim_snapshot_options defaults = {0};
     if (options == NULL)
         options = &defaults;
     PLIM_CHECK(options->discard || sink.write != NULL);
-    plim_status status = plim__rdp_attach(target, err);
-    if (status != PLIM_OK)
-        return status;
     fxshot_job *job = plim__array_new_zero(target->allocator, 1, sizeof *job);
     if (job == NULL)
         return plim__no_memory(err, "a snapshot");
@@ -446,7 +470,12 @@ plim_status plim__rdp_snapshot(plim_target *target, const plim_snapshot_options 
     job->discard = options->discard;
     job->sink = sink;
     job->fingerprint = PLIM__LEFTOVER_SEED;
-    status = plim__queue_create(target->allocator, PLIM_QUEUE_BYTES_MAX, &job->queue, err);
+    if (timeline != NULL) {
+        job->is_timeline = true;
+        job->timeline = *timeline;
+    }
+    plim_status status =
+        plim__queue_create(target->allocator, PLIM_QUEUE_BYTES_MAX, &job->queue, err);
     if (status == PLIM_OK)
         status = fxshot_save(job, err);
     if (status == PLIM_OK)
@@ -456,4 +485,25 @@ plim_status plim__rdp_snapshot(plim_target *target, const plim_snapshot_options 
     plim__queue_destroy(&job->queue);
     plim__array_free(target->allocator, job, 1, sizeof *job);
     return status;
+}
+
+plim_status plim__rdp_snapshot(plim_target *target, const plim_snapshot_options *options,
+                               plim_sink sink, plim_snapshot_result *out_result, plim_error *err)
+{
+    plim_status status = plim__rdp_attach(target, err);
+    return status == PLIM_OK ? fxshot_take(target, options, NULL, sink, out_result, err) : status;
+}
+
+plim_status plim__rdp_timeline(plim_target *target, const plim_snapshot_options *options,
+                               plim_sink sink, plim_snapshot_result *out_result, plim_error *err)
+{
+    const plim__rdp_state *state = plim__rdp_state_of(target);
+    const plim__rdp_log *log = &state->log;
+    double now_ms = (double)plim__leftover_now_ms();
+    const plim__firefox_timeline_options timeline = {
+        .duration_us =
+            now_ms > log->begun_unix_ms ? (uint64_t)((now_ms - log->begun_unix_ms) * 1000.0) : 0,
+        .without_stacks = !state->wants_stacks,
+    };
+    return fxshot_take(target, options, &timeline, sink, out_result, err);
 }

@@ -86,8 +86,10 @@ plim_status plim__leftover_remove(const plim__leftover *which)
     return status;
 }
 
-uint64_t plim__leftover_now_s(void)
+uint64_t plim__leftover_now_ms(void)
 {
     struct timespec now;
-    return clock_gettime(CLOCK_REALTIME, &now) == 0 ? (uint64_t)now.tv_sec : 0;
+    return clock_gettime(CLOCK_REALTIME, &now) == 0
+               ? (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u
+               : 0;
 }
