@@ -149,14 +149,20 @@ static uint32_t slab_pour(plim__space *space, uint32_t page, size_t block_bytes,
     want = want < run->free_count ? want : run->free_count;
     uint32_t word = run->hint;
     uint32_t left = bits[word];
-    for (uint32_t count = 0; count < want; count++) {
+    for (uint32_t count = 0; count < want;) {
         while (left == 0) {
             bits[word] = 0;
             left = bits[++word];
         }
-        uint32_t index = word * 32 + (uint32_t)__builtin_ctz(left);
-        left &= left - 1;
-        *--out_end = base + index * block_bytes;
+        /* As many as lie side by side: all of a new slab's. */
+        uint32_t first = (uint32_t)__builtin_ctz(left);
+        uint32_t beside = (uint32_t)__builtin_ctzll(~(uint64_t)(left >> first));
+        uint32_t most = want - count < beside ? want - count : beside;
+        char *block = base + (word * 32 + first) * block_bytes;
+        left &= (uint32_t) ~(((UINT64_C(1) << most) - 1) << first);
+        for (uint32_t i = 0; i < most; i++, block += block_bytes)
+            *--out_end = block;
+        count += most;
     }
     bits[word] = left;
     run->hint = (uint16_t)word;
