@@ -8,6 +8,7 @@ Every runtime runs the same program (PROGRAM below), which obeys these commands:
     work N       N such objects that nobody keeps
     drop         forgets all of it
     plant        1,000 secrets, in every place where a snapshot could show them
+    leave        loads the page anew (pages alone)
     churn / calm plantedSite() makes and keeps 300 objects every 20 ms, until calm
 How a command gets there is the runtime's: a line of standard input, a page that asks a server of
 the test's, a request."""
@@ -48,6 +49,7 @@ function obey(line) {
   else if (word === 'drop') { held = []; arrays = []; }
   else if (word === 'churn') beat = setInterval(() => plantedSite(300), 20);
   else if (word === 'calm') clearInterval(beat);
+  else if (word === 'leave') location.reload();
   else if (word === 'plant') plant();
   else throw new Error('no command: ' + line);
 }

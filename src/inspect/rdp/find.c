@@ -19,7 +19,7 @@
 
 static const uint64_t seek_pause_ns = 100000000u;
 
-enum { FIND_PATH_BYTES = 4096 };
+enum { SEEK_PARENTS_MAX = 4, FIND_PATH_BYTES = 4096 };
 
 plim__rdp_state *plim__rdp_state_of(const plim_target *target)
 {
@@ -68,6 +68,19 @@ static bool seek_is_firefox(int64_t pid)
     return plim__probe_is_firefox(stroke != NULL ? stroke + 1 : path);
 }
 
+/* The outermost Firefox above a process: behind a socket that is a file, its listener is not
+   looked for. (A page's own process has another root directory, where no files are found.) */
+static int64_t seek_browser_of(int64_t pid)
+{
+    plim__process_glance glance;
+    for (int i = 0; i < SEEK_PARENTS_MAX; i++) {
+        if (plim__process_look(pid, &glance) != PLIM_OK || !seek_is_firefox(glance.parent_pid))
+            break;
+        pid = glance.parent_pid;
+    }
+    return pid;
+}
+
 /* The browser that has the port, and of its processes the page's, where both are of this machine:
    a tunnel's end listens here, too, and is no Firefox. */
 static void seek_process(plim_target *target)
@@ -85,6 +98,8 @@ static void seek_process(plim_target *target)
     bool is_local = target->address.port == 0 || state->browser.pid != 0;
     if (is_local && seek_is_firefox(state->page_pid))
         (void)plim__process_ref_open(state->page_pid, &state->process);
+    if (state->browser.pid == 0 && state->process.pid != 0)
+        (void)plim__process_ref_open(seek_browser_of(state->process.pid), &state->browser);
     target->pid = state->process.pid != 0 ? state->process.pid : -1;
     state->rss_at_open = PLIM_UNKNOWN;
     if (state->process.pid != 0 &&

@@ -391,7 +391,7 @@ static void fxshot_remove_file(plim_target *target, const char *id, uint64_t sin
     (void)snprintf(path, sizeof path, "/proc/%lld/root%s/%s.fxsnapshot", (long long)pid, directory,
                    id);
     plim_status status = plim__leftover_remove(&which);
-    if (status == PLIM_ERR_NOT_FOUND || status == PLIM_ERR_ACCESS) {
+    if (status != PLIM_OK && status != PLIM_ERR_REFUSED) {
         (void)snprintf(path, sizeof path, "%s/%s.fxsnapshot", directory, id);
         status = plim__leftover_remove(&which);
     }
