@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""docs/invariants.md is true: each name of each leg exists, and each test named runs and passes.
+"""docs/invariants.md is true: each name of each leg exists, and each test named runs and passes;
+and so is docs/internals/originals.md, where each fault has a test and may have a proof.
 
     test_invariants.py BUILD_FOLDER
 
@@ -16,11 +17,13 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/invariants.md").read_text(encoding="utf-8")
+ORIGINALS = (ROOT / "docs/internals/originals.md").read_text(encoding="utf-8")
 WANTED = ([f"B{n}" for n in range(1, 12)] + [f"L{n}" for n in range(1, 7)] +
           [f"P{n}" for n in range(1, 11)] + [f"H{n}" for n in range(1, 7)] +
           ["F1", "F2", "F3", "O1", "C1", "R1", "A1", "S1", "V1", "V2", "V3", "V4"])
 LEGS = ("check", "test", "proof")
 REASON_CHARACTERS_MIN = 10
+ARGUMENTS = {"tests/config/test_config.c": [ROOT / "docs/plimsoll.conf.example"]}
 BUILD = pathlib.Path(sys.argv.pop()) if len(sys.argv) > 1 and pathlib.Path(sys.argv[-1]).is_dir() \
     else ROOT / "build"
 
@@ -34,11 +37,13 @@ def read(path):
 @functools.cache
 def cases_that_pass(path):
     """Names of the cases of a test's file that pass now: it is built and run, once."""
-    name = pathlib.Path(path).stem
-    target = str(pathlib.Path(path).parent / name)
+    file = pathlib.Path(path)
+    made = re.search(rf"executable\('(\w+)',\s*'{re.escape(file.name)}'",
+                     read(file.parent / "meson.build") or "")
+    target = str(file.parent / (made[1] if made else file.stem))
     subprocess.run(["ninja", "-C", BUILD, target], check=True, stdout=subprocess.DEVNULL)
-    run = subprocess.run([BUILD / target], capture_output=True, text=True, check=False,
-                         timeout=120)
+    run = subprocess.run([BUILD / target, *ARGUMENTS.get(path, [])], capture_output=True,
+                         text=True, check=False, timeout=120)
     return set(re.findall(r"^\[       OK \] (\w+)", run.stdout + run.stderr, re.M))
 
 
@@ -133,7 +138,30 @@ def faults(page):
     return found
 
 
+def original_faults(page):
+    found = []
+    for section in re.split(r"^### ", page, flags=re.M)[1:]:
+        legs = dict(re.findall(r"^\* (\w+): (.*)$", section, re.M))
+        if "test" not in legs or set(legs) - {"test", "proof"}:
+            found.append(f"{section.splitlines()[0]}: it has no test")
+            continue
+        for leg, text in legs.items():
+            fault = leg_fault(leg, text)
+            if fault:
+                found.append(f"{section.splitlines()[0]}: {leg}: {fault}")
+    return found
+
+
 class Page(unittest.TestCase):
+    def test_every_fault_of_the_originals_has_a_test_that_runs(self):
+        self.assertGreater(ORIGINALS.count("\n### "), 25)
+        self.assertEqual(original_faults(ORIGINALS), [])
+        for old, new in (("a_name_is_taken_once", "a_name_is_taken_twice"),
+                         ("interleave: spurious_cas", "interleave: spurious_case"),
+                         ("* test: tests/memory/test_scope.c: a_scope_belongs", "* tested: x")):
+            self.assertIn(old, ORIGINALS)
+            self.assertEqual(len(original_faults(ORIGINALS.replace(old, new, 1))), 1, old)
+
     def test_every_leg_of_every_invariant_is_there_and_runs(self):
         self.assertEqual(faults(PAGE), [])
 

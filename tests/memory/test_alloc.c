@@ -310,6 +310,61 @@ static void test_a_sealed_manager_lives_on_what_it_holds(void **state)
     end();
 }
 
+/* The cap comes before the memory: of what is refused not a page is taken first. */
+static void test_what_is_refused_takes_nothing_of_the_system(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = {300, 5000, 40000, 512 << 10, (size_t)1 << 30, SIZE_MAX / 2};
+    static const plim_backing BACKINGS[] = {PLIM_BACKING_MAP, PLIM_BACKING_FIXED};
+    for (unsigned i = 0; i < 2; i++) {
+        begin(BACKINGS[i], 512 << 10, 256);
+        plim_free(plim_alloc_in(domain, 1)); /* what the first request makes is there */
+        plim_manager_stats before = figures();
+        for (unsigned k = 0; k < sizeof SIZES / sizeof *SIZES; k++) {
+            assert_null(plim_alloc_in(domain, SIZES[k]));
+            plim_manager_stats after = figures();
+            assert_int_equal(after.held_bytes, before.held_bytes);
+            assert_int_equal(after.used_bytes, before.used_bytes);
+            assert_true(after.cached_bytes <= before.cached_bytes); /* it is looked there first */
+            assert_int_equal(after.refusal_count, before.refusal_count + k + 1);
+        }
+        end();
+    }
+}
+
+/* Blocks of two managers, and of the C library, lie apart, and what one gives back the other never
+   has. */
+static void test_managers_side_by_side_share_no_byte(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 300, MANAGERS = 2 };
+    static unsigned char *blocks[MANAGERS][BLOCKS];
+    plim_manager *both[MANAGERS];
+    plim_domain domains[MANAGERS];
+    for (unsigned m = 0; m < MANAGERS; m++) {
+        begin(PLIM_BACKING_MAP, 1 << 20, 1 << 20);
+        both[m] = manager;
+        domains[m] = domain;
+    }
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < BLOCKS * MANAGERS; i++) {
+            unsigned char **block = &blocks[i % MANAGERS][i / MANAGERS];
+            *block = plim_alloc_in(domains[i % MANAGERS], 16 + i * 7 % 900);
+            assert_non_null(*block);
+            memset(*block, (int)(1 + i % 251), 16 + i * 7 % 900);
+        }
+        for (unsigned i = 0; i < BLOCKS * MANAGERS; i++) {
+            unsigned char *block = blocks[i % MANAGERS][i / MANAGERS];
+            for (size_t at = 0; at < 16 + i * 7 % 900; at++)
+                assert_int_equal(block[at], 1 + i % 251);
+        }
+        for (unsigned i = 0; i < BLOCKS * MANAGERS; i++)
+            plim_free(blocks[(i + round) % MANAGERS][i / MANAGERS]);
+    }
+    for (unsigned m = 0; m < MANAGERS; m++)
+        plim_manager_destroy(&both[m]);
+}
+
 static void test_trim_gives_pages_back(void **state)
 {
     (void)state;
@@ -337,6 +392,8 @@ int main(void)
         cmocka_unit_test(test_what_lasts_keeps_no_page_of_what_goes),
         cmocka_unit_test(test_blocks_of_the_c_library_are_charged_and_found_again),
         cmocka_unit_test(test_a_sealed_manager_lives_on_what_it_holds),
+        cmocka_unit_test(test_what_is_refused_takes_nothing_of_the_system),
+        cmocka_unit_test(test_managers_side_by_side_share_no_byte),
         cmocka_unit_test(test_trim_gives_pages_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,16 +126,6 @@ class Programs(unittest.TestCase):
         self.assertGreater(max(report["memory"]["domains"][0]["allocation_total"]
                                for report in reports), 1000000)
 
-    def test_python3_passes_tests_of_its_own(self):
-        # Debian's libpython3.11-testsuite: containers, collector, forks, threads, and _exit.
-        names = ["test_array", "test_bufio", "test_deque", "test_dict", "test_fork1", "test_gc",
-                 "test_json", "test_list", "test_memoryview", "test_mmap", "test_set", "test_sort",
-                 "test_thread", "test_userdict", "test_zlib"]
-        done = self.preload.run("python3", "-m", "test", *names, PYTHONMALLOC="malloc",
-                                PLIM_SITES="8", TMPDIR=str(self.preload.path))
-        self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-1000:])
-        self.assertIn(f"All {len(names)} tests OK.", done.stdout)
-
     def test_a_folder_that_is_closed_to_the_user_has_no_configuration(self):
         folder = self.preload.path
         library = folder / "library.so"
