@@ -14,7 +14,7 @@ import unittest
 ANIMATION = sys.argv.pop(1)
 
 
-def run(*arguments, timeout=300):
+def run(*arguments, timeout=2000):
     done = subprocess.run([ANIMATION, *map(str, arguments)], capture_output=True, text=True,
                           timeout=timeout, check=False)
     return done.returncode, done.stdout, done.stderr
