@@ -10,6 +10,7 @@
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "cli/units.h"
+#include "cli/watchmetrics.h"
 
 enum { WATCH_HEAD_EVERY = 20 };
 
@@ -219,6 +220,10 @@ plim_status plim__cmd_watch(plim__cli *cli, plim_error *err)
     if (plim__args_has(&cli->args, PLIM__OPTION_then) &&
         !plim__args_has(&cli->args, PLIM__OPTION_alert))
         return plim_error_set(err, PLIM_ERR_USAGE, "--then wants --alert: at what should it run?");
+    if (plim__args_has(&cli->args, PLIM__OPTION_openmetrics))
+        return plim__watch_metrics(cli, every_ns, err);
+    if (cli->args.operand_count > 1)
+        return plim_error_set(err, PLIM_ERR_USAGE, "several targets want --openmetrics");
     plim_status status = plim__session_open(cli, cli->args.operands[0], &watch.target, err);
     if (status == PLIM_OK)
         plim__session_announce(cli, watch.target);

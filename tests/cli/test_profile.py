@@ -8,13 +8,17 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
-import jsonschema
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's, whatever python3 comes first
 
-from heap import simple
-from plim import run
+# pylint: disable=wrong-import-position
+import jsonschema  # noqa: E402
+
+from heap import simple  # noqa: E402
+from plim import run  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
