@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file endpoint.h
- * @brief One page over HTTP, for a collector of metrics. posix/endpoint.c answers, by libmicrohttpd.
+ * @brief One page over HTTP, for a collector of metrics. posix/endpoint.c has it of libmicrohttpd.
  *
  * On loopback a request must name a loopback host: a page in a browser that reached us under a name
  * of its own is refused. Connections, their memory and their time are bounded.
@@ -22,7 +22,8 @@ typedef void plim__endpoint_page(void *ctx, bool is_open, plim__draft *out);
  * out_url: what to ask for.
  */
 plim_status plim__endpoint_start(const char *where, bool remote, plim__endpoint_page *page,
-                                 void *ctx, char out_url[PLIM__ENDPOINT_URL_BYTES],
+                                 void *ctx, const plim_allocator *allocator,
+                                 char out_url[PLIM__ENDPOINT_URL_BYTES],
                                  plim__endpoint **out_endpoint, plim_error *err);
 
 /** Ends it; *endpoint is NULL. */

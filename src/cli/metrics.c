@@ -2,7 +2,8 @@
 /*
  * Each family of figures stands together: HELP, TYPE, UNIT, then its samples, of all targets. A
  * figure that is not known is not there, never 0; of a target that is down only plim_up is.
- * Names, types and units are OpenMetrics 1.0: https://prometheus.io/docs/specs/om/open_metrics_spec/
+ * Names, types and units are OpenMetrics 1.0:
+ * https://prometheus.io/docs/specs/om/open_metrics_spec/
  */
 #include "cli/metrics.h"
 

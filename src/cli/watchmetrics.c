@@ -13,7 +13,6 @@
 #include <plimsoll/publish.h>
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 #include <threads.h>
 
@@ -193,12 +192,26 @@ static void watch_write(void *ctx, bool is_open, plim__draft *out)
     plim__metrics_write(out, is_open, page->copy, page->count);
 }
 
+static void *watch_room(const plim__cli *cli, size_t bytes)
+{
+    void *room = cli->allocator->resize(cli->allocator->ctx, NULL, 0, bytes);
+    if (room != NULL)
+        memset(room, 0, bytes);
+    return room;
+}
+
+static void watch_give_back(const plim__cli *cli, void *room, size_t bytes)
+{
+    if (room != NULL)
+        (void)cli->allocator->resize(cli->allocator->ctx, room, bytes, 0);
+}
+
 static plim_status watch_begin(plim__cli *cli, watch_page *page, uint64_t every_ns, plim_error *err)
 {
     page->count = cli->args.operand_count;
-    page->shown = calloc(page->count, sizeof *page->shown);
-    page->copy = calloc(page->count, sizeof *page->copy);
-    page->all = calloc(page->count, sizeof *page->all);
+    page->shown = watch_room(cli, page->count * sizeof *page->shown);
+    page->copy = watch_room(cli, page->count * sizeof *page->copy);
+    page->all = watch_room(cli, page->count * sizeof *page->all);
     if (page->shown == NULL || page->copy == NULL || page->all == NULL)
         return plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for the targets");
     for (uint32_t i = 0; i < page->count; i++) {
@@ -271,7 +284,8 @@ plim_status plim__watch_metrics(plim__cli *cli, uint64_t every_ns, plim_error *e
         return plim_error_set(err, PLIM_ERR_NO_MEMORY, "a lock could not be had");
     status = watch_begin(cli, &page, every_ns, err);
     if (status == PLIM_OK)
-        status = plim__endpoint_start(where, remote, watch_write, &page, url, &endpoint, err);
+        status = plim__endpoint_start(where, remote, watch_write, &page, cli->allocator, url,
+                                      &endpoint, err);
     if (status == PLIM_OK)
         watch_tell(cli, url);
     while (status == PLIM_OK) {
@@ -284,8 +298,8 @@ plim_status plim__watch_metrics(plim__cli *cli, uint64_t every_ns, plim_error *e
         if (page.all[i].has_thread)
             (void)thrd_join(page.all[i].thread, NULL);
     mtx_destroy(&page.lock);
-    free(page.shown);
-    free(page.copy);
-    free(page.all);
+    watch_give_back(cli, page.shown, page.count * sizeof *page.shown);
+    watch_give_back(cli, page.copy, page.count * sizeof *page.copy);
+    watch_give_back(cli, page.all, page.count * sizeof *page.all);
     return status;
 }

@@ -20,6 +20,7 @@ struct plim__endpoint {
     struct MHD_Daemon *daemon;
     plim__endpoint_page *page;
     void *ctx;
+    const plim_allocator *allocator;
     bool is_loopback;
 };
 
@@ -168,7 +169,8 @@ static void endpoint_url(const plim__endpoint *endpoint, endpoint_address addres
 }
 
 plim_status plim__endpoint_start(const char *where, bool remote, plim__endpoint_page *page,
-                                 void *ctx, char out_url[PLIM__ENDPOINT_URL_BYTES],
+                                 void *ctx, const plim_allocator *allocator,
+                                 char out_url[PLIM__ENDPOINT_URL_BYTES],
                                  plim__endpoint **out_endpoint, plim_error *err)
 {
     endpoint_address address;
@@ -182,10 +184,11 @@ plim_status plim__endpoint_start(const char *where, bool remote, plim__endpoint_
         plim_error_hint(err, "--allow-remote, if they may read it; else 127.0.0.1:9464");
         return status;
     }
-    plim__endpoint *endpoint = calloc(1, sizeof *endpoint);
+    plim__endpoint *endpoint = allocator->resize(allocator->ctx, NULL, 0, sizeof *endpoint);
     if (endpoint == NULL)
         return plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory to listen");
-    *endpoint = (plim__endpoint){.page = page, .ctx = ctx, .is_loopback = is_loopback};
+    *endpoint = (plim__endpoint){
+        .page = page, .ctx = ctx, .allocator = allocator, .is_loopback = is_loopback};
     /* poll(): with epoll, libmicrohttpd 0.9.75 that had all its connections takes new ones late. */
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
                      (address.any.sa_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
@@ -195,7 +198,7 @@ plim_status plim__endpoint_start(const char *where, bool remote, plim__endpoint_
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)ENDPOINT_MEMORY_BYTES,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)ENDPOINT_IDLE_S, MHD_OPTION_END);
     if (endpoint->daemon == NULL) {
-        free(endpoint);
+        (void)allocator->resize(allocator->ctx, endpoint, sizeof *endpoint, 0);
         status = plim_error_set(err, PLIM_ERR_ACCESS, "cannot listen at %s", where);
         plim_error_hint(err, "another program may have the port; port 0 takes any");
         return status;
@@ -212,5 +215,5 @@ void plim__endpoint_end(plim__endpoint **endpoint)
     if (dead == NULL)
         return;
     MHD_stop_daemon(dead->daemon);
-    free(dead);
+    (void)dead->allocator->resize(dead->allocator->ctx, dead, sizeof *dead, 0);
 }
