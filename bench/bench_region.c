@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What does state in a region cost? Beside talloc and APR, in this one process.
- *   bench_region [trees|gets|shots|opens]
+ *   bench_region [trees|gets|shots|cuts|opens]
  * Bounds (minimum of the runs):
  *   a node of a tree made and cascaded away: 8 ns in storage, 12 ns in a shared region (memfd)
  *   a checked get: twice an unchecked load through a pointer
@@ -443,6 +443,68 @@ static void bench_shots(void)
     (void)unlink(path);
 }
 
+/* --- cuts ---------------------------------------------------------------------------------- */
+
+/* Asks for one cut after the other. */
+static void cut_reader(const char *path)
+{
+    for (;;) {
+        plim_region_view *view = NULL;
+        plim_error err = {0};
+        if (plim_region_view_open_cut(path, 2000000000, NULL, &view, &err) == PLIM_OK)
+            plim_region_view_close(&view);
+        (void)usleep(500);
+    }
+}
+
+/* How long a safe point takes at which a cut is made: the program's pause. */
+static void bench_cut(const char *name, uint32_t objects)
+{
+    enum { CUTS = 40 };
+    char path[256];
+    static unsigned char value[1024];
+    (void)snprintf(path, sizeof path, "/dev/shm/plim-bench-cut-%ld", (long)getpid());
+    plim_region_options options = {.struct_bytes = sizeof options,
+                                   .name = path,
+                                   .object_max = objects,
+                                   .data_bytes = (uint64_t)objects * sizeof value};
+    plim_region *region = NULL;
+    plim_error err = {0};
+    plim_ref ref;
+    if (plim_region_open(&options, &region, &err) != PLIM_OK)
+        bench_die("open:", err.what);
+    uint16_t type = region_type(region, sizeof value);
+    for (uint32_t i = 0; i < objects; i++)
+        if (plim_region_allocate(region, type, value, 0, NONE, &ref) != PLIM_OK)
+            bench_die("refused", "");
+    int here = sched_getcpu();
+    pid_t child = fork();
+    if (child == 0) {
+        shot_move(here);
+        cut_reader(path);
+    }
+    for (int made = 0; made < CUTS;) {
+        (void)usleep(100);
+        double start = bench_seconds();
+        bool is_made = plim_region_safe_point(region);
+        if (is_made)
+            row_add(name, (bench_seconds() - start) * 1e6);
+        made += is_made;
+    }
+    (void)kill(child, SIGKILL);
+    (void)waitpid(child, NULL, 0);
+    plim_region_close(&region);
+    (void)unlink(path);
+}
+
+static void bench_cuts(void)
+{
+    int first = row_count;
+    bench_cut("cut of 1 MiB, us", 1000);
+    bench_cut("cut of 16 MiB, us", 16000);
+    rows_print(first);
+}
+
 /* --- recovery ------------------------------------------------------------------------------ */
 
 static void bench_open(const char *name, uint32_t objects, bool is_mixed)
@@ -519,6 +581,7 @@ int main(int argc, char **argv)
     } GROUPS[] = {{"trees", bench_trees},
                   {"gets", bench_gets},
                   {"shots", bench_shots},
+                  {"cuts", bench_cuts},
                   {"opens", bench_opens}};
     for (size_t i = 0; i < sizeof GROUPS / sizeof GROUPS[0]; i++)
         if (argc < 2 || strcmp(argv[1], GROUPS[i].name) == 0)

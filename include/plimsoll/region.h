@@ -351,7 +351,7 @@ static inline const void *plim_region_peek(const plim_region *region, plim_ref r
  *                if a reader asked for a cut since (plim_region_view_open_cut()), one is made now.
  * @param[in]     region  not NULL.
  * @return        whether a copy was made; else it costs a nanosecond or two. A copy takes some
- *                0.3 ms per megabyte in use, and memory for it until a reader has taken it.
+ *                0.3 to 0.8 ms per megabyte in use, and memory for it until a reader has taken it.
  * @note          Threads: the writer's; outside transactions.
  */
 PLIM_API bool plim_region_safe_point(plim_region *region);

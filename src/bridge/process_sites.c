@@ -21,6 +21,7 @@
 #include "base/assert.h"
 #include "base/id_map.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "bridge/clean_text.h"
 
 enum {
@@ -138,6 +139,44 @@ static sites_place sites_find(const plim__process_sites *sites, uint64_t address
     return place;
 }
 
+/* The C++ library's own, as its ABI names it: memory of malloc(), or NULL. */
+extern char *__cxa_demangle(const char *mangled, char *buffer, size_t *bytes, int *out_status);
+
+/* References back into a name can each double what it stands for, and the name is another's: so
+   many are followed, which makes a thousand times its length at the most. */
+static bool sites_may_demangle(const char *name)
+{
+    enum { LENGTH_MAX = 512, BACK_MAX = 20 };
+    uint32_t back = 0;
+    size_t length = plim__text_length(name, LENGTH_MAX);
+    for (size_t i = 0; i + 1 < length; i++) {
+        bool is_number = name[i + 1] == '_' || (name[i + 1] >= '0' && name[i + 1] <= '9') ||
+                         (name[i] == 'S' && name[i + 1] >= 'A' && name[i + 1] <= 'Z');
+        back += (name[i] == 'S' || name[i] == 'T') && is_number;
+    }
+    return strncmp(name, "_Z", 2) == 0 && length < LENGTH_MAX && back <= BACK_MAX;
+}
+
+/* A symbol as people write it: C++ without its parameters, anything else as it is. */
+static void sites_readable(const char *symbol, char *out, size_t cap)
+{
+    int failed = 0;
+    char *readable =
+        sites_may_demangle(symbol) ? __cxa_demangle(symbol, NULL, NULL, &failed) : NULL;
+    char *end = readable != NULL ? strrchr(readable, ')') : NULL;
+    uint32_t depth = 0;
+    for (; end != NULL && end > readable; end--) { /* back to the bracket that opens them */
+        depth += *end == ')';
+        depth -= *end == '(';
+        if (depth == 0)
+            break;
+    }
+    if (end != NULL && end > readable)
+        *end = '\0';
+    (void)snprintf(out, cap, "%s", readable != NULL ? readable : symbol);
+    free(readable); /* plim-tidy: allow banned: the demangler took it from malloc() */
+}
+
 /* "file.c:12" of code; "" where nothing says. */
 static void sites_line(const sites_place *place, uint64_t address, char *out, size_t cap)
 {
@@ -248,6 +287,7 @@ static void sites_call(plim__process_sites *sites, const plim__heap_stack *stack
 {
     char text[2 * PLIM__SITE_NAME_BYTES];
     char line[96];
+    char symbol[PLIM__SITE_NAME_BYTES];
     uint64_t code = sites_choose(sites, stack);
     if (code == 0) {
         (void)snprintf(out, PLIM__SITE_NAME_BYTES, "(unknown site)");
@@ -255,10 +295,12 @@ static void sites_call(plim__process_sites *sites, const plim__heap_stack *stack
     }
     sites_place place = sites_find(sites, code - 1, code - 1);
     sites_line(&place, code - 1, line, sizeof line);
+    if (place.symbol != NULL)
+        sites_readable(place.symbol, symbol, sizeof symbol);
     if (place.symbol != NULL && line[0] != '\0')
-        (void)snprintf(text, sizeof text, "%.90s %s", place.symbol, line);
+        (void)snprintf(text, sizeof text, "%.90s %s", symbol, line);
     else if (place.symbol != NULL)
-        (void)snprintf(text, sizeof text, "%.90s (%.50s)", place.symbol, place.module);
+        (void)snprintf(text, sizeof text, "%.90s (%.50s)", symbol, place.module);
     else
         (void)snprintf(text, sizeof text, "%.90s+0x%llx", place.module,
                        (unsigned long long)place.offset);

@@ -19,6 +19,7 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "bridge/births.h"
 #include "bridge/process_graph.h"
 #include "platform/process.h"
 
@@ -32,7 +33,8 @@ typedef struct process_state {
     plim__peer peer;
     plim__heap_map map;
     plim__process_sites *sites;
-    bool is_open;
+    uint64_t sampled_after; /* the highest birth when the sampling began */
+    bool is_open, is_sampling;
 } process_state;
 
 static process_state *process_state_of(const plim_target *target)
@@ -218,6 +220,11 @@ static plim_status process_look(process_job *job, plim_error *err)
         status = process_look_still(job, &is_copied, err);
     plim__peer_resume(&state->peer);
     job->pause_ns = plim__peer_now_ns() - before_ns;
+    if (status == PLIM_OK && !is_copied)
+        (void)snprintf(job->target->remark, sizeof job->target->remark,
+                       "the heap is larger than %d MiB, so what its blocks hold was read while the "
+                       "program ran: who holds a block that changed meanwhile may be told wrongly",
+                       PROCESS_COPY_BYTES >> 20);
     if (status == PLIM_OK)
         status = plim__process_find_mappings(&state->peer, &job->heap, &job->edges, err);
     plim_progress progress = {job, process_step};
@@ -354,13 +361,67 @@ static plim_status process_collect(plim_target *target, plim_error *err)
                           "plim leaks finds what is never given back");
 }
 
+/* The blocks as they are, one note after the other, while the program runs: a note is one word, so
+   each is there or not. */
+static plim_status process_read_now(plim_target *target, plim__process_heap *heap, plim_error *err)
+{
+    const process_state *state = process_state_of(target);
+    *heap = (plim__process_heap){.allocator = target->allocator, .map = state->map};
+    return state->map.depth == 0 ? process_no_notes(state, err)
+                                 : plim__process_read_blocks(&state->peer, heap, err);
+}
+
 static plim_status process_sampling_start(plim_target *target, const plim_sampling_options *options,
                                           plim_error *err)
 {
-    (void)target;
-    (void)options;
-    return process_cannot(err, "no record is kept of what was allocated and is gone",
-                          "plim snap has the place of all that lives; plim classes sums it up");
+    process_state *state = process_state_of(target);
+    plim__process_heap heap;
+    if (options != NULL && options->include_collected)
+        return process_cannot(
+            err, "no record is kept of what was allocated and is gone",
+            "without --include-collected: what was allocated meanwhile and still lives");
+    plim_status status = process_read_now(target, &heap, err);
+    state->sampled_after = 0;
+    for (uint32_t i = 0; status == PLIM_OK && i < heap.block_count; i++) {
+        uint64_t birth = heap.blocks[i].note >> PLIM__NOTE_SITE_BITS;
+        state->sampled_after = birth > state->sampled_after ? birth : state->sampled_after;
+    }
+    state->is_sampling = status == PLIM_OK;
+    plim__process_heap_fini(&heap);
+    return status;
+}
+
+static const char *process_site_name(void *ctx, uint32_t site)
+{
+    return plim__process_site_name(ctx, site);
+}
+
+/* Births rise, so what is later than the first look's last was made since. */
+static plim_status process_sampling_stop(plim_target *target, plim_sink sink, plim_error *err)
+{
+    process_state *state = process_state_of(target);
+    plim__process_heap heap;
+    plim__births births = {.allocator = target->allocator};
+    if (!state->is_sampling)
+        return plim_error_set(err, PLIM_ERR_USAGE, "no sampling was begun");
+    state->is_sampling = false;
+    plim_status status = process_read_now(target, &heap, err);
+    for (uint32_t i = 0; status == PLIM_OK && i < heap.block_count; i++) {
+        uint64_t note = heap.blocks[i].note;
+        if (note >> PLIM__NOTE_SITE_BITS > state->sampled_after)
+            status = plim__births_add(
+                &births, (uint32_t)(note & ((UINT64_C(1) << PLIM__NOTE_SITE_BITS) - 1)),
+                heap.blocks[i].bytes, err);
+    }
+    if (status == PLIM_OK && state->sites == NULL)
+        status = plim__process_sites_create(state->peer.pid, target->allocator, &state->sites, err);
+    if (status == PLIM_OK)
+        status = plim__process_sites_read(state->sites, &state->peer, &state->map, err);
+    if (status == PLIM_OK)
+        status = plim__births_write(&births, process_site_name, state->sites, sink, err);
+    plim__births_fini(&births);
+    plim__process_heap_fini(&heap);
+    return status;
 }
 
 static plim_status process_tracking_start(plim_target *target, bool stacks, plim_error *err)
@@ -421,6 +482,7 @@ static const plim__protocol process_protocol = {
     .collect = process_collect,
     .snapshot = process_snapshot,
     .sampling_start = process_sampling_start,
+    .sampling_stop = process_sampling_stop,
     .tracking_start = process_tracking_start,
 };
 

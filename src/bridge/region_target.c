@@ -15,6 +15,9 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/text.h"
+#include "bridge/births.h"
+#include "bridge/clean_text.h"
 #include "bridge/process_target.h"
 #include "bridge/program.h"
 #include "inspect/target.h"
@@ -26,6 +29,8 @@ enum { REGION_STEP_BYTES = 1 << 22 /* written between two calls of progress */ }
 typedef struct region_state {
     plim_region_view *view;
     plim__process_ref process; /* pid 0: none is known */
+    uint64_t sampled_after;    /* the highest birth when the sampling began */
+    bool is_sampling;
 } region_state;
 
 static region_state *region_state_of(const plim_target *target)
@@ -399,10 +404,69 @@ static plim_status region_collect(plim_target *target, plim_error *err)
 static plim_status region_sampling_start(plim_target *target, const plim_sampling_options *options,
                                          plim_error *err)
 {
-    (void)target;
-    (void)options;
-    return region_cannot(err, "a region keeps no record of what was allocated and is gone",
-                         "plim view --by site shows where what lives was made");
+    region_state *state = region_state_of(target);
+    plim_region_object object;
+    const void *value = NULL;
+    if (options != NULL && options->include_collected)
+        return region_cannot(
+            err, "a region keeps no record of what was allocated and is gone",
+            "without --include-collected: what was allocated meanwhile and still lives");
+    state->sampled_after = 0;
+    for (uint32_t at = 0; plim_region_view_next(state->view, &at, &object, &value);)
+        state->sampled_after =
+            object.birth > state->sampled_after ? object.birth : state->sampled_after;
+    state->is_sampling = true;
+    return PLIM_OK;
+}
+
+/* A site is the offset of a text, far below; behind this, the number of a type. */
+static const uint32_t REGION_NO_SITE = 1u << 31;
+
+/* A text of the region, clean. */
+typedef struct region_text {
+    const plim_region_view *view;
+    char clean[512];
+} region_text;
+
+static const char *region_site_name(void *ctx, uint32_t site)
+{
+    region_text *text = ctx;
+    plim_region_type_info type = {0};
+    const char *raw = NULL;
+    if (site < REGION_NO_SITE)
+        raw = plim_region_view_text(text->view, site);
+    else if (plim_region_view_type(text->view, (uint16_t)site, &type))
+        raw = type.name; /* who did not say where says at least what */
+    if (raw == NULL)
+        return "(no site)";
+    size_t length = plim__clean_text(text->clean, sizeof text->clean - 1, raw,
+                                     plim__text_length(raw, sizeof text->clean - 1));
+    text->clean[length] = '\0';
+    return text->clean;
+}
+
+/* Births are never used twice: what is later than the first look's last was made since. */
+static plim_status region_sampling_stop(plim_target *target, plim_sink sink, plim_error *err)
+{
+    region_state *state = region_state_of(target);
+    plim__births births = {.allocator = target->allocator};
+    region_text text = {.view = state->view};
+    plim_region_object object;
+    const void *value = NULL;
+    plim_status status = PLIM_OK;
+    if (!state->is_sampling)
+        return plim_error_set(err, PLIM_ERR_USAGE, "no sampling was begun");
+    state->is_sampling = false;
+    for (uint32_t at = 0;
+         status == PLIM_OK && plim_region_view_next(state->view, &at, &object, &value);)
+        if (object.birth > state->sampled_after)
+            status = plim__births_add(&births,
+                                      object.site != 0 ? object.site : REGION_NO_SITE + object.type,
+                                      object.held_bytes, err);
+    if (status == PLIM_OK)
+        status = plim__births_write(&births, region_site_name, &text, sink, err);
+    plim__births_fini(&births);
+    return status;
 }
 
 static plim_status region_tracking_start(plim_target *target, bool stacks, plim_error *err)
@@ -510,6 +574,7 @@ static const plim__protocol region_protocol = {
     .collect = region_collect,
     .snapshot = region_snapshot,
     .sampling_start = region_sampling_start,
+    .sampling_stop = region_sampling_stop,
     .tracking_start = region_tracking_start,
 };
 

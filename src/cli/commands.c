@@ -11,17 +11,9 @@
 #endif
 
 const plim__command plim__commands[] = {
-#define PLIM_COMMAND(name, group, summary, operands, fewest, most, needs, example_a, does_a,       \
-                     example_b, does_b)                                                            \
-    {#name,                                                                                        \
-     PLIM__GROUP_##group,                                                                          \
-     summary,                                                                                      \
-     operands,                                                                                     \
-     fewest,                                                                                       \
-     most,                                                                                         \
-     needs,                                                                                        \
-     {example_a, does_a, example_b, does_b},                                                       \
-     COMMAND_RUN(name)},
+#define PLIM_COMMAND(name, group, summary, operands, fewest, most, needs, ...)                     \
+    {#name, PLIM__GROUP_##group, summary,          operands, fewest, most,                         \
+     needs, {__VA_ARGS__},       COMMAND_RUN(name)},
 #include "cli/command.def"
 #undef PLIM_COMMAND
 };

@@ -37,7 +37,7 @@ typedef struct plim__command {
     uint32_t operands_min;
     uint32_t operands_max;
     uint32_t needs;
-    const char *examples[4]; /* command, what it does, command, what it does */
+    const char *examples[6]; /* command, what it does; two or three of them, then NULL */
     plim_status (*run)(plim__cli *cli, plim_error *err);
 } plim__command;
 

@@ -71,7 +71,7 @@ void plim__help_command(plim__out *out, const plim__command *command)
     plim__out_printf(out, "plim %s: %s\n\n", command->name, command->summary);
     plim__out_printf(out, "Usage: plim %s%s%s [options]\n\n", command->name,
                      command->operands[0] != '\0' ? " " : "", command->operands);
-    for (int i = 0; i < 4; i += 2) {
+    for (int i = 0; i < 6 && command->examples[i] != NULL; i += 2) {
         plim__out_puts(out, "  ");
         plim__out_styled(out, PLIM__STYLE_NAME, command->examples[i]);
         plim__out_printf(out, "\n      %s\n", command->examples[i + 1]);

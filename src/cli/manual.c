@@ -86,7 +86,7 @@ static void manual_command(const plim__command *command, const char *version)
     (void)printf("*plim %s* ", command->name);
     manual_put(command->operands);
     (void)printf(" \\[options\\]\n\n# EXAMPLES\n\n");
-    for (int i = 0; i < 4; i += 2) {
+    for (int i = 0; i < 6 && command->examples[i] != NULL; i += 2) {
         char first = command->examples[i + 1][0];
         if (first >= 'a' && first <= 'z')
             first = (char)(first - 'a' + 'A');

@@ -81,6 +81,18 @@ class Targets(unittest.TestCase):
         for name in ("session", "list", "main (owner 1)"):
             self.assertIn(name, leak)
 
+    def test_two_looks_sample_what_was_made_between_them(self):
+        subject = self.start()
+        subject.tell("tick 3")
+        done = run("sample", f"pid:{subject.pid}", "--duration", "500ms", "-o", "a.heapprofile",
+                   cwd=self.folder)
+        self.assertEqual(done.code, 0, done.err)
+        with open(os.path.join(self.folder, "a.heapprofile"), encoding="utf-8") as file:
+            rows = json.load(file)["head"]["children"]
+        self.assertEqual([row["callFrame"]["functionName"] for row in rows], ["session"])
+        self.assertGreater(rows[0]["selfSize"], 0)
+        self.assertEqual(rows[0]["selfSize"] % (64 + 64), 0)
+
     def test_a_healthy_program_is_silent(self):
         subject = self.start()
         subject.tell("tick 0")
@@ -122,7 +134,7 @@ class Targets(unittest.TestCase):
         other = f"pid:{os.getpid()}"
         for verb, target, code, words in (
                 ("gc", f"pid:{subject.pid}", 5, "plim leaks"),
-                ("sample", f"pid:{subject.pid}", 5, "plim view"),
+                ("sample", f"pid:{subject.pid}", 5, "without --include-collected"),
                 ("track", f"pid:{subject.pid}", 5, "plim snap"),
                 ("usage", other, 5, "plim ps"),
                 ("usage", "pid:999999999", 3, "no process"),
@@ -130,7 +142,8 @@ class Targets(unittest.TestCase):
                 ("usage", "region:/dev/null", 2, "regular file"),
                 ("usage", "region:/etc/passwd", 4, "/etc/passwd")):
             with self.subTest((verb, target)):
-                done = run(verb, target, cwd=self.folder)
+                more = ["--include-collected"] if verb == "sample" else []
+                done = run(verb, target, *more, cwd=self.folder)
                 self.assertEqual((done.code, done.out), (code, ""), done.err)
                 self.assertIn(words, done.err)
 

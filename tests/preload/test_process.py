@@ -2,7 +2,7 @@
 """Programs that know nothing of us, looked into from outside: a small one whose heap is known, and
 Debian's redis-server and python3 with something in them that grows. Every one is unmodified.
 
-    test_process.py LIBRARY SUBJECT PLIM
+    test_process.py LIBRARY SUBJECT PLIM GROW_SOURCE
 """
 
 import json
@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 
 from preloaded import DEBIAN, Preload  # noqa: E402
 
+GROW_SOURCE = pathlib.Path(sys.argv.pop()).resolve()
 PLIM = pathlib.Path(sys.argv.pop()).resolve()
 SUBJECT = pathlib.Path(sys.argv.pop()).resolve()
 LIBRARY = pathlib.Path(sys.argv.pop()).resolve()
@@ -222,6 +223,36 @@ class Looked(unittest.TestCase):
         churn = action(program, "churn:5000")
         report = self.leaks(f"pid:{program.pid}", "--action", churn, status=0)
         self.assertEqual(report["leaks"], [])
+
+    def test_two_looks_sample_what_was_made_between_them_and_cpp_is_readable(self):
+        program = self.folder / "grow"
+        subprocess.run(["c++", "-std=c++17", "-O1", "-g", "-o", program, GROW_SOURCE], check=True)
+        running = self.start([program])
+        self.until(lambda: "shop::basket<int>::add subject_grow.cpp:" in
+                   self.plim("classes", f"pid:{running.pid}", status=(0, 5)))
+        self.plim("sample", f"pid:{running.pid}", "--duration", "1s", "-o", "a.heapprofile")
+        profile = json.loads((self.folder / "a.heapprofile").read_text(encoding="utf-8"))
+        rows = profile["head"]["children"]
+        self.assertEqual({row["callFrame"]["functionName"] for row in rows},
+                         {"shop::basket<int>::add"})
+        buffers = [row["selfSize"] for row in rows
+                   if row["callFrame"]["url"] == "subject_grow.cpp"]
+        self.assertEqual((len(buffers), buffers[0] % 1024), (1, 0), rows)
+        self.assertGreater(buffers[0], 0)
+        self.assertEqual(sum(row["selfSize"] for row in rows),
+                         sum(sample["size"] for sample in profile["samples"]))
+        self.plim("sample", f"pid:{running.pid}", "--include-collected", status=5)
+        self.goes_on(running.pid)
+
+    def test_a_heap_too_large_to_copy_says_that_it_was_read_while_the_program_ran(self):
+        small = self.subject("known")
+        self.snap(small.pid)
+        self.assertIsNone(self.taken["remark"])
+        large = self.start(["/usr/bin/python3", "-c", "held = [bytes(100000) for _ in range(900)]\n"
+                            "print('ready', flush=True)\ninput()"])
+        self.assertEqual(large.stdout.readline(), "ready\n")
+        self.snap(large.pid)
+        self.assertIn("64 MiB", self.taken["remark"])
 
     # --- what programs do ----------------------------------------------------------------------
 
