@@ -22,6 +22,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "inspect/cdp/session.h"
+#include "inspect/deno/workers.h"
 #include "inspect/node/node.h"
 #include "inspect/probe.h"
 #include "inspect/rdp/rdp.h"
@@ -285,6 +286,33 @@ static plim_status discover_node(discover_worker *worker, int64_t pid)
     return PLIM_OK;
 }
 
+/* Workers of a Deno: as those of a Node, over a connection to its one target. */
+static void discover_add_deno_workers(discover_worker *worker, const plim__probe *probe,
+                                      const discover_row *main_row)
+{
+    const plim_allocator *allocator = &worker->run->allocator;
+    char path[DISCOVER_PATH_BYTES];
+    discover_row dropped = *main_row; /* its title is better than the list's */
+    plim__cdp_connection *connection = NULL;
+    plim__deno_workers workers = {0};
+    if (!discover_target(worker, probe, &dropped, path, sizeof path) ||
+        plim__cdp_connect(worker->loop, allocator, probe->host, probe->port, path,
+                          discover_ask_timeout_ns, &connection, NULL) != PLIM_OK)
+        return;
+    plim_status status = plim__deno_workers_start(&workers, allocator, worker->loop, connection, 0,
+                                                  discover_workers_timeout_ns, NULL);
+    for (uint32_t i = 0; status == PLIM_OK && i < workers.count; i++) {
+        discover_row row = *main_row;
+        row.order = workers.items[i].number;
+        (void)snprintf(row.title, sizeof row.title, "%s", workers.items[i].title);
+        (void)snprintf(row.address, sizeof row.address, "%.*s#worker:%u", DISCOVER_PLACE_BYTES - 1,
+                       main_row->address, (unsigned)workers.items[i].number);
+        discover_add(worker->run, &row);
+    }
+    plim__deno_workers_stop(&workers, true);
+    plim__cdp_disconnect(&connection);
+}
+
 static const plim__runtime *discover_runtime(const char *name)
 {
     for (size_t i = 0; plim__runtimes[i] != NULL; i++) {
@@ -354,6 +382,8 @@ static plim_status discover_other(discover_worker *worker, int64_t pid)
         discover_add_path(run, &row);
         if (!discover_each(worker, &probe, &row))
             discover_add(run, &row);
+        if (run->list_workers && strcmp(row.runtime, "deno") == 0)
+            discover_add_deno_workers(worker, &probe, &row);
     }
     return PLIM_OK;
 }

@@ -13,6 +13,7 @@ static const plim__line_rule deno_launch_rules[] = {
     {"Debugger listening on ws://", PLIM__LINE_URL},
     {"Visit chrome://inspect to connect to the debugger.", PLIM__LINE_EXACT},
     {"Debugger session started.", PLIM__LINE_EXACT},
+    {"Debugger session ended", PLIM__LINE_HEAD},
     {NULL, PLIM__LINE_EXACT},
 };
 

@@ -220,20 +220,27 @@ static bool workerd_recognise_wrangler(const char *browser)
     return strncmp(browser, "wrangler/", 9) == 0;
 }
 
+/* Named by miniflare after the user's worker; it names one of its own so, too. */
+static bool workerd_is_users(const json_t *entry)
+{
+    static const char users[] = "core:user:";
+    static const char own[] = "core:user:miniflare-";
+    const char *id = json_string_value(json_object_get(entry, "id"));
+    return id != NULL && strncmp(id, users, sizeof users - 1) == 0 &&
+           strncmp(id, own, sizeof own - 1) != 0;
+}
+
 /* Of those that wrangler's miniflare runs, only the user's own; of others, all. */
 static bool workerd_shows(const json_t *list, const json_t *entry)
 {
-    static const char own[] = "core:user:";
     size_t index;
     const json_t *one;
-    const char *id = json_string_value(json_object_get(entry, "id"));
-    bool has_own = false;
+    bool has_users = false;
     json_array_foreach(list, index, one)
     {
-        const char *name = json_string_value(json_object_get(one, "id"));
-        has_own = has_own || (name != NULL && strncmp(name, own, sizeof own - 1) == 0);
+        has_users = has_users || workerd_is_users(one);
     }
-    return id != NULL && (!has_own || strncmp(id, own, sizeof own - 1) == 0);
+    return !has_users || workerd_is_users(entry);
 }
 
 static const plim__protocol workerd_protocol = {
