@@ -17,7 +17,10 @@ for (let i = 0; i < 777; i++) kept.push(new OfWorker(i));
 setInterval(() => {}, 1000);
 """
 
-LEAKY = """class Visitor { seen: number[]; constructor(n: number) { this.seen = new Array(20).fill(n); } }
+LEAKY = """class Visitor {
+  seen: number[];
+  constructor(n: number) { this.seen = new Array(20).fill(n); }
+}
 const held: Visitor[] = [];
 (globalThis as any).held = held;
 setInterval(() => { for (let i = 0; i < 300; i++) KEEP; }, 50);

@@ -17,7 +17,7 @@
 #include "inspect/cdp/heap.h"
 #include "inspect/workerd/workerd.h"
 
-enum { RUNTIME_CONTEXT_BYTES = 128 };
+enum { RUNTIME_CONTEXT_BYTES = 128, WORKERD_PATH_BYTES = 4096 };
 
 static const uint64_t workerd_call_timeout_ns = 10000000000u;
 static const uint64_t workerd_collect_timeout_ns = 1000000000u; /* under traffic it is at once */
@@ -129,7 +129,7 @@ static plim_status workerd_open(plim_target *target, plim_error *err)
     return status;
 }
 
-/* The workerd that the proxy is connected to, if it is one and only one. */
+/* The workerd that the proxy is connected to; 0: none yet. */
 static int64_t workerd_behind(const plim_target *target, int64_t proxy)
 {
     uint32_t indexes[PLIM_PORTS_PER_PROCESS_MAX];
@@ -142,8 +142,12 @@ static int64_t workerd_behind(const plim_target *target, int64_t proxy)
             plim__process_listeners(proxy, &peers, indexes, PLIM_PORTS_PER_PROCESS_MAX, &count);
     for (uint32_t i = 0; status == PLIM_OK && i < count; i++) {
         int64_t pid = 0;
+        char path[WORKERD_PATH_BYTES];
         const plim__listener *peer = &peers.items[indexes[i]];
-        if (plim__port_owner(target->allocator, peer->port, &pid) == PLIM_OK && pid != proxy)
+        /* It is connected to wrangler's own Node, too. */
+        if (plim__port_owner(target->allocator, peer->port, &pid) == PLIM_OK && pid != proxy &&
+            plim__process_executable(pid, path, sizeof path) == PLIM_OK &&
+            plim__workerd_is_executable(path))
             found = pid;
     }
     plim__listeners_fini(&peers);
@@ -159,8 +163,11 @@ static plim_status workerd_open_wrangler(plim_target *target, plim_error *err)
     if (status != PLIM_OK || state == NULL || state->owner.process.pid == 0)
         return status;
     /* That is the proxy; whose heap we look at is whom it looks at. */
-    plim__cdp_owner_take(target, &state->owner, workerd_behind(target, target->pid),
-                         plim__workerd_is_executable);
+    int64_t behind = workerd_behind(target, target->pid);
+    plim__cdp_owner_fini(&state->owner);
+    target->pid = -1;
+    if (behind != 0)
+        plim__cdp_owner_take(target, &state->owner, behind, plim__workerd_is_executable);
     return PLIM_OK;
 }
 
