@@ -103,7 +103,10 @@ class Table(unittest.TestCase):
                 elif option[3] != "FLAG":
                     flag += "=" + values[option[3]]
                 done = run(row[0], "--help", flag)
-                takes = any(mine[1] == option[1] for mine in options_of(row[0]))
+                mine = [own for own in options_of(row[0]) if own[1] == option[1]]
+                takes = bool(mine)
+                if takes and option not in mine and option[3] == "CHOICE":
+                    continue  # another verb's option of that name, with other words
                 if option[1] != "version":
                     self.assertEqual(done.code, 0 if takes else 2, (row[0], flag, done.err))
 
