@@ -69,8 +69,9 @@ typedef struct plim__config_share {
     plim__config_figure quota;
 } plim__config_share;
 
+#define PLIM__CONFIG_NONE UINT32_MAX /* no enumerator: it is no int */
+
 enum {
-    PLIM__CONFIG_NONE = UINT32_MAX,
     PLIM__CONFIG_MAGIC = 0x0c0f1647,
     PLIM__CONFIG_PATH_BYTES = 4096,
     PLIM__CONFIG_LEND_BYTES = 5 /* "lend." */
