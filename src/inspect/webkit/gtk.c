@@ -28,6 +28,7 @@ enum {
 
 static const uint64_t gtk_list_pause_ns = 100000000u;
 static const uint64_t gtk_announce_ns = 1000000000u;
+static const uint64_t gtk_leave_ns = 300000000u; /* for WebKit to see that the last one has gone */
 
 static plim__gtk_targets *gtk_targets(const plim_target *target)
 {
@@ -279,11 +280,16 @@ static plim_status gtk_connect(plim_target *target, plim_error *err)
     if (status != PLIM_OK)
         return status;
     plim_error why;
+    uint32_t attempts = 0;
     do {
         why = (plim_error){0};
         gtk_disconnect(target);
+        if (attempts++ > 0 && plim__loop_sleep(target->loop, gtk_leave_ns) != PLIM_OK)
+            return plim_error_set(err, PLIM_ERR_INTERRUPTED, "interrupted while connecting");
         status = gtk_connect_once(target, &why);
     } while (status == PLIM_ERR_TIMEOUT && plim__loop_now_ns() < deadline_ns);
+    if (status == PLIM_ERR_TIMEOUT)
+        plim_error_hint(&why, "another debugger may have the page: WebKit serves one at a time");
     return status == PLIM_OK ? PLIM_OK : plim__error_repeat(err, &why);
 }
 
@@ -313,7 +319,7 @@ static plim_status gtk_ready(plim_target *target, plim_error *err)
 static plim_status gtk_judge(const plim_target *target, plim_status status, plim_error *err)
 {
     const plim__webkit_state *state = target->runtime_state;
-    if ((status != PLIM_ERR_TIMEOUT && status != PLIM_ERR_INTERRUPTED) || state->process.pid == 0 ||
+    if (status != PLIM_ERR_TIMEOUT || state->process.pid == 0 ||
         plim__process_ref_alive(&state->process))
         return status;
     if (err != NULL)
@@ -351,13 +357,15 @@ static plim_status gtk_estimate(plim_target *target, plim_snapshot_estimate *out
 typedef struct gtk_watch {
     const plim_target *target;
     plim_progress inner;
+    bool has_ended;
 } gtk_watch;
 
 static bool gtk_step(void *ctx, const char *phase, uint64_t done, uint64_t total)
 {
-    const gtk_watch *watch = ctx;
+    gtk_watch *watch = ctx;
     const plim__webkit_state *state = watch->target->runtime_state;
-    if (state->process.pid != 0 && !plim__process_ref_alive(&state->process))
+    watch->has_ended = state->process.pid != 0 && !plim__process_ref_alive(&state->process);
+    if (watch->has_ended)
         return false;
     return watch->inner.step == NULL || watch->inner.step(watch->inner.ctx, phase, done, total);
 }
@@ -384,7 +392,7 @@ static plim_status gtk_snapshot(plim_target *target, const plim_snapshot_options
     plim_status status = gtk_ready(target, err);
     if (status == PLIM_OK)
         status = plim__webkit_snapshot(target, &watched, sink, out_result, err);
-    return gtk_judge(target, status, err);
+    return gtk_judge(target, watch.has_ended ? PLIM_ERR_TIMEOUT : status, err);
 }
 
 static plim_status gtk_tracking_start(plim_target *target, bool stacks, plim_error *err)
@@ -424,7 +432,7 @@ static plim_status gtk_tracking_stop(plim_target *target, const plim_snapshot_op
     plim_status status = gtk_still(target, err);
     if (status == PLIM_OK)
         status = plim__webkit_tracking_stop(target, &watched, sink, out_result, err);
-    return gtk_judge(target, status, err);
+    return gtk_judge(target, watch.has_ended ? PLIM_ERR_TIMEOUT : status, err);
 }
 
 static plim_status gtk_evaluate(plim_target *target, const char *expression, uint64_t timeout_ns,
