@@ -388,6 +388,20 @@ PLIM_API PLIM_NODISCARD plim_status plim_target_evaluate(plim_target *target,
                                                          plim_error *err);
 
 /**
+ * @brief      Has a page load a URL, or load itself again, and waits until it has (its load event).
+ * @param[in]  target      not NULL.
+ * @param[in]  url         NULL: again what it shows.
+ * @param[in]  timeout_ns  0: 60 s.
+ * @param[out] err         may be NULL.
+ * @retval PLIM_ERR_UNSUPPORTED it is no page.  @retval PLIM_ERR_UNREACHABLE the browser cannot.
+ * @retval PLIM_ERR_TIMEOUT, PLIM_ERR_GONE, PLIM_ERR_PROTOCOL, PLIM_ERR_INTERRUPTED as they say.
+ * @note       Threads: one at a time. Ids of snapshots compare with those before where the page
+ *             stays in its process: loading again does, another URL does not.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_target_load(plim_target *target, const char *url,
+                                                     uint64_t timeout_ns, plim_error *err);
+
+/**
  * @brief      Reconnects after a drop, waiting 100 ms, then twice as long each time, up to 5 s.
  * @param[in]  target      not NULL.
  * @param[in]  timeout_ns  how long to go on trying.
@@ -465,6 +479,20 @@ typedef struct plim_launched plim_launched;
 PLIM_API PLIM_NODISCARD plim_status plim_launch(const char *const *argv,
                                                 const plim_target_options *options,
                                                 plim_launched **out_launched, plim_error *err);
+
+/**
+ * @brief      Starts a browser that is installed here (Chromium, or what is made of it) without a
+ *             window, with a new profile that goes with it, and over its pipe, which nobody else
+ *             can reach. It shows an empty page: plim_target_load() fills it.
+ * @param[in]  options       NULL: defaults.
+ * @param[out] out_launched  set only on PLIM_OK; ended by plim_launched_end(), after the target.
+ * @param[out] err           may be NULL.
+ * @retval PLIM_ERR_NOT_FOUND there is no such browser.  @retval PLIM_ERR_GONE it ended at once.
+ * @note       Threads: any.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_launch_browser(const plim_target_options *options,
+                                                        plim_launched **out_launched,
+                                                        plim_error *err);
 
 /**
  * @brief     Its inspector's address, for plim_target_open().

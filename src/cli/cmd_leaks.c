@@ -32,13 +32,20 @@ static const uint64_t leaks_start_limit_ns = 15000000000u; /* for the first act 
 static const uint64_t leaks_retry_ns = 200000000u;
 static const uint64_t leaks_idle_ns = 100000000u; /* lets what an act left pending come to rest */
 
-typedef enum leaks_action { LEAKS_COMMAND, LEAKS_EVAL, LEAKS_WAIT, LEAKS_ENTER } leaks_action;
+typedef enum leaks_action {
+    LEAKS_COMMAND,
+    LEAKS_EVAL,
+    LEAKS_WAIT,
+    LEAKS_RELOAD, /* which may also follow the others */
+    LEAKS_ENTER
+} leaks_action;
 
 typedef struct leaks_run {
     plim__cli *cli;
     plim_target *target;
     plim_launched *launched;
     leaks_action action;
+    bool reload;
     uint32_t rounds;
     uint64_t repeat;
     uint64_t warmup;
@@ -68,6 +75,9 @@ static plim_status leaks_read_action(leaks_run *run, plim_error *err)
         return leaks_usage(err, "--action, --eval and --wait exclude each other",
                            "plim leaks --help");
     run->action = command ? LEAKS_COMMAND : eval ? LEAKS_EVAL : wait ? LEAKS_WAIT : LEAKS_ENTER;
+    run->reload = plim__args_has(args, PLIM__OPTION_reload);
+    if (run->action == LEAKS_ENTER && run->reload)
+        run->action = LEAKS_RELOAD;
     if (run->action == LEAKS_ENTER && !plim__terminal_is(PLIM__STDIN))
         return leaks_usage(err, "what should happen between the snapshots?",
                            "--action CMD, --eval EXPR or --wait 30s; at a terminal, Enter");
@@ -103,9 +113,32 @@ static plim_status leaks_make_folder(leaks_run *run, plim_error *err)
     return status;
 }
 
+/* A page in a browser of our own. */
+static plim_status leaks_connect_page(leaks_run *run, const char *url, plim_error *err)
+{
+    plim__cli *cli = run->cli;
+    plim_target_options options = plim__session_options(cli);
+    plim__say_begin(&cli->say, "starting a browser");
+    plim_status status = plim_launch_browser(&options, &run->launched, err);
+    plim__say_end(&cli->say);
+    if (status != PLIM_OK)
+        return status;
+    plim__stops_guard(plim_launched_pid(run->launched));
+    status = plim__session_open(cli, plim_launched_address(run->launched), &run->target, err);
+    if (status != PLIM_OK)
+        return status;
+    plim__say_begin(&cli->say, "loading %s", url);
+    status = plim_target_load(run->target, url, 0, err);
+    plim__say_end(&cli->say);
+    return status;
+}
+
 static plim_status leaks_connect(leaks_run *run, plim_error *err)
 {
     plim__cli *cli = run->cli;
+    const char *page = cli->args.values[PLIM__OPTION_page].text;
+    if (page != NULL)
+        return leaks_connect_page(run, page, err);
     if (cli->args.program == NULL)
         return plim__session_open(cli, cli->args.operands[0], &run->target, err);
     if (cli->args.program[0] == NULL)
@@ -142,10 +175,12 @@ static plim_status leaks_act_command(leaks_run *run, plim_error *err)
     return status;
 }
 
-static plim_status leaks_act_once(leaks_run *run, plim_error *err)
+static plim_status leaks_act_alone(leaks_run *run, plim_error *err)
 {
     plim__cli *cli = run->cli;
     switch (run->action) {
+    case LEAKS_RELOAD:
+        return PLIM_OK;
     case LEAKS_COMMAND:
         return leaks_act_command(run, err);
     case LEAKS_EVAL:
@@ -160,6 +195,12 @@ static plim_status leaks_act_once(leaks_run *run, plim_error *err)
     plim__say_end(&cli->say);
     plim__say_always(&cli->say, "do what may leak, then press Enter");
     return plim__process_wait_line(&cli->interrupt, err);
+}
+
+static plim_status leaks_act_once(leaks_run *run, plim_error *err)
+{
+    plim_status status = leaks_act_alone(run, err);
+    return status == PLIM_OK && run->reload ? plim_target_load(run->target, NULL, 0, err) : status;
 }
 
 static plim_status leaks_act(leaks_run *run, const char *phase, uint64_t times, plim_error *err)
@@ -276,6 +317,15 @@ static plim_status leaks_take(leaks_run *run, plim_error *err)
     return plim__series_write(cli, &run->series, run->paths[index], index, err);
 }
 
+/* What runs code in the target is said to. */
+static void leaks_announce(leaks_run *run)
+{
+    const plim__args *args = &run->cli->args;
+    if (run->action == LEAKS_EVAL)
+        plim__say_always(&run->cli->say, "this runs in the target: %s",
+                         args->values[PLIM__OPTION_eval].text);
+}
+
 static plim_status leaks_measure(leaks_run *run, plim_error *err)
 {
     plim_target_info info;
@@ -284,6 +334,8 @@ static plim_status leaks_measure(leaks_run *run, plim_error *err)
         return status;
     plim_target_identify(run->target, &info);
     status = plim__series_start(&run->series, &info, err);
+    if (status == PLIM_OK)
+        leaks_announce(run);
     if (status == PLIM_OK)
         status = leaks_warm_up(run, err);
     if (status == PLIM_OK)
@@ -362,7 +414,13 @@ static plim_status leaks_of_files(plim__cli *cli, plim_error *err)
 plim_status plim__cmd_leaks(plim__cli *cli, plim_error *err)
 {
     const plim__args *args = &cli->args;
+    bool page = plim__args_has(args, PLIM__OPTION_page);
     bool program = args->program != NULL;
+    if (page && (program || args->operand_count > 0))
+        return leaks_usage(err, "--page starts a browser of its own: no TARGET and no command",
+                           "plim leaks --page http://localhost:8080 --eval 'click()'");
+    if (page)
+        return leaks_live(cli, err);
     if (program && args->operand_count > 0)
         return leaks_usage(err, "a TARGET or files, or a command after --, but not both",
                            "plim leaks --help");

@@ -22,6 +22,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "inspect/cdp/session.h"
+#include "inspect/chrome/chrome.h"
 #include "inspect/deno/workers.h"
 #include "inspect/node/node.h"
 #include "inspect/probe.h"
@@ -65,7 +66,7 @@ struct plim_found_list {
 
 typedef struct discover_candidate {
     int64_t pid;
-    enum { DISCOVER_NODE, DISCOVER_FIREFOX, DISCOVER_OTHER } kind;
+    enum { DISCOVER_NODE, DISCOVER_FIREFOX, DISCOVER_CHROME, DISCOVER_OTHER } kind;
 } discover_candidate;
 
 /* One search. */
@@ -388,6 +389,57 @@ static plim_status discover_other(discover_worker *worker, int64_t pid)
     return PLIM_OK;
 }
 
+/* One page or worker of a browser. */
+static void discover_add_page(void *ctx, const plim__chrome_page *page)
+{
+    discover_tabs *tabs = ctx;
+    discover_row row = *tabs->row;
+    row.order = tabs->count++;
+    (void)snprintf(row.title, sizeof row.title, "%s", page->title);
+    (void)snprintf(row.address, sizeof row.address, "%.*s/%s", DISCOVER_PLACE_BYTES - 1,
+                   tabs->row->address, page->id);
+    discover_add(tabs->run, &row);
+}
+
+/* A row for each page, frame and worker; one without an address where no port is open. */
+static plim_status discover_chrome(discover_worker *worker, int64_t pid)
+{
+    discover_run *run = worker->run;
+    uint32_t indexes[PLIM_PORTS_PER_PROCESS_MAX];
+    uint32_t count = 0;
+    bool is_open = false;
+    if (!plim__chrome_is_browser(pid) ||
+        plim__process_listeners(pid, &run->listeners, indexes, PLIM_PORTS_PER_PROCESS_MAX,
+                                &count) != PLIM_OK)
+        return PLIM_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        plim__probe probe;
+        plim__probe_place(&run->listeners.items[indexes[i]], &probe);
+        if (!run->listeners.items[indexes[i]].is_loopback)
+            continue;
+        plim_status status =
+            plim__probe_version_get(worker->loop, &run->allocator, discover_ask_timeout_ns, &probe);
+        if (status == PLIM_ERR_INTERRUPTED || status == PLIM_ERR_NO_MEMORY)
+            return status;
+        if (status != PLIM_OK)
+            continue;
+        discover_row row = discover_row_of(pid, plim__chrome_runtime.name);
+        discover_tabs tabs = {run, &row, 0};
+        discover_take_probe(&row, &probe);
+        is_open = true;
+        if (plim__chrome_list_pages(worker->loop, &run->allocator, &probe, discover_ask_timeout_ns,
+                                    discover_add_page, &tabs) == PLIM_ERR_INTERRUPTED)
+            return PLIM_ERR_INTERRUPTED;
+        if (tabs.count == 0)
+            discover_add(run, &row);
+    }
+    discover_row row = discover_row_of(pid, plim__chrome_runtime.name);
+    row.how_to_open = plim__chrome_how_to_open;
+    if (!is_open)
+        discover_add(run, &row);
+    return PLIM_OK;
+}
+
 /* One tab of a Firefox. */
 static void discover_add_tab(void *ctx, const plim__rdp_tab *tab)
 {
@@ -475,6 +527,8 @@ static bool discover_visit(void *ctx, int64_t pid)
         candidate.kind = DISCOVER_NODE;
     else if (plim__probe_is_firefox(name))
         candidate.kind = DISCOVER_FIREFOX;
+    else if (plim__probe_is_chrome(name))
+        candidate.kind = DISCOVER_CHROME;
     else if (!plim__probe_is_runtime(name))
         return true;
     if (run->candidate_count == run->candidate_cap) {
@@ -492,6 +546,21 @@ static bool discover_visit(void *ctx, int64_t pid)
     return run->candidate_count < PLIM_TARGETS_MAX;
 }
 
+static plim_status discover_one(discover_worker *worker, const discover_candidate *candidate)
+{
+    switch (candidate->kind) {
+    case DISCOVER_NODE:
+        return discover_node(worker, candidate->pid);
+    case DISCOVER_FIREFOX:
+        return discover_firefox(worker, candidate->pid);
+    case DISCOVER_CHROME:
+        return discover_chrome(worker, candidate->pid);
+    case DISCOVER_OTHER:
+        break;
+    }
+    return discover_other(worker, candidate->pid);
+}
+
 static void discover_work(void *ctx)
 {
     discover_run *run = ctx;
@@ -502,9 +571,7 @@ static void discover_work(void *ctx)
         if (index >= run->candidate_count)
             break;
         const discover_candidate *candidate = &run->candidates[index];
-        status = candidate->kind == DISCOVER_NODE      ? discover_node(&worker, candidate->pid)
-                 : candidate->kind == DISCOVER_FIREFOX ? discover_firefox(&worker, candidate->pid)
-                                                       : discover_other(&worker, candidate->pid);
+        status = discover_one(&worker, candidate);
     }
     if (status != PLIM_OK)
         discover_fail(run, status);

@@ -40,19 +40,31 @@ const char *plim__probe_runtime(const char *browser)
     return "unknown";
 }
 
-bool plim__probe_is_runtime(const char *name)
+static bool probe_is_one_of(const char *name, const char *const *names, size_t count)
 {
     PLIM_CHECK(name != NULL);
-    static const char *const names[] = {
-        "deno",     "workerd",          "bun",      "chrome", "chromium",      "chromium-browser",
-        "msedge",   "headless_shell",   "electron", "brave",  "google-chrome", "MiniBrowser",
-        "epiphany", "epiphany-browser",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (strcmp(names[i], name) == 0)
             return true;
     }
     return false;
+}
+
+bool plim__probe_is_runtime(const char *name)
+{
+    static const char *const names[] = {"deno",        "workerd",  "bun",
+                                        "MiniBrowser", "epiphany", "epiphany-browser"};
+    return plim__probe_is_chrome(name) ||
+           probe_is_one_of(name, names, sizeof names / sizeof names[0]);
+}
+
+bool plim__probe_is_chrome(const char *name)
+{
+    static const char *const names[] = {
+        "chrome",   "chromium", "chromium-browser", "msedge", "headless_shell",
+        "electron", "brave",    "google-chrome",
+    };
+    return probe_is_one_of(name, names, sizeof names / sizeof names[0]);
 }
 
 bool plim__probe_is_firefox(const char *name)

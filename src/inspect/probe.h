@@ -32,6 +32,9 @@ bool plim__probe_is_runtime(const char *name);
 /** Whether an executable of this name is Firefox, which answers no HTTP. */
 bool plim__probe_is_firefox(const char *name);
 
+/** Whether it is Chromium, or a browser made of it. */
+bool plim__probe_is_chrome(const char *name);
+
 /** The version in a Browser field, "" where there is none; points into it. */
 const char *plim__probe_version(const char *browser);
 

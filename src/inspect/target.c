@@ -538,3 +538,14 @@ plim_status plim_target_evaluate(plim_target *target, const char *expression, ui
         return target_unsupported(target, "evaluation of code", err);
     return target->runtime->protocol->evaluate(target, expression, timeout_ns, out_json, err);
 }
+
+plim_status plim_target_load(plim_target *target, const char *url, uint64_t timeout_ns,
+                             plim_error *err)
+{
+    plim_status status = target_ready(target, err);
+    if (status != PLIM_OK)
+        return status;
+    if (target->runtime->protocol->load == NULL)
+        return target_unsupported(target, "pages that could be loaded", err);
+    return target->runtime->protocol->load(target, url, timeout_ns, err);
+}

@@ -115,6 +115,8 @@ struct plim__protocol {
                                  plim_sink sink, plim_snapshot_result *out_result, plim_error *err);
     plim_status (*evaluate)(plim_target *target, const char *expression, uint64_t timeout_ns,
                             const char **out_json, plim_error *err);
+    /** Of pages alone. */
+    plim_status (*load)(plim_target *target, const char *url, uint64_t timeout_ns, plim_error *err);
 };
 
 /** What a runtime is. Any function may be NULL. */

@@ -23,6 +23,7 @@
 typedef struct plim__child {
     int64_t pid;    /**< also its group's number */
     int output;     /**< private: the pipe its standard error goes to */
+    int channel;    /**< our end of the socket that it has as 3 and 4; 0: it has none */
     bool is_reaped; /**< private: its number may be another's by now */
 } plim__child;
 
@@ -38,11 +39,12 @@ plim_status plim__program_resolve(const char *path, char *out_path, size_t cap);
 plim_status plim__program_interpreter(const char *path, char *out_text, size_t cap);
 
 /** Starts `path` with `argv` (NULL-terminated) and our environment, in which those of `variables`
-    ("NAME=value", NULL-terminated, at most 16; NULL: none) are set.
+    ("NAME=value", NULL-terminated, at most 16; NULL: none) are set. With a channel it has a socket
+    to us, as its descriptors 3 and 4.
     Pre: called on the thread that stays. Post: ended by plim__child_stop() and _fini(). */
 plim_status plim__child_start(const char *path, const char *const *argv,
-                              const char *const *variables, plim__child *out_child,
-                              plim_error *err);
+                              const char *const *variables, bool with_channel,
+                              plim__child *out_child, plim_error *err);
 
 /** Waits up to timeout_ms for output. Post: *out_len is 0 with *out_is_end false if none came; a
     failure to read is the end. */

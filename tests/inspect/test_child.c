@@ -26,7 +26,7 @@ static plim__child start_shell(const char *script)
     const char *argv[] = {"sh", "-c", script, NULL};
     plim__child child;
     plim_error err = {0};
-    assert_int_equal(plim__child_start("/bin/sh", argv, NULL, &child, &err), PLIM_OK);
+    assert_int_equal(plim__child_start("/bin/sh", argv, NULL, false, &child, &err), PLIM_OK);
     return child;
 }
 
@@ -55,7 +55,7 @@ static void variables_are_set_in_its_environment(void **state)
     plim__child child;
     assert_int_equal(setenv("PLIM_A", "ours", 1), 0);
     assert_int_equal(setenv("PLIM_C", "kept", 1), 0);
-    assert_int_equal(plim__child_start("/bin/sh", argv, variables, &child, NULL), PLIM_OK);
+    assert_int_equal(plim__child_start("/bin/sh", argv, variables, false, &child, NULL), PLIM_OK);
     assert_true(read_until(&child, "other-two words-kept-\n"));
     assert_string_equal(getenv("PLIM_A"), "ours");
     plim__child_stop(&child, 1000);
@@ -87,9 +87,10 @@ static void a_program_that_cannot_start_says_why(void **state)
     const char *argv[] = {"x", NULL};
     plim__child child = {0};
     plim_error err = {0};
-    assert_int_equal(plim__child_start("/nowhere/x", argv, NULL, &child, &err), PLIM_ERR_NOT_FOUND);
+    assert_int_equal(plim__child_start("/nowhere/x", argv, NULL, false, &child, &err),
+                     PLIM_ERR_NOT_FOUND);
     assert_non_null(strstr(err.what, "/nowhere/x"));
-    assert_int_equal(plim__child_start("/etc", argv, NULL, &child, NULL), PLIM_ERR_ACCESS);
+    assert_int_equal(plim__child_start("/etc", argv, NULL, false, &child, NULL), PLIM_ERR_ACCESS);
     assert_int_equal(child.pid, 0);
 }
 

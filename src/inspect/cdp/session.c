@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "inspect/error_repeat.h"
+#include "inspect/wire/pipe.h"
 #include "inspect/wire/websocket.h"
 
 enum {
@@ -68,7 +69,8 @@ struct plim__cdp_connection {
     uint32_t magic;
     plim__loop *loop;
     const plim_allocator *allocator;
-    plim__websocket *websocket;
+    plim__websocket *websocket; /* one of the two */
+    plim__pipe *pipe;
     plim__envelope *envelope;
     int last_id;
     uint32_t request_count;
@@ -228,6 +230,8 @@ static plim_status cdp_send_main(void *ctx, const char *message, size_t len, pli
         return plim_error_set(err, PLIM_ERR_LIMIT,
                               "a message of %zu bytes: the target hangs up on more than %zu", len,
                               connection->message_limit);
+    if (connection->pipe != NULL)
+        return plim__pipe_send(connection->pipe, message, len, err);
     return plim__websocket_send(connection->websocket, message, len, err);
 }
 
@@ -533,6 +537,32 @@ void plim__cdp_session_end(plim__cdp_session **session_ptr)
 
 /* ---- the connection ------------------------------------------------------------------------ */
 
+/* One that is not connected yet. */
+static plim_status cdp_new(plim__loop *loop, const plim_allocator *allocator,
+                           plim__cdp_connection **out_connection, plim_error *err)
+{
+    PLIM_CHECK(loop != NULL && out_connection != NULL);
+    plim__cdp_connection *connection = plim__array_new_zero(allocator, 1, sizeof *connection);
+    if (connection == NULL)
+        return plim__no_memory(err, "a connection");
+    connection->magic = PLIM__CDP_CONNECTION_MAGIC;
+    connection->loop = loop;
+    connection->allocator = allocator;
+    connection->main = (plim__cdp_session){.magic = PLIM__CDP_SESSION_MAGIC,
+                                           .connection = connection,
+                                           .send = cdp_send_main,
+                                           .ctx = connection};
+    const plim__envelope_rule chunk = {.method = cdp_chunk_method, .key = "chunk"};
+    plim__envelope_events messages = {connection, cdp_on_stream, cdp_on_message};
+    plim_status status =
+        plim__envelope_create(allocator, &chunk, 1, messages, &connection->envelope, err);
+    if (status == PLIM_OK)
+        *out_connection = connection;
+    else
+        plim__cdp_disconnect(&connection);
+    return status;
+}
+
 plim_status plim__cdp_connect(plim__loop *loop, const plim_allocator *allocator, const char *host,
                               uint16_t port, const char *path, uint64_t timeout_ns,
                               plim__cdp_connection **out_connection, plim_error *err)
@@ -548,34 +578,39 @@ plim_status plim__cdp_connect_listening(plim__loop *loop, const plim_allocator *
                                         void *ctx, plim__cdp_connection **out_connection,
                                         plim_error *err)
 {
-    PLIM_CHECK(loop != NULL && out_connection != NULL);
-    plim__cdp_connection *connection = plim__array_new_zero(allocator, 1, sizeof *connection);
-    if (connection == NULL)
-        return plim__no_memory(err, "a connection");
-    connection->magic = PLIM__CDP_CONNECTION_MAGIC;
-    connection->loop = loop;
-    connection->allocator = allocator;
-    connection->main = (plim__cdp_session){.magic = PLIM__CDP_SESSION_MAGIC,
-                                           .connection = connection,
-                                           .send = cdp_send_main,
-                                           .ctx = connection};
-    (void)snprintf(connection->place, sizeof connection->place, "%s:%u", host, (unsigned)port);
-    const plim__envelope_rule chunk = {.method = cdp_chunk_method, .key = "chunk"};
-    plim__envelope_events messages = {connection, cdp_on_stream, cdp_on_message};
-    plim__websocket_events bytes = {connection, cdp_on_data, cdp_on_message_end, cdp_on_end};
-    plim_status status =
-        plim__envelope_create(allocator, &chunk, 1, messages, &connection->envelope, err);
-    if (status == PLIM_OK && listen != NULL)
-        listen(ctx, connection);
-    if (status == PLIM_OK)
-        status = plim__websocket_connect(loop, allocator, host, port, path, timeout_ns, bytes,
-                                         &connection->websocket, err);
-    if (status != PLIM_OK) {
-        plim__cdp_disconnect(&connection);
+    plim__cdp_connection *connection = NULL;
+    plim_status status = cdp_new(loop, allocator, &connection, err);
+    if (status != PLIM_OK)
         return status;
-    }
-    *out_connection = connection;
-    return PLIM_OK;
+    (void)snprintf(connection->place, sizeof connection->place, "%s:%u", host, (unsigned)port);
+    if (listen != NULL)
+        listen(ctx, connection);
+    plim__websocket_events bytes = {connection, cdp_on_data, cdp_on_message_end, cdp_on_end};
+    status = plim__websocket_connect(loop, allocator, host, port, path, timeout_ns, bytes,
+                                     &connection->websocket, err);
+    if (status == PLIM_OK)
+        *out_connection = connection;
+    else
+        plim__cdp_disconnect(&connection);
+    return status;
+}
+
+plim_status plim__cdp_connect_pipe(plim__loop *loop, const plim_allocator *allocator,
+                                   int descriptor, plim__cdp_connection **out_connection,
+                                   plim_error *err)
+{
+    plim__cdp_connection *connection = NULL;
+    plim_status status = cdp_new(loop, allocator, &connection, err);
+    if (status != PLIM_OK)
+        return status;
+    (void)snprintf(connection->place, sizeof connection->place, "the browser's pipe");
+    plim__pipe_events bytes = {connection, cdp_on_data, cdp_on_message_end, cdp_on_end};
+    status = plim__pipe_open(loop, allocator, descriptor, bytes, &connection->pipe, err);
+    if (status == PLIM_OK)
+        *out_connection = connection;
+    else
+        plim__cdp_disconnect(&connection);
+    return status;
 }
 
 void plim__cdp_disconnect(plim__cdp_connection **connection_ptr)
@@ -587,6 +622,7 @@ void plim__cdp_disconnect(plim__cdp_connection **connection_ptr)
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
     PLIM_CHECK(connection->request_count == 0);
     plim__websocket_destroy(&connection->websocket);
+    plim__pipe_destroy(&connection->pipe);
     plim__envelope_destroy(&connection->envelope);
     while (connection->children != NULL) {
         plim__cdp_session *child = connection->children;
@@ -606,7 +642,9 @@ plim_status plim__cdp_status(const plim__cdp_connection *connection, plim_error 
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
     plim_error why = {0};
-    plim_status status = plim__websocket_status(connection->websocket, &why);
+    plim_status status = connection->pipe != NULL
+                             ? plim__pipe_status(connection->pipe, &why)
+                             : plim__websocket_status(connection->websocket, &why);
     if (status == PLIM_OK)
         return PLIM_OK;
     if (connection->end_part != NULL && strstr(why.what, connection->end_part) != NULL)
@@ -669,17 +707,24 @@ void plim__cdp_set_message_limit(plim__cdp_connection *connection, size_t bytes)
 void plim__cdp_pause(plim__cdp_connection *connection)
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
-    plim__websocket_pause(connection->websocket);
+    if (connection->pipe != NULL)
+        plim__pipe_pause(connection->pipe);
+    else
+        plim__websocket_pause(connection->websocket);
 }
 
 void plim__cdp_resume(plim__cdp_connection *connection)
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
-    plim__websocket_resume(connection->websocket);
+    if (connection->pipe != NULL)
+        plim__pipe_resume(connection->pipe);
+    else
+        plim__websocket_resume(connection->websocket);
 }
 
 uint64_t plim__cdp_received_bytes(const plim__cdp_connection *connection)
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
-    return plim__websocket_received_bytes(connection->websocket);
+    return connection->pipe != NULL ? plim__pipe_received_bytes(connection->pipe)
+                                    : plim__websocket_received_bytes(connection->websocket);
 }

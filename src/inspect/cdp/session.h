@@ -43,6 +43,13 @@ plim__cdp_connect_listening(plim__loop *loop, const plim_allocator *allocator, c
                             void (*listen)(void *ctx, plim__cdp_connection *connection), void *ctx,
                             plim__cdp_connection **out_connection, plim_error *err);
 
+/** Connects over a socket whose messages end with a NUL (--remote-debugging-pipe). As
+    plim__pipe_open(). */
+PLIM_NODISCARD plim_status plim__cdp_connect_pipe(plim__loop *loop, const plim_allocator *allocator,
+                                                  int descriptor,
+                                                  plim__cdp_connection **out_connection,
+                                                  plim_error *err);
+
 /** Ends all sessions and the connection. */
 void plim__cdp_disconnect(plim__cdp_connection **connection);
 

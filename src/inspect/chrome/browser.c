@@ -81,6 +81,8 @@ static plim_status browser_estimate(plim_target *target, plim_snapshot_estimate 
 const plim__runtime plim__chrome_runtime = {
     .name = "chrome",
     .protocol = &plim__chrome_protocol,
+    .launcher = &plim__chrome_launcher,
+    .scheme = "chromium-pipe",
     .recognise = browser_recognise,
     .open = browser_open,
     .close = browser_close,

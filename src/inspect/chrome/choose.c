@@ -8,6 +8,7 @@
  * the old one unseen by us, so choosing begins by forgetting it.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -202,7 +203,7 @@ static json_t *choose_one(const json_t *list, const char *wanted, size_t *out_fo
 
 /* Asks until there is a page: a browser that starts has none for a moment. */
 static plim_status choose_pick(plim_target *target, uint64_t deadline_ns, json_t **out_info,
-                               plim_error *err)
+                               json_t **out_list, plim_error *err)
 {
     plim__cdp_session *main = plim__cdp_main(target->cdp.connection);
     for (;;) {
@@ -211,12 +212,14 @@ static plim_status choose_pick(plim_target *target, uint64_t deadline_ns, json_t
                                             choose_left_ns(deadline_ns), &result, err);
         if (status != PLIM_OK)
             return status;
-        const json_t *list = json_object_get(result, "targetInfos");
+        json_t *list = json_object_get(result, "targetInfos");
         bool is_empty = json_array_size(list) == 0;
         size_t found = 0;
         *out_info = choose_one(list, choose_wanted(target), &found);
         if (found > 1)
             status = choose_several(target, list, err);
+        if (found == 1)
+            *out_list = json_incref(list);
         json_decref(result);
         if (found > 0)
             return status;
@@ -236,6 +239,68 @@ static void choose_set_title(plim_target *target, const json_t *info)
                           title[0] != '\0' ? title : choose_text(info, "url"));
 }
 
+/* Lets go of whom we are attached to, for another one. */
+static plim_status choose_let_go(plim_target *target, plim_error *err)
+{
+    plim__chrome_state *state = target->runtime_state;
+    json_t *params = json_pack("{s:s}", "sessionId", state->session_id);
+    plim_status status = plim__cdp_post(plim__cdp_main(target->cdp.connection),
+                                        "Target.detachFromTarget", params, err);
+    plim__cdp_session_end(&state->session);
+    return status;
+}
+
+/* A worker answers only once it was attached to through its page or frame. Which one that is, the
+   list says for some; the others are asked one by one. */
+static plim_status choose_wake(plim_target *target, const json_t *list, const json_t *worker,
+                               uint64_t deadline_ns, plim_error *err)
+{
+    const char *owner = choose_text(worker, "parentFrameId");
+    for (int round = 0; round < 2; round++) {
+        size_t index;
+        const json_t *info;
+        json_array_foreach(list, index, info)
+        {
+            const char *type = choose_text(info, "type");
+            const char *id = choose_text(info, "targetId");
+            bool is_owner = strcmp(id, owner) == 0;
+            if ((strcmp(type, "page") != 0 && strcmp(type, "iframe") != 0) ||
+                is_owner != (round == 0))
+                continue;
+            bool is_found = false;
+            plim_status status = choose_attach(target, id, deadline_ns, err);
+            if (status == PLIM_OK)
+                status = plim__chrome_wake(target, choose_text(worker, "targetId"), &is_found, err);
+            if (status == PLIM_OK)
+                status = choose_let_go(target, err);
+            if (status != PLIM_OK || is_found)
+                return status;
+        }
+    }
+    return PLIM_OK; /* nobody's, as it seems: it may answer all the same */
+}
+
+/* The one that was picked of the list. */
+static plim_status choose_take(plim_target *target, const json_t *list, const json_t *info,
+                               uint64_t deadline_ns, plim_error *err)
+{
+    plim__chrome_state *state = target->runtime_state;
+    plim_status status = PLIM_OK;
+    const char *type = choose_text(info, "type");
+    state->is_page = strcmp(type, "page") == 0;
+    choose_set_title(target, info);
+    if (strcmp(type, "worker") == 0)
+        status = choose_wake(target, list, info, deadline_ns, err);
+    if (status == PLIM_OK)
+        status = choose_attach(target, choose_text(info, "targetId"), deadline_ns, err);
+    if (target->address.kind == PLIM__ADDRESS_WS) { /* what is shown can be typed again */
+        target->address.kind = PLIM__ADDRESS_HOST;
+        (void)snprintf(target->address.path, sizeof target->address.path, "/%.64s",
+                       choose_text(info, "targetId"));
+    }
+    return status;
+}
+
 static plim_status choose_and_attach(plim_target *target, uint64_t deadline_ns, plim_error *err)
 {
     plim__chrome_state *state = plim__chrome_state_of(target);
@@ -247,31 +312,21 @@ static plim_status choose_and_attach(plim_target *target, uint64_t deadline_ns, 
     state->trace = (plim__chrome_trace){0};
     state->is_observing = false;
     json_t *info = NULL;
-    plim_status status = choose_pick(target, deadline_ns, &info, err);
-    if (status != PLIM_OK)
-        return status;
-    state->is_page = strcmp(choose_text(info, "type"), "page") == 0;
-    choose_set_title(target, info);
-    status = choose_attach(target, choose_text(info, "targetId"), deadline_ns, err);
-    if (target->address.kind == PLIM__ADDRESS_WS) { /* what is shown can be typed again */
-        target->address.kind = PLIM__ADDRESS_HOST;
-        (void)snprintf(target->address.path, sizeof target->address.path, "/%.64s",
-                       choose_text(info, "targetId"));
-    }
+    json_t *list = NULL;
+    plim_status status = choose_pick(target, deadline_ns, &info, &list, err);
+    if (status == PLIM_OK)
+        status = choose_take(target, list, info, deadline_ns, err);
     json_decref(info);
+    json_decref(list);
     if (status != PLIM_OK || target->address.worker_id == 0)
         return status;
     char id[PLIM__CHROME_ID_BYTES];
     status = plim__chrome_worker(target, target->address.worker_id, id, err);
+    if (status == PLIM_OK)
+        status = choose_let_go(target, err);
     if (status != PLIM_OK)
         return status;
     state->is_page = false;
-    json_t *params = json_pack("{s:s}", "sessionId", state->session_id);
-    status = plim__cdp_post(plim__cdp_main(target->cdp.connection), "Target.detachFromTarget",
-                            params, err);
-    plim__cdp_session_end(&state->session);
-    if (status != PLIM_OK)
-        return status;
     return choose_attach(target, id, deadline_ns, err);
 }
 
@@ -295,22 +350,63 @@ static plim_status choose_ask_path(plim_target *target, uint64_t deadline_ns, pl
     return PLIM_OK;
 }
 
+/* "HeadlessChrome/156.0.8078.79": what follows the stroke. */
+static plim_status choose_ask_version(plim_target *target, uint64_t deadline_ns, plim_error *err)
+{
+    json_t *result = NULL;
+    plim_status status = plim__cdp_call(target->cdp.session, "Browser.getVersion", NULL,
+                                        choose_left_ns(deadline_ns), &result, err);
+    if (status != PLIM_OK)
+        return status;
+    plim__probe_copy_text(target->version, sizeof target->version,
+                          plim__probe_version(choose_text(result, "product")));
+    json_decref(result);
+    return PLIM_OK;
+}
+
+/* "chromium-pipe:7": the socket of one that we started. */
+static plim_status choose_pipe(plim_target *target, uint64_t deadline_ns, plim_error *err)
+{
+    const char *number = target->address.path;
+    if (number[0] == '\0' || strlen(number) > 6 || strspn(number, "0123456789") != strlen(number))
+        return plim_error_set(err, PLIM_ERR_USAGE, "%s: is followed by a descriptor's number",
+                              plim__chrome_runtime.scheme);
+    plim_status status =
+        plim__cdp_connect_pipe(target->loop, target->allocator, (int)strtol(number, NULL, 10),
+                               &target->cdp.connection, err);
+    if (status != PLIM_OK)
+        return status;
+    target->cdp.session = plim__cdp_main(target->cdp.connection);
+    return choose_ask_version(target, deadline_ns, err);
+}
+
+static plim_status choose_port(plim_target *target, uint64_t deadline_ns, plim_error *err)
+{
+    const plim__address *address = &target->address;
+    plim_status status =
+        plim__cdp_connect(target->loop, target->allocator, address->host, address->port,
+                          target->path, choose_left_ns(deadline_ns), &target->cdp.connection, err);
+    if (status == PLIM_OK)
+        target->cdp.session = plim__cdp_main(target->cdp.connection);
+    return status;
+}
+
 plim_status plim__chrome_connect(plim_target *target, plim_error *err)
 {
     const plim__address *address = &target->address;
-    PLIM_CHECK(target->cdp.connection == NULL && address->host[0] != '\0');
+    PLIM_CHECK(target->cdp.connection == NULL);
     uint64_t deadline_ns = plim__loop_deadline(target->options.connect_timeout_ns);
+    if (address->kind == PLIM__ADDRESS_NAMED) {
+        plim_status status = choose_pipe(target, deadline_ns, err);
+        return status == PLIM_OK ? choose_and_attach(target, deadline_ns, err) : status;
+    }
     plim_status status = choose_ask_path(target, deadline_ns, err);
     if (status == PLIM_OK && target->path[0] == '\0')
         return plim__cdp_find(target, err); /* as any other V8 */
     if (status == PLIM_OK)
-        status = plim__cdp_connect(target->loop, target->allocator, address->host, address->port,
-                                   target->path, choose_left_ns(deadline_ns),
-                                   &target->cdp.connection, err);
-    if (status == PLIM_OK) {
-        target->cdp.session = plim__cdp_main(target->cdp.connection);
+        status = choose_port(target, deadline_ns, err);
+    if (status == PLIM_OK)
         status = choose_and_attach(target, deadline_ns, err);
-    }
     if (status != PLIM_OK)
         plim_error_where(err, "%s:%u", address->host, (unsigned)address->port);
     return status;

@@ -11,6 +11,7 @@
 #ifndef PLIM_INSPECT_CHROME_CHROME_H
 #define PLIM_INSPECT_CHROME_CHROME_H
 #include "inspect/cdp/collections.h"
+#include "inspect/probe.h"
 #include "inspect/target.h"
 #include "platform/process.h"
 
@@ -63,6 +64,10 @@ PLIM_NODISCARD plim_status plim__chrome_connect(plim_target *target, plim_error 
 PLIM_NODISCARD plim_status plim__chrome_worker(plim_target *target, uint32_t number,
                                                char out_id[PLIM__CHROME_ID_BYTES], plim_error *err);
 
+/** Has worker `id` answer who attaches to it, if it is one of the page's that is attached to. */
+PLIM_NODISCARD plim_status plim__chrome_wake(plim_target *target, const char *id, bool *out_found,
+                                             plim_error *err);
+
 /* trace.c */
 
 /** Begins a trace of the whole browser; REFUSED where somebody else's is under way. */
@@ -81,6 +86,39 @@ void plim__chrome_locate(plim_target *target);
 
 /** CDP's calls, but that they tell when the isolate was swapped under them. */
 extern const plim__protocol plim__chrome_protocol;
+
+/* pages.c: a browser seen from outside. */
+
+/** What to do about one whose inspector is closed. */
+extern const char plim__chrome_how_to_open[];
+
+/** A page, a frame of another process, or a worker. */
+typedef struct plim__chrome_page {
+    char id[PLIM__CHROME_ID_BYTES];
+    char title[PLIM__PROBE_TITLE_BYTES];
+} plim__chrome_page;
+
+typedef void (*plim__chrome_page_add)(void *ctx, const plim__chrome_page *page);
+
+/** Gives each that the browser lists at a port. As plim__http_get(). */
+PLIM_NODISCARD plim_status plim__chrome_list_pages(plim__loop *loop,
+                                                   const plim_allocator *allocator,
+                                                   const plim__probe *probe, uint64_t timeout_ns,
+                                                   plim__chrome_page_add add, void *ctx);
+
+/** Whether a process of a browser's executable is the browser, and not one of its children. */
+bool plim__chrome_is_browser(int64_t pid);
+
+/* start.c */
+
+/** How it is started. */
+extern const plim__launcher plim__chrome_launcher;
+
+/* page.c */
+
+/** As plim__protocol.load. */
+PLIM_NODISCARD plim_status plim__chrome_load(plim_target *target, const char *url,
+                                             uint64_t timeout_ns, plim_error *err);
 
 /* gc.c */
 

@@ -4,6 +4,8 @@
  * order that changes, and their names may be equal; so they are numbered from 1 in the order of
  * their ids. A number holds as long as none begins or ends; HOST:PORT/ID is the address to keep.
  * They are found by attaching to all of them for a moment; who is meant is attached to anew.
+ * One that nobody has attached to through its page never answers who attaches to it directly
+ * (Chromium 156): so that is done first, whichever way it was asked for.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +151,24 @@ plim_status plim__chrome_worker(plim_target *target, uint32_t number,
         (void)snprintf(target->title, sizeof target->title, "%s", list.items[number - 1].title);
         status = dedicated_ask(target, target->cdp.session, &list, false, err); /* lets go of all */
     }
+    plim__array_free(target->allocator, list.items, list.cap, sizeof *list.items);
+    return status;
+}
+
+plim_status plim__chrome_wake(plim_target *target, const char *id, bool *out_found, plim_error *err)
+{
+    PLIM_CHECK(id != NULL && out_found != NULL);
+    dedicated_list list = {.allocator = target->allocator};
+    *out_found = false;
+    plim_status status = dedicated_fill(target, &list, err);
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (strcmp(list.items[i].id, id) != 0)
+            continue;
+        *out_found = true;
+        (void)snprintf(target->title, sizeof target->title, "%s", list.items[i].title);
+    }
+    if (status == PLIM_OK)
+        status = dedicated_ask(target, target->cdp.session, &list, false, err);
     plim__array_free(target->allocator, list.items, list.cap, sizeof *list.items);
     return status;
 }

@@ -194,4 +194,5 @@ const plim__protocol plim__chrome_protocol = {
     .tracking_poll = guard_tracking_poll,
     .tracking_stop = guard_tracking_stop,
     .evaluate = guard_evaluate,
+    .load = plim__chrome_load,
 };

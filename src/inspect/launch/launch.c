@@ -64,8 +64,9 @@ struct plim_launched {
 
 static void launch_pass(void *ctx, const char *data, size_t len)
 {
-    (void)ctx;
-    plim__error_output_write(data, len);
+    const plim_launched *launched = ctx;
+    if (!launched->plan.is_quiet)
+        plim__error_output_write(data, len);
 }
 
 static enum launch_state launch_state_of(plim_launched *launched)
@@ -133,24 +134,26 @@ static void launch_carry(plim_launched *launched)
         bool is_last = launch_state_of(launched) == LAUNCH_STOPPED;
         plim__child_read(&launched->child, launched->buffer, sizeof launched->buffer,
                          is_last ? 0 : LAUNCH_READ_MS, &len, &is_end);
-        plim__lines_feed(&launched->lines, launched->buffer, len, launch_pass, NULL);
+        plim__lines_feed(&launched->lines, launched->buffer, len, launch_pass, launched);
         launch_look_for_address(launched);
         if (len == 0) {
             launch_look_whether_ended(launched);
             is_end = is_end || is_last;
         }
     }
-    plim__lines_end(&launched->lines, launch_pass, NULL);
+    plim__lines_end(&launched->lines, launch_pass, launched);
 }
 
 static bool launch_start(plim_launched *launched)
 {
     plim__child child = {0};
     plim_error why = {0};
-    plim_status status = plim__child_start(launched->plan.program, launched->plan.argv,
-                                           launched->plan.variables, &child, &why);
+    plim_status status =
+        plim__child_start(launched->plan.program, launched->plan.argv, launched->plan.variables,
+                          launched->plan.wants_channel, &child, &why);
     uv_mutex_lock(&launched->mutex);
     launched->child = child;
+    launched->plan.channel = child.channel;
     launched->error = why;
     launched->has_started = true;
     if (status != PLIM_OK && launched->state == LAUNCH_STARTING)
@@ -264,6 +267,27 @@ plim_status plim_launch(const char *const *argv, const plim_target_options *opti
     }
     *out_launched = launched;
     return PLIM_OK;
+}
+
+plim_status plim_launch_browser(const plim_target_options *options, plim_launched **out_launched,
+                                plim_error *err)
+{
+    static const char *const names[] = {"chromium", "google-chrome", "chrome", "chromium-browser",
+                                        "headless_shell"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *const argv[] = {names[i], "about:blank", NULL};
+        plim_error why = {0};
+        plim_status status = plim_launch(argv, options, out_launched, &why);
+        if (status == PLIM_ERR_NOT_FOUND)
+            continue;
+        if (status != PLIM_OK && err != NULL && err->status == PLIM_OK)
+            *err = why;
+        return status;
+    }
+    plim_status status = plim_error_set(err, PLIM_ERR_NOT_FOUND, "there is no Chromium in PATH");
+    plim_error_hint(err, "apt install chromium; or start one yourself with "
+                         "--remote-debugging-port=0 and give its address");
+    return status;
 }
 
 const char *plim_launched_address(const plim_launched *launched)

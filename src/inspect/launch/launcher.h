@@ -55,6 +55,9 @@ typedef struct plim__launch_plan {
     size_t insert_at; /**< before which of the user's arguments (0: before all) */
     const char *variables[PLIM__LAUNCH_VARIABLES_MAX + 1]; /**< "NAME=value"; NULL ends it */
     size_t variable_count;
+    bool is_quiet;      /**< what it writes is its own noise, and goes nowhere */
+    bool wants_channel; /**< a socket to us as its descriptors 3 and 4 */
+    int channel;        /**< our end of it, once it runs */
     void *state; /**< the launcher's own (a profile's folder, a port): ended by its finish() */
 
     char address[PLIM__LAUNCH_ADDRESS_BYTES]; /**< for plim_target_open(), once it is known */

@@ -14,6 +14,7 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "platform/scratch.h"
 
 enum {
     PLIM__TCP_MAGIC = 0x7c900001,
@@ -325,6 +326,40 @@ static void tcp_on_written(uv_write_t *request, int code)
     plim__array_free(tcp->allocator, write, 1, write->bytes);
     if (code != 0 && code != UV_ECANCELED)
         tcp_end(tcp, code);
+}
+
+/* libuv closes what it was given, on success. */
+static int tcp_take(plim__tcp *tcp, int descriptor)
+{
+    int code = uv_pipe_init(plim__loop_uv(tcp->loop), &tcp->handle.pipe, 0);
+    if (code != 0)
+        return code;
+    tcp->handle.any.data = tcp;
+    tcp->handle_open = true;
+    int copy = plim__descriptor_copy(descriptor);
+    if (copy < 0)
+        return UV_EBADF;
+    code = uv_pipe_open(&tcp->handle.pipe, copy);
+    if (code != 0)
+        plim__descriptor_close(copy);
+    return code == 0 ? uv_read_start(&tcp->handle.stream, tcp_on_alloc, tcp_on_read) : code;
+}
+
+plim_status plim__tcp_adopt(plim__loop *loop, const plim_allocator *allocator, int descriptor,
+                            plim__tcp_events events, plim__tcp **out_tcp, plim_error *err)
+{
+    PLIM_CHECK(out_tcp != NULL);
+    plim__tcp *tcp = tcp_new(loop, allocator, events);
+    if (tcp == NULL)
+        return plim__no_memory(err, "a connection");
+    int code = tcp_take(tcp, descriptor);
+    if (code != 0) {
+        plim__tcp_destroy(&tcp);
+        return plim_error_set(err, PLIM_ERR_USAGE, "descriptor %d is no socket of ours: %s",
+                              descriptor, uv_strerror(code));
+    }
+    *out_tcp = tcp;
+    return PLIM_OK;
 }
 
 plim_status plim__tcp_write(plim__tcp *tcp, const void *data, size_t len, plim_error *err)

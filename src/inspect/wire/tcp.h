@@ -39,6 +39,12 @@ PLIM_NODISCARD plim_status plim__tcp_connect_path(plim__loop *loop, const plim_a
                                                   plim__tcp_events events, plim__tcp **out_tcp,
                                                   plim_error *err);
 
+/** Reads and writes a connected socket. The descriptor stays the caller's: a copy of it is used.
+    PLIM_ERR_USAGE: it is none. PLIM_ERR_NO_MEMORY. */
+PLIM_NODISCARD plim_status plim__tcp_adopt(plim__loop *loop, const plim_allocator *allocator,
+                                           int descriptor, plim__tcp_events events,
+                                           plim__tcp **out_tcp, plim_error *err);
+
 /** Queues a copy of the bytes. PLIM_ERR_GONE if the connection has ended, or _NO_MEMORY. */
 PLIM_NODISCARD plim_status plim__tcp_write(plim__tcp *tcp, const void *data, size_t len,
                                            plim_error *err);

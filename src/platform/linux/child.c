@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,6 +37,7 @@ enum {
     CHILD_DEATH_MS = 1000,
     CHILD_EXIT_NO_EXEC = 127,
     CHILD_GROUP_LOOK_MS = 50,
+    CHILD_DESCRIPTOR_LOW = 16, /* above those that have a meaning in a child */
     CHILD_VARIABLES_MAX = 16
 };
 
@@ -108,10 +110,17 @@ plim_status plim__program_interpreter(const char *path, char *out_text, size_t c
     return len > 0 ? PLIM_OK : PLIM_ERR_UNSUPPORTED;
 }
 
+/* What a child gets, by the numbers they have before they are put in their places. */
+typedef struct child_ends {
+    int output;  /* becomes its standard error */
+    int channel; /* becomes 3 and 4; -1: there is none */
+} child_ends;
+
 /* In the child: nothing here may allocate or lock. Returns only if it failed. */
-static void child_become(const char *path, char *const *argv, char *const *environment, int output,
-                         pid_t parent)
+static void child_become(const char *path, char *const *argv, char *const *environment,
+                         const child_ends *ends, pid_t parent)
 {
+    int output = ends->output;
     (void)setsid();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         return; /* the parent was gone before we asked to be told */
@@ -126,6 +135,9 @@ static void child_become(const char *path, char *const *argv, char *const *envir
         return;
     if (nothing > STDERR_FILENO)
         (void)close(nothing);
+    if (ends->channel >= 0 &&
+        (dup2(ends->channel, STDERR_FILENO + 1) < 0 || dup2(ends->channel, STDERR_FILENO + 2) < 0))
+        return;
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -161,6 +173,29 @@ static void child_close_pair(int *pair)
             (void)close(pair[i]);
         pair[i] = -1;
     }
+}
+
+/* Moves a descriptor out of the way of those that a child gets by their numbers. */
+static bool child_lift(int *descriptor)
+{
+    int moved = fcntl(*descriptor, F_DUPFD_CLOEXEC, CHILD_DESCRIPTOR_LOW);
+    if (moved < 0)
+        return false;
+    (void)close(*descriptor);
+    *descriptor = moved;
+    return true;
+}
+
+/* The child's ends are [1] of each pair. */
+static bool child_open(int *output, int *report, int *channel, bool with_channel)
+{
+    if (pipe2(output, O_CLOEXEC) != 0 || pipe2(report, O_CLOEXEC) != 0)
+        return false;
+    if (!with_channel)
+        return true;
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) == 0 &&
+           child_lift(&output[1]) && child_lift(&report[1]) && child_lift(&channel[0]) &&
+           child_lift(&channel[1]);
 }
 
 /* Whether one of `variables` sets what `entry` sets. */
@@ -200,7 +235,8 @@ static const char **child_environment(const char *const *variables, size_t *out_
 }
 
 plim_status plim__child_start(const char *path, const char *const *argv,
-                              const char *const *variables, plim__child *out_child, plim_error *err)
+                              const char *const *variables, bool with_channel,
+                              plim__child *out_child, plim_error *err)
 {
     PLIM_CHECK(path != NULL && argv != NULL && argv[0] != NULL && out_child != NULL);
     size_t cap = 0;
@@ -209,9 +245,10 @@ plim_status plim__child_start(const char *path, const char *const *argv,
         return plim__no_memory(err, "an environment");
     int output[2] = {-1, -1};
     int report[2] = {-1, -1};
+    int channel[2] = {-1, -1};
     pid_t parent = getpid();
     pid_t pid = -1;
-    if (pipe2(output, O_CLOEXEC) == 0 && pipe2(report, O_CLOEXEC) == 0)
+    if (child_open(output, report, channel, with_channel))
         pid = fork();
     if (pid == 0) {
         /* exec(2) takes its strings writable for history's sake and does not write. */
@@ -219,7 +256,8 @@ plim_status plim__child_start(const char *path, const char *const *argv,
             const char *const *from;
             char *const *to;
         } words = {argv}, settings = {environment};
-        child_become(path, words.to, settings.to, output[1], parent);
+        const child_ends ends = {output[1], channel[1]};
+        child_become(path, words.to, settings.to, &ends, parent);
         int code = errno;
         (void)!write(report[1], &code, sizeof code);
         _exit(CHILD_EXIT_NO_EXEC);
@@ -236,10 +274,15 @@ plim_status plim__child_start(const char *path, const char *const *argv,
         if (pid > 0)
             (void)waitpid(pid, NULL, 0);
         child_close_pair(output);
+        child_close_pair(channel);
         return child_fail(err, path, code);
     }
     (void)close(output[1]);
     *out_child = (plim__child){.pid = pid, .output = output[0]};
+    if (with_channel) {
+        (void)close(channel[1]);
+        out_child->channel = channel[0];
+    }
     return PLIM_OK;
 }
 
@@ -334,6 +377,8 @@ void plim__child_fini(plim__child *child)
         return;
     PLIM_CHECK(child->is_reaped);
     (void)close(child->output);
+    if (child->channel > 0)
+        (void)close(child->channel);
     *child = (plim__child){0};
 }
 
