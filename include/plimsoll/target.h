@@ -481,16 +481,22 @@ PLIM_API PLIM_NODISCARD plim_status plim_launch(const char *const *argv,
                                                 plim_launched **out_launched, plim_error *err);
 
 /**
- * @brief      Starts a browser that is installed here (Chromium, or what is made of it) without a
- *             window, with a new profile that goes with it, and over its pipe, which nobody else
- *             can reach. It shows an empty page: plim_target_load() fills it.
+ * @brief      Starts a browser that is installed here without a window, with a new profile that
+ *             goes with it, and over a way of its own (Chromium's pipe, a socket in Firefox's
+ *             profile), which nobody else can reach. plim_target_load() makes sure that the page
+ *             is there, where the browser has that; Firefox has not, and begins with it.
+ * @param[in]  name          NULL: Chromium, or what is made of it; else a program in PATH, or
+ *                           "firefox" for any of its names.
+ * @param[in]  url           the page it begins with; not NULL.
  * @param[in]  options       NULL: defaults.
  * @param[out] out_launched  set only on PLIM_OK; ended by plim_launched_end(), after the target.
  * @param[out] err           may be NULL.
  * @retval PLIM_ERR_NOT_FOUND there is no such browser.  @retval PLIM_ERR_GONE it ended at once.
+ * @retval PLIM_ERR_UNSUPPORTED that program is none we know.
  * @note       Threads: any.
  */
-PLIM_API PLIM_NODISCARD plim_status plim_launch_browser(const plim_target_options *options,
+PLIM_API PLIM_NODISCARD plim_status plim_launch_browser(const char *name, const char *url,
+                                                        const plim_target_options *options,
                                                         plim_launched **out_launched,
                                                         plim_error *err);
 

@@ -119,7 +119,8 @@ static plim_status leaks_connect_page(leaks_run *run, const char *url, plim_erro
     plim__cli *cli = run->cli;
     plim_target_options options = plim__session_options(cli);
     plim__say_begin(&cli->say, "starting a browser");
-    plim_status status = plim_launch_browser(&options, &run->launched, err);
+    const char *browser = cli->args.values[PLIM__OPTION_browser].text;
+    plim_status status = plim_launch_browser(browser, url, &options, &run->launched, err);
     plim__say_end(&cli->say);
     if (status != PLIM_OK)
         return status;
@@ -128,8 +129,13 @@ static plim_status leaks_connect_page(leaks_run *run, const char *url, plim_erro
     if (status != PLIM_OK)
         return status;
     plim__say_begin(&cli->say, "loading %s", url);
-    status = plim_target_load(run->target, url, 0, err);
+    plim_error why = {0};
+    status = plim_target_load(run->target, url, 0, &why);
     plim__say_end(&cli->say);
+    if (status == PLIM_ERR_UNSUPPORTED)
+        return PLIM_OK; /* it began with that page */
+    if (status != PLIM_OK)
+        *err = why;
     return status;
 }
 
@@ -419,6 +425,9 @@ plim_status plim__cmd_leaks(plim__cli *cli, plim_error *err)
     if (page && (program || args->operand_count > 0))
         return leaks_usage(err, "--page starts a browser of its own: no TARGET and no command",
                            "plim leaks --page http://localhost:8080 --eval 'click()'");
+    if (!page && plim__args_has(args, PLIM__OPTION_browser))
+        return leaks_usage(err, "--browser says which one shows the page of --page",
+                           "plim leaks --page http://localhost:8080 --browser firefox --wait 5s");
     if (page)
         return leaks_live(cli, err);
     if (program && args->operand_count > 0)

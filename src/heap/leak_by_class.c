@@ -5,9 +5,10 @@
  * half of the first; what fills up while a program warms up grows less and less. Rows of the
  * same name are one class here: scripts have other numbers in another process.
  *
- * Classes whose objects are mostly held by objects of another leaking class, and by many of them
+ * Classes whose objects are mostly held by objects of another growing class, and by many of them
  * (a Map of sessions is one Map, whatever Maps the sessions have), are part of that one's leak and
- * are not reported again.
+ * are not reported again. The holder may be smaller than what is asked for: a million small
+ * sessions with an Array each are a leak of sessions.
  *
  * The object that is shown is one of those that most are like: held by what holds more than half of
  * them (a list), where there is such a thing; a single one that a variable names, too, would
@@ -32,7 +33,9 @@ typedef struct leak_kept_class {
     uint64_t home_votes;
     uint64_t home_count;  /* members that it dominates */
     uint32_t home_sample; /* the nearest of these */
-    bool leaks;
+    bool grows;           /* in every round */
+    bool leaks;           /* and by as much as was asked for */
+    bool is_told;
 } leak_kept_class;
 
 typedef struct leak_by_class {
@@ -151,7 +154,7 @@ static void by_class_home(leak_kept_class *one, const plim_analysis *last, uint3
     }
 }
 
-/* Lets each member of a leaking class vote, or count, for the class of what holds it. */
+/* Lets each member of a growing class vote, or count, for the class of what holds it. */
 static void by_class_poll(leak_by_class *by, const plim__leak_tree *tree, uint32_t *around,
                           bool counting)
 {
@@ -160,8 +163,8 @@ static void by_class_poll(leak_by_class *by, const plim__leak_tree *tree, uint32
         uint32_t node = tree->order[i];
         uint32_t outer = i == 0 ? PLIM_NONE : around[last->dominator[node]];
         leak_kept_class *one = &by->classes[by_class_of(by, last, node)];
-        around[node] = one->leaks ? node : outer;
-        if (!one->leaks)
+        around[node] = one->grows ? node : outer;
+        if (!one->grows)
             continue;
         int32_t distance = last->distance[node];
         int32_t best = last->distance[one->sample];
@@ -173,7 +176,7 @@ static void by_class_poll(leak_by_class *by, const plim__leak_tree *tree, uint32
     }
 }
 
-/* The class that holds most objects of each leaking class, by majority vote (Boyer and Moore). */
+/* The class that holds most objects of each growing class, by majority vote (Boyer and Moore). */
 static plim_status by_class_votes(leak_by_class *by, plim_error *err)
 {
     const plim_analysis *last = by->snapshots[by->count - 1];
@@ -202,6 +205,15 @@ static bool by_class_is_part(const leak_by_class *by, uint32_t number)
     bool circle = other->favourite == number && other->held * 2 >= other->count &&
                   other->holders * FEW >= one->count;
     return !circle || number > one->favourite;
+}
+
+/* The class of whose leak this one is a part, itself where it is none. */
+static uint32_t by_class_whole(const leak_by_class *by, uint32_t number)
+{
+    enum { STEPS = 32 }; /* classes may hold each other in a circle */
+    for (int i = 0; i < STEPS && by_class_is_part(by, number); i++)
+        number = by->classes[number].favourite;
+    return number;
 }
 
 static plim_status by_class_fill(const leak_by_class *by, uint32_t number,
@@ -244,9 +256,10 @@ static plim_status by_class_collect(leak_by_class *by, uint64_t min_growth_bytes
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < by->names.count; i++) {
-        by->classes[i].leaks = !by_class_is_of_v8(by->names.entries[i].text) &&
-                               by_class_leaks(by, i, min_growth_bytes);
-        count += by->classes[i].leaks;
+        leak_kept_class *one = &by->classes[i];
+        one->grows = !by_class_is_of_v8(by->names.entries[i].text) && by_class_leaks(by, i, 0);
+        one->leaks = one->grows && by_class_leaks(by, i, min_growth_bytes);
+        count += one->leaks;
     }
     if (count == 0)
         return PLIM_OK;
@@ -254,9 +267,12 @@ static plim_status by_class_collect(leak_by_class *by, uint64_t min_growth_bytes
     plim_leak *items = plim__leak_take(memory, count, sizeof *items);
     if (status == PLIM_OK && items == NULL)
         status = plim__no_memory(err, "the search for leaks");
+    for (uint32_t i = 0; status == PLIM_OK && i < by->names.count; i++)
+        if (by->classes[i].leaks && by->classes[i].count > 0)
+            by->classes[by_class_whole(by, i)].is_told = true;
     count = 0;
     for (uint32_t i = 0; status == PLIM_OK && i < by->names.count; i++)
-        if (by->classes[i].leaks && by->classes[i].count > 0 && !by_class_is_part(by, i))
+        if (by->classes[i].is_told)
             status = by_class_fill(by, i, memory, &items[count++], err);
     if (status == PLIM_OK)
         *out_rows = (plim__leak_rows){.items = items, .count = count};

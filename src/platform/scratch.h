@@ -9,6 +9,7 @@
 #define PLIM_PLATFORM_SCRATCH_H
 #include <plimsoll/error.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** Makes a new folder for us alone among the temporary ones, PREFIX-PID-XXXXXX. Post: its path;
@@ -20,6 +21,9 @@ void plim__scratch_sweep(const char *prefix);
 
 /** Removes a folder with all that is in it, as far as it can; links are removed, not followed. */
 void plim__scratch_remove(const char *path);
+
+/** Whether somebody has put a file or socket of that name into a folder. */
+bool plim__scratch_has(const char *path, const char *name);
 
 /** Another descriptor of the same open file, which no program we start inherits; -1: there is none
     of that number. */

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -150,6 +151,53 @@ class Live(unittest.TestCase):
         done = plim("usage", f"pid:{child.pid}")
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("devtools.debugger.remote-enabled", done.stderr)
+
+
+PAGE = """<!doctype html><meta charset=utf-8><title>Shop</title><script>
+class Basket { constructor(n) { this.goods = new Array(200).fill(n); } }
+globalThis.baskets = [];
+setInterval(() => {
+  const list = LEAKS ? baskets : [];
+  for (let i = 0; i < 200; i++) list.push(new Basket(i));
+}, 50);
+</script>"""
+
+
+class StartedByPlim(unittest.TestCase):
+    """A page in a Firefox that plim starts and ends, with a profile that goes with it."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def leaks(self, leaks):
+        page = os.path.join(self.folder, "shop.html")
+        with open(page, "w", encoding="utf-8") as file:
+            file.write(PAGE.replace("LEAKS", leaks))
+        done = subprocess.run([plim_path, "leaks", "--page", f"file://{page}", "--browser",
+                               "firefox", "--wait", "1500ms", "--json"], capture_output=True,
+                              text=True, timeout=180, check=False,
+                              env={**os.environ, "TMPDIR": self.folder})
+        self.assertEqual([name for name in os.listdir(self.folder) if "firefox" in name], [])
+        return done
+
+    def test_a_leak_is_found(self):
+        done = self.leaks("true")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        text = json.dumps(json.loads(done.stdout)["leaks"])
+        self.assertIn("Basket", text)
+        self.assertIn("baskets", text)
+
+    def test_a_healthy_page_is_passed(self):
+        done = self.leaks("false")
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+
+    def test_a_profile_of_the_users_is_refused(self):
+        done = plim("leaks", "--wait", "1s", "--", firefox.debian("firefox-esr", "firefox"),
+                    "--profile", self.folder, "about:blank")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("leave out --profile", done.stderr)
 
 
 if __name__ == "__main__":

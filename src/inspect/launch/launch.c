@@ -269,13 +269,26 @@ plim_status plim_launch(const char *const *argv, const plim_target_options *opti
     return PLIM_OK;
 }
 
-plim_status plim_launch_browser(const plim_target_options *options, plim_launched **out_launched,
+/* The names a browser goes by; the first that is there is taken. */
+static const char *const *launch_names_of(const char *name, const char *const *own)
+{
+    static const char *const chromium[] = {"chromium",         "google-chrome",  "chrome",
+                                           "chromium-browser", "headless_shell", NULL};
+    static const char *const firefox[] = {"firefox", "firefox-esr", NULL};
+    if (name == NULL || strcmp(name, "chromium") == 0)
+        return chromium;
+    return strcmp(name, "firefox") == 0 ? firefox : own;
+}
+
+plim_status plim_launch_browser(const char *name, const char *url,
+                                const plim_target_options *options, plim_launched **out_launched,
                                 plim_error *err)
 {
-    static const char *const names[] = {"chromium", "google-chrome", "chrome", "chromium-browser",
-                                        "headless_shell"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *const argv[] = {names[i], "about:blank", NULL};
+    PLIM_CHECK(url != NULL && out_launched != NULL);
+    const char *const own[] = {name, NULL};
+    const char *const *names = launch_names_of(name, own);
+    for (size_t i = 0; names[i] != NULL; i++) {
+        const char *const argv[] = {names[i], url, NULL};
         plim_error why = {0};
         plim_status status = plim_launch(argv, options, out_launched, &why);
         if (status == PLIM_ERR_NOT_FOUND)
@@ -284,9 +297,10 @@ plim_status plim_launch_browser(const plim_target_options *options, plim_launche
             *err = why;
         return status;
     }
-    plim_status status = plim_error_set(err, PLIM_ERR_NOT_FOUND, "there is no Chromium in PATH");
-    plim_error_hint(err, "apt install chromium; or start one yourself with "
-                         "--remote-debugging-port=0 and give its address");
+    plim_status status =
+        plim_error_set(err, PLIM_ERR_NOT_FOUND, "there is no %s in PATH", names[0]);
+    plim_error_hint(err, "apt install chromium (or firefox-esr); or start one yourself with its "
+                         "inspector open, and give its address");
     return status;
 }
 

@@ -377,6 +377,23 @@ static plim_status seek_connect(plim_target *target, plim__rdp_state *state, uin
                              &state->connection, err);
 }
 
+/* What it says of itself. Its server listens before it has a window, and until then it refuses. */
+static plim_status seek_describe(plim_target *target, const char *device, uint64_t deadline_ns,
+                                 json_t **out_reply, plim_error *err)
+{
+    for (;;) {
+        plim_error why = {0};
+        plim_status status = seek_ask(plim__rdp_state_of(target), device, "getDescription",
+                                      deadline_ns, out_reply, &why);
+        if (status == PLIM_OK)
+            return PLIM_OK;
+        if (status != PLIM_ERR_REFUSED || plim__loop_deadline(2 * seek_pause_ns) >= deadline_ns)
+            return plim__error_repeat(err, &why);
+        if (plim__loop_sleep(target->loop, seek_pause_ns) != PLIM_OK)
+            return plim_error_set(err, PLIM_ERR_INTERRUPTED, "interrupted while connecting");
+    }
+}
+
 static plim_status seek_root(plim_target *target, uint64_t deadline_ns, plim_error *err)
 {
     plim__rdp_state *state = plim__rdp_state_of(target);
@@ -391,7 +408,7 @@ static plim_status seek_root(plim_target *target, uint64_t deadline_ns, plim_err
         status = seek_strange(err, "device actor");
     json_decref(reply);
     if (status == PLIM_OK)
-        status = seek_ask(state, device, "getDescription", deadline_ns, &reply, err);
+        status = seek_describe(target, device, deadline_ns, &reply, err);
     if (status != PLIM_OK)
         return status;
     const char *version =

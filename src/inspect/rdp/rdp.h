@@ -18,6 +18,9 @@
 extern const plim__runtime plim__firefox_runtime;
 extern const plim__protocol plim__rdp_protocol;
 
+/** How it is started (start.c). */
+extern const plim__launcher plim__firefox_launcher;
+
 /** What the target is a part of. */
 typedef enum plim__rdp_scope {
     PLIM__RDP_TAB,     /**< one page */

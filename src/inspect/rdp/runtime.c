@@ -166,6 +166,7 @@ const plim__protocol plim__rdp_protocol = {
 const plim__runtime plim__firefox_runtime = {
     .name = "firefox",
     .protocol = &plim__rdp_protocol,
+    .launcher = &plim__firefox_launcher,
     .snapshot_ending = ".fxsnapshot",
     .traits = PLIM_TARGET_IDS_CHANGE,
     .recognise = ffx_recognise,

@@ -81,6 +81,14 @@ void plim__scratch_sweep(const char *prefix)
     globfree(&found);
 }
 
+bool plim__scratch_has(const char *path, const char *name)
+{
+    PLIM_CHECK(path != NULL && name != NULL);
+    char file[PATH_MAX];
+    int len = snprintf(file, sizeof file, "%s/%s", path, name);
+    return len > 0 && (size_t)len < sizeof file && access(file, F_OK) == 0;
+}
+
 int plim__descriptor_copy(int descriptor)
 {
     return fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
