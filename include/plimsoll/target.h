@@ -192,7 +192,7 @@ typedef struct plim_snapshot_result {
     uint64_t pause_ns; /**< how long the target stood still: request to reply */
     uint64_t queue_peak_bytes;
     uint64_t new_count; /**< of a recording: objects made while it ran that live; 0 where its
-                             intervals say it */
+                             intervals say it, PLIM_UNKNOWN where only the file does */
     uint64_t new_bytes; /**< of these */
 } plim_snapshot_result;
 

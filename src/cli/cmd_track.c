@@ -172,8 +172,8 @@ static void track_tell(track_job *job, const char *path)
         plim__emit_string(&cli->emit, "path", path);
         plim__emit_unsigned(&cli->emit, "bytes", job->result.byte_count);
         plim__emit_unsigned(&cli->emit, "nodes", job->result.node_count);
-        plim__emit_unsigned(&cli->emit, "live_bytes", job->live_bytes);
-        plim__emit_unsigned(&cli->emit, "live_count", job->live_count);
+        plim__emit_known(&cli->emit, "live_bytes", job->live_bytes);
+        plim__emit_known(&cli->emit, "live_count", job->live_count);
         plim__emit_unsigned(&cli->emit, "intervals", job->interval_count);
         plim__emit_unsigned(&cli->emit, "pause_ns", job->result.pause_ns);
         plim__emit_bool(&cli->emit, "has_stacks", job->has_stacks);
@@ -185,9 +185,12 @@ static void track_tell(track_job *job, const char *path)
     }
     if (!plim__cli_is_human(cli)) {
         plim__out_show(&cli->out, plim__text_of(path));
-        plim__out_printf(&cli->out, "\t%llu\t%llu\t%llu\n",
-                         (unsigned long long)job->result.byte_count,
-                         (unsigned long long)job->live_bytes, (unsigned long long)job->live_count);
+        plim__out_printf(&cli->out, "\t%llu", (unsigned long long)job->result.byte_count);
+        if (job->live_bytes != PLIM_UNKNOWN)
+            plim__out_printf(&cli->out, "\t%llu\t%llu\n", (unsigned long long)job->live_bytes,
+                             (unsigned long long)job->live_count);
+        else
+            plim__out_puts(&cli->out, "\t\t\n");
         return;
     }
     plim__units_bytes(size, job->result.byte_count, cli->out.exact_bytes);
@@ -197,10 +200,11 @@ static void track_tell(track_job *job, const char *path)
     plim__out_puts(&cli->out, plim__style_on(cli->out.colour, PLIM__STYLE_NAME));
     plim__out_show(&cli->out, plim__text_of(path));
     plim__out_puts(&cli->out, plim__style_off(cli->out.colour));
-    plim__out_printf(&cli->out,
-                     "\n  %s; the target stood still for %s while it was saved\n"
-                     "  %s in %s objects allocated while it ran are alive\n",
-                     size, pause, live, count);
+    plim__out_printf(&cli->out, "\n  %s; the target stood still for %s while it was saved\n", size,
+                     pause);
+    if (job->live_bytes != PLIM_UNKNOWN)
+        plim__out_printf(&cli->out, "  %s in %s objects allocated while it ran are alive\n", live,
+                         count);
     if (job->has_collections)
         plim__out_printf(&cli->out, "  %u collections meanwhile\n", job->event_count);
     plim__session_show_remark(cli, job->target);
@@ -215,14 +219,25 @@ static plim_status track_begin(track_job *job, bool stacks, plim_error *err)
     plim_target_identify(job->target, &info);
     job->has_stacks = stacks && (info.traits & PLIM_TARGET_NO_STACKS) == 0;
     job->has_intervals = (info.traits & PLIM_TARGET_NO_INTERVALS) == 0;
+    bool may_have_stacks = (info.traits & PLIM_TARGET_NO_STACKS) == 0;
     if (!job->has_intervals)
-        plim__say_note(&job->cli->say,
-                       "%s records a snapshot at the beginning, one at the end and the "
-                       "collections between: no stacks, no times of single objects",
-                       info.runtime);
+        plim__say_note(
+            &job->cli->say,
+            may_have_stacks
+                ? "%s tells nothing while it records: what lives is in the file, without "
+                  "times"
+                : "%s records a snapshot at the beginning, one at the end and the "
+                  "collections between: no stacks, no times of single objects",
+            info.runtime);
     plim_status status = plim_target_tracking_start(job->target, stacks, err);
-    if (status == PLIM_OK && !job->has_intervals)
-        status = plim_target_gc_observe_start(job->target, err);
+    if (status != PLIM_OK || job->has_intervals)
+        return status;
+    plim_error why = {0};
+    status = plim_target_gc_observe_start(job->target, &why);
+    if (status == PLIM_ERR_UNSUPPORTED)
+        return PLIM_OK; /* "collections" is null then */
+    if (status != PLIM_OK)
+        *err = why;
     return status;
 }
 

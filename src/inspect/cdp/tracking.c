@@ -144,5 +144,7 @@ plim_status plim__cdp_tracking_stop(plim_target *target, const plim_snapshot_opt
                                                    options, sink, out_result, err);
     target->cdp.tracking = false; /* the target has been told, whatever became of the text */
     tracking_forget(target);
+    if (out_result != NULL && (target->runtime->traits & PLIM_TARGET_NO_INTERVALS) != 0)
+        out_result->new_count = out_result->new_bytes = PLIM_UNKNOWN; /* it is in the file alone */
     return status;
 }

@@ -158,6 +158,7 @@ const plim__runtime plim__deno_runtime = {
     .name = "deno",
     .protocol = &plim__cdp_protocol,
     .launcher = &plim__deno_launcher,
+    .traits = PLIM_TARGET_NO_INTERVALS,
     .recognise = deno_recognise,
     .resolve_pid = deno_resolve_pid,
     .open = deno_open,
