@@ -4,11 +4,11 @@
  * @brief A live runtime behind its inspector: one contract, whatever the protocol.
  *
  * A target is opened from an address (`127.0.0.1:9229`, `:9229`, `ws://…`, `rdp://127.0.0.1:6000`,
- * `unix:/path`, `pid:4242`, any with `#worker:N`), and answers the calls below. What a runtime
- * cannot do is PLIM_ERR_UNSUPPORTED with
- * the reason, never an empty result. Reading calls run no code in the target. Calls block, driven
- * by an event loop inside; every one has a deadline. A stop request (plim_interrupt) ends the one
- * under way with PLIM_ERR_INTERRUPTED.
+ * `unix:/path`, `pid:4242`, any with `#worker:N`; `ssh://USER@HOST/ADDRESS` by the system's ssh,
+ * which ends when the thread does that opened it), and answers the calls below. What a runtime
+ * cannot do is PLIM_ERR_UNSUPPORTED with the reason, never an empty result. Reading calls run no
+ * code in the target. Calls block, driven by an event loop inside; every one has a deadline. A stop
+ * request (plim_interrupt) ends the one under way with PLIM_ERR_INTERRUPTED.
  * Thread-safety: one thread at a time per target; plim_interrupt_raise() from anywhere.
  */
 #ifndef PLIM_TARGET_H
@@ -56,6 +56,7 @@ typedef struct plim_target_options {
     uint64_t stall_timeout_ns;       /**< 0: 120 s without a byte while a snapshot is under way */
     const plim_target_family *const *families; /**< asked after the runtimes known here; ends with
                                                     NULL; NULL: none; borrowed until close */
+    const char *ssh; /**< the program for addresses ssh://…; NULL: ssh; borrowed until close */
 } plim_target_options;
 
 /** What a runtime does otherwise than most, or not at all; bits of plim_target_info.traits. */

@@ -21,6 +21,7 @@ plim_target_options plim__session_options(const plim__cli *cli)
         .call_timeout_ns = plim__args_number(&cli->args, PLIM__OPTION_patience, 0),
         .interrupt = &cli->interrupt,
         .families = plim_program_families(),
+        .ssh = plim__environment("PLIM_SSH"),
     };
 }
 

@@ -163,8 +163,8 @@ plim_status plim__address_parse(const char *text, plim__address *out_address, pl
         address.kind = PLIM__ADDRESS_UNIX;
         status = address_socket(text, text + 5, len - 5, &address, err);
     } else if (strstr(text, "://") != NULL) {
-        status =
-            address_unreadable(err, text, "of addresses with :// only ws:// and rdp:// are known");
+        status = address_unreadable(
+            err, text, "of addresses with :// only ws://, rdp:// and ssh:// are known");
     } else {
         status = address_network(text, text, len, &address, err);
     }

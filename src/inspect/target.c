@@ -16,6 +16,7 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/cdp/heap.h"
+#include "inspect/tunnel.h"
 
 enum { TARGET_FAMILIES_MAX = 16 /* a list without its end is not followed for ever */ };
 
@@ -160,14 +161,30 @@ static plim_status target_connect(plim_target *target, plim_error *err)
     return target_unsupported(target, "access to worker threads", err);
 }
 
+/* What ssh has to say of a failure is nearer to its cause than what we saw. */
+static plim_status target_explain_tunnel(plim_target *target, plim_status status, plim_error *err)
+{
+    const char *says = plim__tunnel_says(target->tunnel);
+    if (says[0] == '\0' || err == NULL)
+        return status;
+    *err = (plim_error){0};
+    status = plim_error_set(err, PLIM_ERR_UNREACHABLE, "ssh says: %s", says);
+    plim_error_where(err, "%s", target->shown_address);
+    plim_error_hint(err, "the address behind the machine is as seen from there");
+    return status;
+}
+
 static plim_status target_start(plim_target *target, const char *address, plim_error *err)
 {
-    plim_status status = PLIM_OK;
-    if (!target_named(target, address))
+    plim_status status =
+        plim__loop_create(target->allocator, target->options.interrupt, &target->loop, err);
+    if (status == PLIM_OK && strncmp(address, "ssh://", 6) == 0) {
+        (void)snprintf(target->shown_address, sizeof target->shown_address, "%s", address);
+        status = plim__tunnel_open(address, target->loop, &target->options, &target->address,
+                                   &target->tunnel, err);
+    } else if (status == PLIM_OK && !target_named(target, address)) {
         status = plim__address_parse(address, &target->address, err);
-    if (status == PLIM_OK)
-        status =
-            plim__loop_create(target->allocator, target->options.interrupt, &target->loop, err);
+    }
     if (target->address.kind == PLIM__ADDRESS_RDP || target->address.kind == PLIM__ADDRESS_UNIX)
         target->runtime = plim__runtime_that_greets;
     if (status == PLIM_OK && target->address.kind == PLIM__ADDRESS_PID)
@@ -176,6 +193,8 @@ static plim_status target_start(plim_target *target, const char *address, plim_e
         status = target_connect(target, err);
     if (status == PLIM_OK)
         target_show_address(target);
+    if (status != PLIM_OK && target->tunnel != NULL)
+        status = target_explain_tunnel(target, status, err);
     return status;
 }
 
@@ -216,6 +235,7 @@ void plim_target_close(plim_target **target_ptr)
         target->runtime->close(target);
     if (target->loop != NULL)
         target_protocol(target)->disconnect(target);
+    plim__tunnel_close(&target->tunnel);
     plim__loop_destroy(&target->loop);
     plim__array_free(target->allocator, target->gc_rounds.events, target->gc_rounds.event_cap,
                      sizeof *target->gc_rounds.events);

@@ -44,6 +44,7 @@ typedef struct plim__address {
 } plim__address;
 
 typedef struct plim__runtime plim__runtime;
+typedef struct plim__tunnel plim__tunnel;
 typedef struct plim__protocol plim__protocol;
 
 /** State of what V8's inspector gives, kept by cdp/. */
@@ -65,6 +66,7 @@ struct plim_target {
     const plim_allocator *allocator;
     plim_target_options options; /**< defaults filled in, but for call_timeout_ns, 0 = per call */
     plim__loop *loop;
+    plim__tunnel *tunnel; /**< to another machine; NULL: none */
     const plim__runtime *runtime;
     void *runtime_state;   /**< the runtime's own */
     plim__address address; /**< host and port are set, whatever the kind was */

@@ -256,6 +256,8 @@ plim_status plim__tcp_connect(plim__loop *loop, const plim_allocator *allocator,
                               plim__tcp **out_tcp, plim_error *err)
 {
     PLIM_CHECK(host != NULL && out_tcp != NULL);
+    if (host[0] == '/')
+        return plim__tcp_connect_path(loop, allocator, host, deadline_ns, events, out_tcp, err);
     plim__tcp *tcp = tcp_new(loop, allocator, events);
     if (tcp == NULL)
         return plim__no_memory(err, "a connection");

@@ -22,7 +22,8 @@ typedef struct plim__tcp_events {
 } plim__tcp_events;
 
 /**
- * Connects, trying each address of a name in turn, and starts reading.
+ * Connects, trying each address of a name in turn, and starts reading. A host that begins with a
+ * stroke is a socket's path (the end of a tunnel); the port is not used then.
  * Fails with PLIM_ERR_UNREACHABLE, _TIMEOUT, _NO_MEMORY, _INTERRUPTED.
  */
 PLIM_NODISCARD plim_status plim__tcp_connect(plim__loop *loop, const plim_allocator *allocator,
