@@ -73,8 +73,8 @@ static void errors_have_their_sentence(void)
     plim_error err = {0};
     EXPECT(plim_error_set(&err, PLIM_ERR_BUDGET, "%s: %zu of %llu bytes, %u%%", "net", (size_t)1,
                           1ULL << 40, 7u) == PLIM_ERR_BUDGET);
-    EXPECT(plim__text_equal(err.what, "net: 1 of 1099511627776 bytes, 7%"));
-    EXPECT(plim__text_equal(plim_status_name(err.status), "ERR_BUDGET"));
+    EXPECT(plim__strings_equal(err.what, "net: 1 of 1099511627776 bytes, 7%"));
+    EXPECT(plim__strings_equal(plim_status_name(err.status), "ERR_BUDGET"));
 }
 
 /* A manager on the storage, anew for each case. */
@@ -89,6 +89,7 @@ static plim_manager *manager_open(plim_verify verify, size_t total_bytes)
         .storage = storage,
         .storage_bytes = sizeof storage,
         .panic = on_panic,
+        .watch_every = 1, /* at FULL every block */
     };
     plim_manager *manager = NULL;
     plim_error err = {0};

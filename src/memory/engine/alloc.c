@@ -236,6 +236,8 @@ static inline bool alloc_pass(plim__thread *thread, plim__cache *cache, uint32_t
         *hand = (alloc_checked_hand){thread, cache};
         return false;
     }
+#else
+    (void)cache, (void)turned, (void)block, (void)hand; /* no cache is ever a checked one */
 #endif
     plim__thread_leave(thread, PLIM__IDLE);
     return false;
