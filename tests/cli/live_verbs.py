@@ -79,7 +79,7 @@ class EachVersion(Live):
             mine = [row for row in rows if row["pid"] == node.pid]
             self.assertEqual(len(mine), 1)
             self.assertEqual(set(mine[0]), {"runtime", "version", "pid", "title", "address",
-                                            "can_open"})
+                                            "can_open", "how_to_open"})
             self.assertEqual((mine[0]["runtime"], mine[0]["address"]), ("node", node.address))
 
     def test_gc_shows_before_after_and_pauses(self):
@@ -88,7 +88,7 @@ class EachVersion(Live):
                                      "globalThis.junk = null;", version)
             value = self.json("gc", node.address)
             self.assertEqual(list(value), ["schema", *WHO, "before_bytes", "after_bytes",
-                                           "pauses", "by_kind"])
+                                           "by", "pending", "pauses", "by_kind"])
             self.assertEqual(sum(kind["count"] for kind in value["by_kind"]),
                              len(value["pauses"]))
             self.assertLess(value["after_bytes"], value["before_bytes"])
@@ -142,7 +142,8 @@ class EachVersion(Live):
             name = self.file(f"{version}.heapsnapshot")
             value = self.json("snap", node.address, "-o", name)
             taken = value["snapshots"][0]
-            self.assertEqual(set(taken), {"path", "bytes", "nodes", "edges", "pause_ns"})
+            self.assertEqual(set(taken), {"path", "bytes", "nodes", "edges", "pause_ns",
+                                           "remark"})
             self.assertEqual(stat.S_IMODE(os.stat(name).st_mode), 0o600)
             with open(name, encoding="utf-8") as file:
                 document = json.load(file)
@@ -172,7 +173,7 @@ class EachVersion(Live):
             name = self.file(f"{version}.heapprofile")
             value = self.json("sample", node.address, "--duration=1s", "-o", name)
             self.assertEqual(list(value), ["schema", *WHO, "interval_bytes", "duration_ns",
-                                           "path", "total_bytes", "measure", "live_bytes",
+                                           "path", "remark", "total_bytes", "measure", "live_bytes",
                                            "live_count", "alloc_bytes", "alloc_count", "samples",
                                            "functions"])
             self.assertEqual(value["measure"], "live_bytes")
