@@ -21,13 +21,6 @@ static const uint64_t seek_pause_ns = 100000000u;
 
 enum { SEEK_PARENTS_MAX = 4, FIND_PATH_BYTES = 4096 };
 
-plim__rdp_state *plim__rdp_state_of(const plim_target *target)
-{
-    plim__rdp_state *state = target->runtime_state;
-    PLIM_CHECK(state != NULL);
-    return state;
-}
-
 /* An actor's name out of a reply; false: it has none, or one longer than names are. */
 static bool seek_actor(const json_t *reply, const char *key, char out[PLIM__RDP_ACTOR_BYTES])
 {

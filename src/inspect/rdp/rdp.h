@@ -8,6 +8,7 @@
  */
 #ifndef PLIM_INSPECT_RDP_RDP_H
 #define PLIM_INSPECT_RDP_RDP_H
+#include "base/assert.h"
 #include "inspect/probe.h"
 #include "inspect/rdp/allocations.h"
 #include "inspect/rdp/connection.h"
@@ -68,7 +69,12 @@ typedef struct plim__rdp_state {
 } plim__rdp_state;
 
 /** target->runtime_state of one that is connected. */
-plim__rdp_state *plim__rdp_state_of(const plim_target *target);
+static inline plim__rdp_state *plim__rdp_state_of(const plim_target *target)
+{
+    plim__rdp_state *state = target->runtime_state;
+    PLIM_CHECK(state != NULL);
+    return state;
+}
 
 /* runtime.c */
 
