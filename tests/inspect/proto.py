@@ -23,7 +23,7 @@ A case is a heading `## …` and a fenced block `exchange` under it. Its lines, 
     <page TEXT  <worker TEXT      wrapped as WebKit's page-8 and its worker:0.1 do
     <document CUT [WHAT]          a snapshot in cuts of CUT characters; WHAT: half, lying, shuffled,
                                   flat (of session S1), lost (the same, a cut of its strings gone)
-    <v8-value ID                  the same as the value of an expression, as Bun replies
+    <v8-value                     the same as the value of an expression, as Bun replies
     <kill                         ends the connection and the port
     ^                             interrupts the probe (SIGINT)
     = {…}                         the probe answers this; "~TEXT" is a regular expression
@@ -338,7 +338,7 @@ class Case:
             self.chunks(rest)
         elif how == "v8-value":
             value = {"result": {"result": {"type": "string", "value": document() + "\n"},
-                                "wasThrown": False}, "id": int(rest)}
+                                "wasThrown": False}, "id": self.last_id}
             server.send(server.frame(1, json.dumps(value).encode()))
         elif how == "drop":
             server.peer().close()

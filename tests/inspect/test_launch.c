@@ -38,8 +38,7 @@ static void check_pieces(const char *text, size_t piece, const char *expected, c
     struct passed passed = {.len = 0};
     size_t len = strlen(text);
     for (size_t at = 0; at < len; at += piece)
-        plim__lines_feed(&lines, text + at, len - at < piece ? len - at : piece, take,
-                              &passed);
+        plim__lines_feed(&lines, text + at, len - at < piece ? len - at : piece, take, &passed);
     plim__lines_end(&lines, take, &passed);
     assert_string_equal(passed.text, expected);
     assert_string_equal(lines.url, url);
@@ -95,8 +94,7 @@ static void an_endless_line_of_the_inspectors_is_dropped_to_its_end(void **state
         struct passed passed = {.len = 0};
         size_t len = strlen(text);
         for (size_t at = 0; at < len; at += piece)
-            plim__lines_feed(&lines, text + at, len - at < piece ? len - at : piece, take,
-                                  &passed);
+            plim__lines_feed(&lines, text + at, len - at < piece ? len - at : piece, take, &passed);
         assert_string_equal(passed.text, "kept\n");
         assert_true(strlen(lines.url) < sizeof lines.url);
     }
@@ -115,9 +113,8 @@ static void bytes_of_any_kind_pass_unchanged(void **state)
         plim__lines lines = {.rules = plim__node_launcher.rules};
         struct passed passed = {.len = 0};
         for (size_t at = 0; at < sizeof text; at += piece)
-            plim__lines_feed(&lines, text + at,
-                                  sizeof text - at < piece ? sizeof text - at : piece, take,
-                                  &passed);
+            plim__lines_feed(&lines, text + at, sizeof text - at < piece ? sizeof text - at : piece,
+                             take, &passed);
         plim__lines_end(&lines, take, &passed);
         assert_int_equal(passed.len, sizeof text);
         assert_memory_equal(passed.text, text, sizeof text);

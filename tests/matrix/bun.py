@@ -13,6 +13,7 @@ class Bun(Piped):
     def start(self):
         script = self.write(self.script)
         child = self.spawn(program("bun", "bin/bun"), "--inspect=127.0.0.1:0/planted", script)
-        self.address = self.heard(r"^  ws://([0-9.:]+/planted)$")[1]
         self.pid = child.pid
-        self.heard("^done starting$")
+        told = self.heard(r"^done starting$|^  ws://([0-9.:]+/planted)$")  # in either order
+        other = self.heard(r"^done starting$|^  ws://([0-9.:]+/planted)$")
+        self.address = told[1] or other[1]

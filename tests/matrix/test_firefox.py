@@ -123,11 +123,14 @@ class Live(unittest.TestCase):
 
     def test_7_a_page_whose_process_dies(self):
         value = self.usage()
-        self.runtime.do("grow 200000")
-        with subprocess.Popen([plim_path, "snap", self.runtime.address, "-o",
+        for _ in range(4):
+            self.runtime.do("grow 200000")
+        with subprocess.Popen([plim_path, "snap", self.runtime.address, "-v", "-o",
                                self.runtime.folder / "killed.fxsnapshot"],
                               stderr=subprocess.PIPE, text=True) as snap:
-            time.sleep(0.5)
+            while "found firefox" not in snap.stderr.readline():
+                pass  # until it has this page, and not the one that follows a dead process
+            time.sleep(0.3)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(value["pid"], signal.SIGKILL)
             error = snap.communicate(timeout=60)[1]

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A C++ program that grows without rest: test_process.py finds by whom.
-#include <unistd.h>
-
 #include <map>
 #include <string>
+#include <unistd.h>
 
 namespace shop {
 

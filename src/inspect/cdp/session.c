@@ -17,6 +17,7 @@
 #include "inspect/error_repeat.h"
 #include "inspect/wire/pipe.h"
 #include "inspect/wire/websocket.h"
+#include "platform/process.h"
 
 enum {
     PLIM__CDP_CONNECTION_MAGIC = 0x0cd90001,
@@ -660,11 +661,14 @@ void plim__cdp_explain_end(plim__cdp_connection *connection, const char *part, c
     connection->end_hint = hint;
 }
 
-void plim__cdp_ids_from(plim__cdp_connection *connection, int id)
+void plim__cdp_ids_apart(plim__cdp_connection *connection)
 {
+    /* Our process's own part of the numbers there are. */
+    enum { PARTS = 20000, PART = 100000 };
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
-    PLIM_CHECK(id >= connection->last_id);
-    connection->last_id = id;
+    int first = (int)(1 + plim__process_self() % (PARTS - 1)) * PART;
+    PLIM_CHECK(first >= connection->last_id);
+    connection->last_id = first;
 }
 
 void plim__cdp_set_stream(plim__cdp_connection *connection, const plim__cdp_stream *stream)

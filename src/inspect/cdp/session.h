@@ -63,9 +63,9 @@ PLIM_NODISCARD plim_status plim__cdp_status(const plim__cdp_connection *connecti
 /** Where the reason why the connection ended holds `part`, `hint` goes with it. Static texts. */
 void plim__cdp_explain_end(plim__cdp_connection *connection, const char *part, const char *hint);
 
-/** Ids of calls begin behind `id` from now on: where others' replies may come to us, so that they
-    are not taken for ours. Pre: no call was made with a higher one. */
-void plim__cdp_ids_from(plim__cdp_connection *connection, int id);
+/** Ids of calls are from now on such as no other process of this machine has in a connection of
+    its own: where others' replies come to us, too, they are not taken for ours. */
+void plim__cdp_ids_apart(plim__cdp_connection *connection);
 
 /**
  * Where the bytes of HeapProfiler.addHeapSnapshotChunk go, from whatever session; and those of

@@ -66,19 +66,12 @@ static plim_status deno_check_worker(plim_target *target, plim_error *err)
     return status;
 }
 
-/* Nobody else's: our process's own part of the numbers there are. */
-static int deno_first_id(void)
-{
-    enum { PARTS = 20000, PART = 100000 };
-    return (int)(1 + plim__process_self() % (PARTS - 1)) * PART;
-}
-
 static plim_status deno_open_worker(plim_target *target, plim__deno_state *state, plim_error *err)
 {
     uint32_t number = target->address.worker_id;
     const char *title = NULL;
     /* Answers of a worker go to one connection, to others' calls as well: theirs count from 1. */
-    plim__cdp_ids_from(target->cdp.connection, deno_first_id());
+    plim__cdp_ids_apart(target->cdp.connection);
     plim_status status = plim__deno_workers_start(
         &state->workers, target->allocator, target->loop, target->cdp.connection, number,
         plim__target_timeout(target, deno_call_timeout_ns), err);

@@ -104,11 +104,14 @@ static plim_status bun_connect(plim_target *target, plim_error *err)
     plim_status status = plim__cdp_connect(
         target->loop, target->allocator, address->host, address->port, target->path,
         target->options.connect_timeout_ns, &target->cdp.connection, &why);
-    if (status == PLIM_OK)
+    if (status == PLIM_OK) {
+        /* Bun gives each reply to all who are connected. */
+        plim__cdp_ids_apart(target->cdp.connection);
         target->cdp.session = plim__cdp_main(target->cdp.connection);
-    else if (status == PLIM_ERR_REFUSED)
+    } else if (status == PLIM_ERR_REFUSED) {
         (void)snprintf(why.hint, sizeof why.hint,
                        "the path may be another: give the ws:// address that Bun printed");
+    }
     return status == PLIM_OK ? status : plim__error_repeat(err, &why);
 }
 
