@@ -82,15 +82,20 @@ static void the_peak_rises_with_the_heap_and_counts_no_snapshot_twice(void **sta
 {
     (void)state;
     const uint64_t mib = 1u << 20;
-    uint64_t first = plim__cdp_peak_bytes(100 * mib, 100 * mib, 20 * mib);
+    uint64_t first = plim__owner_peak_bytes(100 * mib, 100 * mib, plim__cdp_growth_bytes(20 * mib));
     assert_int_equal(first, (100 + 22 * 20) * mib);
     /* The first one left 400 MiB behind; the second finds them there. */
-    assert_int_equal(plim__cdp_peak_bytes(500 * mib, 100 * mib, 20 * mib), first);
+    assert_int_equal(plim__owner_peak_bytes(500 * mib, 100 * mib, plim__cdp_growth_bytes(20 * mib)),
+                     first);
     /* It never says less than there is, and does not turn over. */
-    assert_int_equal(plim__cdp_peak_bytes(900 * mib, 100 * mib, 20 * mib), 900 * mib);
-    assert_int_equal(plim__cdp_peak_bytes(50 * mib, 100 * mib, mib), 72 * mib);
-    assert_true(plim__cdp_peak_bytes(UINT64_MAX, UINT64_MAX, UINT64_MAX) == UINT64_MAX);
-    assert_true(plim__cdp_peak_bytes(1, UINT64_MAX, UINT64_MAX) >= UINT64_MAX / 2);
+    assert_int_equal(plim__owner_peak_bytes(900 * mib, 100 * mib, plim__cdp_growth_bytes(20 * mib)),
+                     900 * mib);
+    assert_int_equal(plim__owner_peak_bytes(50 * mib, 100 * mib, plim__cdp_growth_bytes(mib)),
+                     72 * mib);
+    assert_true(plim__owner_peak_bytes(UINT64_MAX, UINT64_MAX,
+                                       plim__cdp_growth_bytes(UINT64_MAX)) == UINT64_MAX);
+    assert_true(plim__owner_peak_bytes(1, UINT64_MAX, plim__cdp_growth_bytes(UINT64_MAX)) >=
+                UINT64_MAX / 2);
 }
 
 /* What Node 20 to 26 send at stop, shortened: a worker's events among the main isolate's. */

@@ -16,8 +16,7 @@ plim__chrome_state *plim__chrome_state_of(plim_target *target)
         plim__chrome_state *made = plim__array_new_zero(target->allocator, 1, sizeof *made);
         if (made == NULL)
             return NULL;
-        made->process.descriptor = -1;
-        made->rss_at_open = PLIM_UNKNOWN;
+        made->owner = plim__owner_none();
         target->runtime_state = made;
     }
     return target->runtime_state;
@@ -53,7 +52,7 @@ static void browser_close(plim_target *target)
             PLIM_OK)
         state->trace.is_on = false; /* the connection is gone, and the trace with it */
     plim__cdp_collections_fini(&state->seen, target->allocator);
-    plim__process_ref_close(&state->process);
+    plim__owner_fini(&state->owner);
     plim__array_free(target->allocator, state, 1, sizeof *state);
     target->runtime_state = NULL;
 }
@@ -61,13 +60,12 @@ static void browser_close(plim_target *target)
 static plim_status browser_usage(plim_target *target, plim_usage *out_usage, plim_error *err)
 {
     plim__chrome_state *state = target->runtime_state;
-    bool has_moved =
-        state->has_moved || (state->process.pid != 0 && !plim__process_ref_alive(&state->process));
+    bool has_moved = state->has_moved || plim__owner_has_ended(&state->owner);
     plim_status status = plim__cdp_usage(target, out_usage, err);
     if (status == PLIM_OK && has_moved)
         plim__chrome_locate(target);
     if (status == PLIM_OK)
-        plim__cdp_process_usage(&state->process, out_usage);
+        plim__owner_usage(&state->owner, out_usage);
     return status;
 }
 
@@ -75,7 +73,7 @@ static plim_status browser_estimate(plim_target *target, plim_snapshot_estimate 
                                     plim_error *err)
 {
     const plim__chrome_state *state = target->runtime_state;
-    return plim__cdp_estimate(target, &state->process, state->rss_at_open, out_estimate, err);
+    return plim__cdp_estimate(target, &state->owner, out_estimate, err);
 }
 
 const plim__runtime plim__chrome_runtime = {

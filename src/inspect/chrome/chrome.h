@@ -11,9 +11,9 @@
 #ifndef PLIM_INSPECT_CHROME_CHROME_H
 #define PLIM_INSPECT_CHROME_CHROME_H
 #include "inspect/cdp/collections.h"
+#include "inspect/owner.h"
 #include "inspect/probe.h"
 #include "inspect/target.h"
-#include "platform/process.h"
 
 enum {
     PLIM__CHROME_ID_BYTES = 64,     /* of targets and sessions: 32 in every Chromium seen */
@@ -43,8 +43,7 @@ typedef struct plim__chrome_state {
     bool has_moved;                           /**< to another process, perhaps */
     uint64_t trace_pid;                       /**< where its events come from; 0: not known */
     uint64_t trace_thread;
-    plim__process_ref process; /**< the same, where it is of this machine; pid 0: it is not */
-    uint64_t rss_at_open;      /**< PLIM_UNKNOWN where it is not */
+    plim__owner owner;
     plim__chrome_trace trace;
     bool is_observing;
     plim__cdp_collections seen;

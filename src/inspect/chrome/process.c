@@ -23,11 +23,8 @@ typedef struct process_search {
     uint64_t thread;
 } process_search;
 
-static bool process_is_browser(int64_t pid)
+static bool process_is_browser(const char *path)
 {
-    char path[PROCESS_PATH_BYTES];
-    if (plim__process_executable(pid, path, sizeof path) != PLIM_OK)
-        return false;
     const char *stroke = strrchr(path, '/');
     return plim__probe_is_runtime(stroke != NULL ? stroke + 1 : path);
 }
@@ -36,11 +33,13 @@ static bool process_is_browser(int64_t pid)
 static bool process_is_local(const plim_target *target)
 {
     int64_t owner = 0;
+    char path[PROCESS_PATH_BYTES];
     if (target->address.kind == PLIM__ADDRESS_NAMED)
         return true; /* a pipe of one that we started */
     return plim__address_is_loopback(&target->address) &&
            plim__port_owner(target->allocator, target->address.port, &owner) == PLIM_OK &&
-           process_is_browser(owner);
+           plim__process_executable(owner, path, sizeof path) == PLIM_OK &&
+           process_is_browser(path);
 }
 
 static bool process_read(const json_t *events, int id, uint64_t *inout_pid, uint64_t *inout_thread)
@@ -91,23 +90,6 @@ static plim_status process_call(plim_target *target, int *out_id)
     return status;
 }
 
-static void process_hold(plim_target *target, plim__chrome_state *state)
-{
-    plim__process_ref ref;
-    plim__process_memory memory;
-    int64_t pid = (int64_t)state->trace_pid;
-    if (!process_is_local(target) || plim__process_ref_open(pid, &ref) != PLIM_OK)
-        return;
-    if (!process_is_browser(pid)) {
-        plim__process_ref_close(&ref);
-        return;
-    }
-    state->process = ref;
-    target->pid = pid;
-    if (plim__process_memory_read(pid, &memory) == PLIM_OK)
-        state->rss_at_open = memory.rss_bytes;
-}
-
 void plim__chrome_locate(plim_target *target)
 {
     plim__chrome_state *state = target->runtime_state;
@@ -115,9 +97,7 @@ void plim__chrome_locate(plim_target *target)
     if (state->session == NULL || state->trace.is_on)
         return;
     state->has_moved = false;
-    plim__process_ref_close(&state->process);
-    state->process = (plim__process_ref){.descriptor = -1};
-    state->rss_at_open = PLIM_UNKNOWN;
+    plim__owner_fini(&state->owner);
     state->trace_pid = state->trace_thread = 0;
     target->pid = -1;
     process_search search = {0};
@@ -130,5 +110,6 @@ void plim__chrome_locate(plim_target *target)
         return;
     state->trace_pid = search.pid;
     state->trace_thread = search.thread;
-    process_hold(target, state);
+    if (process_is_local(target))
+        (void)plim__owner_take(target, &state->owner, (int64_t)search.pid, process_is_browser);
 }

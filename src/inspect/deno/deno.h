@@ -8,8 +8,8 @@
  */
 #ifndef PLIM_INSPECT_DENO_DENO_H
 #define PLIM_INSPECT_DENO_DENO_H
-#include "inspect/cdp/owner.h"
 #include "inspect/deno/workers.h"
+#include "inspect/owner.h"
 #include "inspect/target.h"
 
 /** The row of the table of runtimes. */
@@ -20,7 +20,7 @@ extern const plim__launcher plim__deno_launcher;
 
 /** The state of one target, from open() to close(). */
 typedef struct plim__deno_state {
-    plim__cdp_owner owner;
+    plim__owner owner;
     plim__deno_workers workers;
 } plim__deno_state;
 

@@ -32,8 +32,8 @@ bool plim__deno_is_executable(const char *path)
 
 static plim_status deno_resolve_pid(plim_target *target, plim_error *err)
 {
-    return plim__cdp_owner_resolve(target, plim__deno_is_executable, "deno",
-                                   "deno run --inspect=127.0.0.1:9229", err);
+    return plim__owner_resolve(target, plim__deno_is_executable, "deno",
+                               "deno run --inspect=127.0.0.1:9229", err);
 }
 
 static plim__deno_state *deno_state(plim_target *target)
@@ -42,7 +42,7 @@ static plim__deno_state *deno_state(plim_target *target)
         plim__deno_state *made = plim__array_new_zero(target->allocator, 1, sizeof *made);
         if (made == NULL)
             return NULL;
-        made->owner = plim__cdp_owner_none();
+        made->owner = plim__owner_none();
         target->runtime_state = made;
     }
     return target->runtime_state;
@@ -98,7 +98,7 @@ static plim_status deno_open(plim_target *target, plim_error *err)
     if (state == NULL)
         return plim__no_memory(err, "a target");
     plim__deno_workers_stop(&state->workers, false);
-    plim__cdp_owner_find(target, &state->owner, plim__deno_is_executable);
+    plim__owner_find(target, &state->owner, plim__deno_is_executable);
     deno_set_title(target);
     if (target->address.worker_id == 0)
         return PLIM_OK;
@@ -114,7 +114,7 @@ static void deno_close(plim_target *target)
     if (is_connected)
         target->cdp.session = plim__cdp_main(target->cdp.connection);
     plim__deno_workers_stop(&state->workers, is_connected);
-    plim__cdp_owner_fini(&state->owner);
+    plim__owner_fini(&state->owner);
     plim__array_free(target->allocator, state, 1, sizeof *state);
     target->runtime_state = NULL;
 }
@@ -123,7 +123,7 @@ static plim_status deno_usage(plim_target *target, plim_usage *out_usage, plim_e
 {
     const plim__deno_state *state = target->runtime_state;
     PLIM_CHECK(state != NULL);
-    plim__cdp_process_usage(&state->owner.process, out_usage);
+    plim__owner_usage(&state->owner, out_usage);
     return plim__cdp_usage(target, out_usage, err);
 }
 
@@ -132,8 +132,7 @@ static plim_status deno_estimate(plim_target *target, plim_snapshot_estimate *ou
 {
     const plim__deno_state *state = target->runtime_state;
     PLIM_CHECK(state != NULL);
-    return plim__cdp_estimate(target, &state->owner.process, state->owner.rss_at_open, out_estimate,
-                              err);
+    return plim__cdp_estimate(target, &state->owner, out_estimate, err);
 }
 
 static plim_status deno_gc_observe(plim_target *target, plim_error *err)

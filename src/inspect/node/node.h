@@ -10,6 +10,7 @@
 #define PLIM_INSPECT_NODE_NODE_H
 #include "inspect/cdp/collections.h"
 #include "inspect/node/workers.h"
+#include "inspect/owner.h"
 #include "inspect/probe.h"
 #include "inspect/target.h"
 
@@ -32,8 +33,7 @@ typedef struct plim__node_gc {
 
 /** The state of one target, from the first of resolve_pid() and open() to close(). */
 typedef struct plim__node_state {
-    plim__process_ref process; /**< pid 0: not local, or not known */
-    uint64_t rss_at_open;      /**< PLIM_UNKNOWN where it is not local */
+    plim__owner owner;
     plim__node_workers workers;
     plim__node_gc gc;
 } plim__node_state;

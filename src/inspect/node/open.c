@@ -242,7 +242,7 @@ plim_status plim__node_resolve_pid(plim_target *target, plim_error *err)
         plim__process_ref_close(&ref);
         return status;
     }
-    state->process = ref;
+    state->owner.process = ref;
     target->pid = pid;
     if (status == PLIM_OK) {
         (void)snprintf(target->address.host, sizeof target->address.host, "%s", probe.host);
@@ -267,7 +267,7 @@ static plim_status open_connect_again(plim_target *target, const plim__node_stat
     plim__probe probe;
     plim__cdp_protocol.disconnect(target);
     plim_status status = plim__node_find_inspector(
-        target->loop, target->allocator, state->process.pid, open_probe_timeout_ns, &probe);
+        target->loop, target->allocator, state->owner.process.pid, open_probe_timeout_ns, &probe);
     if (status != PLIM_OK)
         return status; /* it is closed, or cannot be reached: nothing more to be done */
     (void)snprintf(target->address.host, sizeof target->address.host, "%s", probe.host);
@@ -279,7 +279,7 @@ static plim_status open_connect_again(plim_target *target, const plim__node_stat
 void plim__node_close_inspector(plim_target *target)
 {
     plim__node_state *state = target->runtime_state;
-    if (state == NULL || state->process.pid == 0 || !plim__process_ref_alive(&state->process))
+    if (state == NULL || !plim__owner_is_alive(&state->owner))
         return;
     plim__node_workers_stop(&state->workers, target->cdp.connection != NULL);
     json_t *params = json_pack("{s:s}", "expression", open_end_expression);
@@ -294,6 +294,6 @@ void plim__node_close_inspector(plim_target *target)
     plim_status status = plim__cdp_call(plim__cdp_main(target->cdp.connection), "Runtime.evaluate",
                                         params, timeout_ns, NULL, NULL);
     while (status != PLIM_ERR_INTERRUPTED && plim__loop_now_ns() < deadline_ns &&
-           open_is_listening(target, state->process.pid))
+           open_is_listening(target, state->owner.process.pid))
         status = plim__loop_sleep(target->loop, open_pause_ns);
 }

@@ -20,35 +20,6 @@ static bool runtime_recognise(const char *browser)
     return strncmp(browser, "node.js/", 8) == 0;
 }
 
-/* Whose port it is, where that is a Node of this machine. A tunnel's or a container proxy's end
-   listens here, too, and is not the process we talk to. */
-static void runtime_find_process(plim_target *target, plim__node_state *state)
-{
-    if (state->process.pid != 0 && !plim__process_ref_alive(&state->process)) {
-        plim__process_ref_close(&state->process); /* reconnected: another one has the port now */
-        state->process.pid = 0;
-        state->rss_at_open = PLIM_UNKNOWN;
-    }
-    if (state->process.pid == 0 && plim__address_is_loopback(&target->address)) {
-        int64_t pid = 0;
-        char path[PLIM__NODE_PATH_BYTES];
-        plim__process_ref ref;
-        if (plim__port_owner(target->allocator, target->address.port, &pid) == PLIM_OK &&
-            plim__process_ref_open(pid, &ref) == PLIM_OK) {
-            if (plim__process_executable(pid, path, sizeof path) == PLIM_OK &&
-                plim__node_is_executable(path))
-                state->process = ref;
-            else
-                plim__process_ref_close(&ref);
-        }
-    }
-    plim__process_memory memory;
-    target->pid = state->process.pid != 0 ? state->process.pid : -1;
-    if (state->rss_at_open == PLIM_UNKNOWN && target->pid > 0 &&
-        plim__process_memory_read(target->pid, &memory) == PLIM_OK)
-        state->rss_at_open = memory.rss_bytes;
-}
-
 static plim_status runtime_open(plim_target *target, plim_error *err)
 {
     plim__node_state *state = plim__node_state_of(target);
@@ -56,7 +27,7 @@ static plim_status runtime_open(plim_target *target, plim_error *err)
         return plim__no_memory(err, "a target");
     plim__node_workers_stop(&state->workers, false);
     plim__node_gc_fini(&state->gc, target->allocator);
-    runtime_find_process(target, state);
+    plim__owner_find(target, &state->owner, plim__node_is_executable);
     if (target->address.worker_id == 0)
         return PLIM_OK;
     plim_status status =
@@ -89,7 +60,7 @@ static void runtime_close(plim_target *target)
         plim__cdp_off(plim__cdp_main(target->cdp.connection), "NodeTracing.dataCollected");
     plim__node_workers_stop(&state->workers, is_connected);
     plim__node_gc_fini(&state->gc, target->allocator);
-    plim__process_ref_close(&state->process);
+    plim__owner_fini(&state->owner);
     plim__array_free(target->allocator, state, 1, sizeof *state);
     target->runtime_state = NULL;
 }
@@ -97,7 +68,7 @@ static void runtime_close(plim_target *target)
 static plim_status runtime_usage(plim_target *target, plim_usage *out_usage, plim_error *err)
 {
     const plim__node_state *state = target->runtime_state;
-    plim__cdp_process_usage(&state->process, out_usage);
+    plim__owner_usage(&state->owner, out_usage);
     return plim__cdp_usage(target, out_usage, err);
 }
 
@@ -106,7 +77,7 @@ static plim_status runtime_estimate(plim_target *target, plim_snapshot_estimate 
 {
     const plim__node_state *state = target->runtime_state;
     PLIM_CHECK(state != NULL);
-    return plim__cdp_estimate(target, &state->process, state->rss_at_open, out_estimate, err);
+    return plim__cdp_estimate(target, &state->owner, out_estimate, err);
 }
 
 const plim__runtime plim__node_runtime = {

@@ -14,8 +14,7 @@ plim__node_state *plim__node_state_of(plim_target *target)
         plim__node_state *made = plim__array_new_zero(target->allocator, 1, sizeof *made);
         if (made == NULL)
             return NULL;
-        made->process.descriptor = -1;
-        made->rss_at_open = PLIM_UNKNOWN;
+        made->owner = plim__owner_none();
         target->runtime_state = made;
     }
     return target->runtime_state;

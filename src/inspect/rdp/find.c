@@ -52,13 +52,17 @@ static plim_status seek_ask(const plim__rdp_state *state, const char *actor, con
 
 /* ---- whose process ------------------------------------------------------------------------- */
 
+static bool seek_is_firefox_path(const char *path)
+{
+    const char *stroke = strrchr(path, '/');
+    return plim__probe_is_firefox(stroke != NULL ? stroke + 1 : path);
+}
+
 static bool seek_is_firefox(int64_t pid)
 {
     char path[FIND_PATH_BYTES];
-    if (pid <= 0 || plim__process_executable(pid, path, sizeof path) != PLIM_OK)
-        return false;
-    const char *stroke = strrchr(path, '/');
-    return plim__probe_is_firefox(stroke != NULL ? stroke + 1 : path);
+    return pid > 0 && plim__process_executable(pid, path, sizeof path) == PLIM_OK &&
+           seek_is_firefox_path(path);
 }
 
 /* The outermost Firefox above a process: behind a socket that is a file, its listener is not
@@ -80,24 +84,18 @@ static void seek_process(plim_target *target)
 {
     plim__rdp_state *state = plim__rdp_state_of(target);
     int64_t pid = 0;
-    plim__process_memory memory;
-    plim__process_ref_close(&state->process);
-    state->process = (plim__process_ref){.descriptor = -1};
+    plim__owner_fini(&state->owner);
+    target->pid = -1;
     if (state->browser.pid == 0 && target->address.port != 0 &&
         plim__address_is_loopback(&target->address) &&
         plim__port_owner(target->allocator, target->address.port, &pid) == PLIM_OK &&
         seek_is_firefox(pid))
         (void)plim__process_ref_open(pid, &state->browser);
     bool is_local = target->address.port == 0 || state->browser.pid != 0;
-    if (is_local && seek_is_firefox(state->page_pid))
-        (void)plim__process_ref_open(state->page_pid, &state->process);
-    if (state->browser.pid == 0 && state->process.pid != 0)
-        (void)plim__process_ref_open(seek_browser_of(state->process.pid), &state->browser);
-    target->pid = state->process.pid != 0 ? state->process.pid : -1;
-    state->rss_at_open = PLIM_UNKNOWN;
-    if (state->process.pid != 0 &&
-        plim__process_memory_read(state->process.pid, &memory) == PLIM_OK)
-        state->rss_at_open = memory.rss_bytes;
+    if (is_local && state->page_pid > 0)
+        (void)plim__owner_take(target, &state->owner, state->page_pid, seek_is_firefox_path);
+    if (state->browser.pid == 0 && state->owner.process.pid != 0)
+        (void)plim__process_ref_open(seek_browser_of(state->owner.process.pid), &state->browser);
 }
 
 /* ---- events -------------------------------------------------------------------------------- */
@@ -418,7 +416,8 @@ plim_status plim__rdp_find(plim_target *target, plim_error *err)
     plim__rdp_state *state = plim__array_new_zero(target->allocator, 1, sizeof *state);
     if (state == NULL)
         return plim__no_memory(err, "a target");
-    state->process.descriptor = state->browser.descriptor = -1;
+    state->owner = plim__owner_none();
+    state->browser.descriptor = -1;
     state->log.allocator = target->allocator;
     target->runtime_state = state;
     target->runtime = &plim__firefox_runtime;
@@ -446,7 +445,7 @@ void plim__rdp_forget(plim_target *target)
     plim__rdp_log_fini(&state->log);
     plim__array_free(target->allocator, state->gc.events, state->gc.cap, sizeof *state->gc.events);
     plim__rdp_disconnect(&state->connection);
-    plim__process_ref_close(&state->process);
+    plim__owner_fini(&state->owner);
     plim__process_ref_close(&state->browser);
     plim__array_free(target->allocator, state, 1, sizeof *state);
 }

@@ -142,20 +142,9 @@ plim_status plim__rdp_usage(plim_target *target, plim_usage *out_usage, plim_err
     plim_status status = memory_measure(target, out_usage, err);
     if (status == PLIM_OK && out_usage->used_bytes == PLIM_UNKNOWN)
         status = memory_resident(target, out_usage, err);
-    const plim__process_ref *process = &plim__rdp_state_of(target)->process;
-    if (status != PLIM_OK || process->pid == 0 || !plim__process_ref_alive(process))
-        return status;
-    plim__process_memory memory;
-    plim__memory_bounds bounds;
-    if (plim__process_memory_read(process->pid, &memory) == PLIM_OK) {
-        out_usage->process_rss_bytes = memory.rss_bytes;
-        out_usage->process_peak_bytes = memory.peak_bytes;
-    }
-    if (plim__memory_bounds_read(process->pid, &bounds) == PLIM_OK) {
-        out_usage->cgroup_limit_bytes = bounds.limit_bytes;
-        out_usage->cgroup_used_bytes = bounds.used_bytes;
-    }
-    return PLIM_OK;
+    if (status == PLIM_OK)
+        plim__owner_usage(&plim__rdp_state_of(target)->owner, out_usage);
+    return status;
 }
 
 plim_status plim__rdp_collect(plim_target *target, plim_error *err)
@@ -178,28 +167,13 @@ plim_status plim__rdp_estimate(plim_target *target, plim_snapshot_estimate *out_
 {
     plim_usage usage = {.used_bytes = PLIM_UNKNOWN, .total_bytes = PLIM_UNKNOWN};
     const plim__rdp_state *state = plim__rdp_state_of(target);
-    plim_snapshot_estimate estimate = {PLIM_UNKNOWN, PLIM_UNKNOWN, true};
     plim_status status = plim__rdp_usage(target, &usage, err);
     if (status != PLIM_OK)
         return status;
     uint64_t bytes = usage.used_bytes != PLIM_UNKNOWN ? usage.used_bytes : usage.total_bytes;
-    if (bytes < UINT64_MAX / 2 / MEMORY_ESTIMATE_FACTOR) {
-        plim__process_memory memory;
-        plim__memory_bounds bounds;
-        estimate.peak_bytes = bytes * MEMORY_ESTIMATE_FACTOR;
-        if (state->process.pid != 0 && plim__process_ref_alive(&state->process) &&
-            plim__process_memory_read(state->process.pid, &memory) == PLIM_OK &&
-            plim__memory_bounds_read(state->process.pid, &bounds) == PLIM_OK) {
-            uint64_t base =
-                state->rss_at_open < memory.rss_bytes ? state->rss_at_open : memory.rss_bytes;
-            estimate.peak_bytes += base;
-            if (estimate.peak_bytes < memory.rss_bytes)
-                estimate.peak_bytes = memory.rss_bytes;
-            estimate.available_bytes = bounds.headroom_bytes;
-            estimate.safe = bounds.headroom_bytes == UINT64_MAX ||
-                            estimate.peak_bytes - memory.rss_bytes <= bounds.headroom_bytes;
-        }
-    }
-    *out_estimate = estimate;
+    if (bytes < UINT64_MAX / 2 / MEMORY_ESTIMATE_FACTOR)
+        plim__owner_estimate(&state->owner, bytes * MEMORY_ESTIMATE_FACTOR, out_estimate);
+    else
+        *out_estimate = (plim_snapshot_estimate){PLIM_UNKNOWN, PLIM_UNKNOWN, true};
     return PLIM_OK;
 }

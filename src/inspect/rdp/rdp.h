@@ -9,6 +9,7 @@
 #ifndef PLIM_INSPECT_RDP_RDP_H
 #define PLIM_INSPECT_RDP_RDP_H
 #include "base/assert.h"
+#include "inspect/owner.h"
 #include "inspect/probe.h"
 #include "inspect/rdp/allocations.h"
 #include "inspect/rdp/connection.h"
@@ -44,13 +45,12 @@ typedef struct plim__rdp_gc {
 typedef struct plim__rdp_state {
     plim__rdp *connection;
     plim__rdp_scope scope;
-    bool left;        /**< the page was left, or its process has gone: find the actors anew */
-    bool attached;    /**< the memory actor is ours; not so after `left` */
-    int64_t page_pid; /**< of the process that runs it, on its machine */
-    int64_t tab_id;   /**< Firefox's number of the tab, kept over navigations */
-    plim__process_ref process; /**< the same process where it is local; pid 0: it is not */
+    bool left;         /**< the page was left, or its process has gone: find the actors anew */
+    bool attached;     /**< the memory actor is ours; not so after `left` */
+    int64_t page_pid;  /**< of the process that runs it, on its machine */
+    int64_t tab_id;    /**< Firefox's number of the tab, kept over navigations */
+    plim__owner owner; /**< that process, where it is local */
     plim__process_ref browser; /**< the one that has the port, where it is local; pid 0: not */
-    uint64_t rss_at_open;      /**< PLIM_UNKNOWN where it is not local */
     char descriptor[PLIM__RDP_ACTOR_BYTES];
     char page[PLIM__RDP_ACTOR_BYTES]; /**< actor of the page or process */
     char memory[PLIM__RDP_ACTOR_BYTES];

@@ -377,7 +377,7 @@ static void fxshot_remove_file(plim_target *target, const char *id, uint64_t sin
                                uint64_t size_bytes, uint64_t fingerprint)
 {
     const plim__rdp_state *state = plim__rdp_state_of(target);
-    int64_t pid = state->browser.pid != 0 ? state->browser.pid : state->process.pid;
+    int64_t pid = state->browser.pid != 0 ? state->browser.pid : state->owner.process.pid;
     char directory[SNAPSHOT_DIRECTORY_BYTES];
     char path[SNAPSHOT_PATH_BYTES];
     plim__leftover which = {

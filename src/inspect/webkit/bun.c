@@ -117,10 +117,8 @@ static plim_status bun_connect(plim_target *target, plim_error *err)
 
 static plim_status bun_resolve_pid(plim_target *target, plim_error *err)
 {
-    return plim__webkit_resolve_pid(target, bun_is_executable, "bun",
-                                    "Bun cannot open it while it runs: start the program with bun "
-                                    "--inspect=127.0.0.1:6499/NAME",
-                                    err);
+    return plim__owner_resolve(target, bun_is_executable, "bun",
+                               "bun --inspect=127.0.0.1:6499/NAME", err);
 }
 
 /* ---- a connection --------------------------------------------------------------------------- */
@@ -148,7 +146,8 @@ static plim_status bun_open(plim_target *target, plim_error *err)
     if (plim__webkit_state_of(target) == NULL)
         return plim__no_memory(err, "a target");
     plim__webkit_state_reset(target);
-    plim__webkit_process_find(target, bun_is_executable);
+    plim__webkit_state *state = target->runtime_state;
+    plim__owner_find(target, &state->owner, bun_is_executable);
     bun_find_title(target);
     plim__cdp_set_message_limit(target->cdp.connection, BUN_MESSAGE_BYTES_MAX);
     if (target->address.worker_id == 0)
@@ -186,7 +185,7 @@ static plim_status bun_usage(plim_target *target, plim_usage *out_usage, plim_er
     json_decref(figures);
     if (out_usage->used_bytes == PLIM_UNKNOWN)
         return plim_error_set(err, PLIM_ERR_PROTOCOL, "process.memoryUsage() has no heapUsed");
-    plim__webkit_process_usage(target->runtime_state, out_usage);
+    plim__owner_usage(&((plim__webkit_state *)target->runtime_state)->owner, out_usage);
     return PLIM_OK;
 }
 
@@ -194,7 +193,8 @@ static plim_status bun_estimate(plim_target *target, plim_snapshot_estimate *out
                                 plim_error *err)
 {
     (void)err;
-    return plim__webkit_process_estimate(target, BUN_ESTIMATE_FACTOR, out_estimate);
+    plim__webkit_estimate(target->runtime_state, BUN_ESTIMATE_FACTOR, out_estimate);
+    return PLIM_OK;
 }
 
 static plim_status bun_evaluate(plim_target *target, const char *expression, uint64_t timeout_ns,

@@ -73,10 +73,9 @@ static bool gtk_path_of(const plim_allocator *allocator, int64_t pid, char *out_
 
 static plim_status gtk_resolve_pid(plim_target *target, plim_error *err)
 {
-    return plim__webkit_resolve_pid(target, gtk_is_browser, "webkitgtk",
-                                    "start the program with WEBKIT_INSPECTOR_HTTP_SERVER="
-                                    "127.0.0.1:PORT in its environment",
-                                    err);
+    return plim__owner_resolve(target, gtk_is_browser, "webkitgtk",
+                               "WEBKIT_INSPECTOR_HTTP_SERVER=127.0.0.1:9230 in its environment",
+                               err);
 }
 
 /* ---- which page ----------------------------------------------------------------------------- */
@@ -205,14 +204,12 @@ static void gtk_find_process(plim_target *target)
 {
     plim__webkit_state *state = target->runtime_state;
     gtk_search search = {0};
-    plim__process_ref_close(&state->process);
-    state->process.pid = 0;
-    state->rss_at_open = PLIM_UNKNOWN;
+    plim__owner_fini(&state->owner);
     target->pid = -1;
     if (target->address.kind != PLIM__ADDRESS_NAMED &&
         plim__port_owner(target->allocator, target->address.port, &search.browser) == PLIM_OK &&
         plim__process_each(gtk_visit, &search) == PLIM_OK && search.count == 1)
-        (void)plim__webkit_process_hold(target, search.page);
+        (void)plim__owner_take(target, &state->owner, search.page, NULL);
     gtk_set_version(target);
 }
 
@@ -319,13 +316,12 @@ static plim_status gtk_ready(plim_target *target, plim_error *err)
 static plim_status gtk_judge(const plim_target *target, plim_status status, plim_error *err)
 {
     const plim__webkit_state *state = target->runtime_state;
-    if (status != PLIM_ERR_TIMEOUT || state->process.pid == 0 ||
-        plim__process_ref_alive(&state->process))
+    if (status != PLIM_ERR_TIMEOUT || !plim__owner_has_ended(&state->owner))
         return status;
     if (err != NULL)
         *err = (plim_error){0};
     return plim_error_set(err, PLIM_ERR_GONE, "the page's process %lld has ended",
-                          (long long)state->process.pid);
+                          (long long)state->owner.process.pid);
 }
 
 static plim_status gtk_usage(plim_target *target, plim_usage *out_usage, plim_error *err)
@@ -334,7 +330,7 @@ static plim_status gtk_usage(plim_target *target, plim_usage *out_usage, plim_er
     if (status == PLIM_OK)
         status = plim__gtk_usage(target, gtk_targets(target)->page, out_usage, err);
     if (status == PLIM_OK)
-        plim__webkit_process_usage(target->runtime_state, out_usage);
+        plim__owner_usage(&((plim__webkit_state *)target->runtime_state)->owner, out_usage);
     return gtk_judge(target, status, err);
 }
 
@@ -350,7 +346,8 @@ static plim_status gtk_estimate(plim_target *target, plim_snapshot_estimate *out
                                 plim_error *err)
 {
     (void)err;
-    return plim__webkit_process_estimate(target, GTK_ESTIMATE_FACTOR, out_estimate);
+    plim__webkit_estimate(target->runtime_state, GTK_ESTIMATE_FACTOR, out_estimate);
+    return PLIM_OK;
 }
 
 /* Stops a snapshot whose process has been killed: nobody would tell. */
@@ -364,7 +361,7 @@ static bool gtk_step(void *ctx, const char *phase, uint64_t done, uint64_t total
 {
     gtk_watch *watch = ctx;
     const plim__webkit_state *state = watch->target->runtime_state;
-    watch->has_ended = state->process.pid != 0 && !plim__process_ref_alive(&state->process);
+    watch->has_ended = plim__owner_has_ended(&state->owner);
     if (watch->has_ended)
         return false;
     return watch->inner.step == NULL || watch->inner.step(watch->inner.ctx, phase, done, total);

@@ -11,8 +11,8 @@
  */
 #ifndef PLIM_INSPECT_WEBKIT_WEBKIT_H
 #define PLIM_INSPECT_WEBKIT_WEBKIT_H
+#include "inspect/owner.h"
 #include "inspect/target.h"
-#include "platform/process.h"
 
 /** Bun: `bun --inspect`; and how it is started. */
 extern const plim__runtime plim__bun_runtime;
@@ -48,9 +48,8 @@ typedef struct plim__webkit_recording {
 
 /** The part of plim_target.runtime_state that both runtimes have. */
 typedef struct plim__webkit_state {
-    plim__process_ref process; /**< pid 0: not known, or not of this machine */
-    uint64_t rss_at_open;      /**< PLIM_UNKNOWN where there is none */
-    bool heap_is_on;           /**< Heap.enable was answered on this connection */
+    plim__owner owner;
+    bool heap_is_on; /**< Heap.enable was answered on this connection */
     plim__webkit_gc gc;
     plim__webkit_recording recording;
     struct plim__gtk_targets *targets; /**< WebKitGTK's alone; its own to end */
@@ -122,28 +121,11 @@ PLIM_NODISCARD plim_status plim__webkit_tracking_stop(plim_target *target,
                                                       plim_snapshot_result *out_result,
                                                       plim_error *err);
 
-/* ---- process.c ---- */
-
-/** Takes hold of the process whose port it is, if `is_one` says that its executable is of the
- *  kind; sets target->pid. */
-void plim__webkit_process_find(plim_target *target, bool (*is_one)(const char *path));
-
-/** Takes hold of a process; sets target->pid. False if it has ended. */
-bool plim__webkit_process_hold(plim_target *target, int64_t pid);
-
-/** As plim__runtime.resolve_pid: a port of the process behind which plim__probe_runtime() calls
- *  what answers `runtime`. `hint`: how to open one. */
-PLIM_NODISCARD plim_status plim__webkit_resolve_pid(plim_target *target,
-                                                    bool (*is_one)(const char *path),
-                                                    const char *runtime, const char *hint,
-                                                    plim_error *err);
-
-/** Memory of that process, from the system; untouched where it is not known. */
-void plim__webkit_process_usage(const plim__webkit_state *state, plim_usage *out_usage);
+/* ---- state.c ---- */
 
 /** As plim__runtime.estimate, from the process alone: a snapshot takes it to `factor` times what
  *  it had. */
-PLIM_NODISCARD plim_status plim__webkit_process_estimate(plim_target *target, uint32_t factor,
-                                                         plim_snapshot_estimate *out_estimate);
+void plim__webkit_estimate(const plim__webkit_state *state, uint32_t factor,
+                           plim_snapshot_estimate *out_estimate);
 
 #endif

@@ -207,9 +207,9 @@ static plim_status tcp_refused(plim_error *err, const char *host, uint16_t port,
     plim_status status = plim_error_set(err, PLIM_ERR_UNREACHABLE, "cannot connect to %s:%u: %s",
                                         host, (unsigned)port, uv_strerror(code));
     plim_error_where(err, "%s:%u", host, (unsigned)port);
-    plim_error_hint(err,
-                    "plim ps lists what can be inspected; start yours with node --inspect=%s:%u",
-                    host, (unsigned)port);
+    plim_error_hint(
+        err, "plim ps lists what can be inspected; start yours with its inspector open at %s:%u",
+        host, (unsigned)port);
     return status;
 }
 

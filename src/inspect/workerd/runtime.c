@@ -108,7 +108,7 @@ static plim__workerd_state *workerd_state(plim_target *target)
         plim__workerd_state *made = plim__array_new_zero(target->allocator, 1, sizeof *made);
         if (made == NULL)
             return NULL;
-        made->owner = plim__cdp_owner_none();
+        made->owner = plim__owner_none();
         target->runtime_state = made;
     }
     return target->runtime_state;
@@ -119,7 +119,7 @@ static plim_status workerd_open(plim_target *target, plim_error *err)
     plim__workerd_state *state = workerd_state(target);
     if (state == NULL)
         return plim__no_memory(err, "a target");
-    plim__cdp_owner_find(target, &state->owner, plim__workerd_is_executable);
+    plim__owner_find(target, &state->owner, plim__workerd_is_executable);
     if (target->address.worker_id == 0)
         return PLIM_OK;
     plim_status status =
@@ -164,10 +164,10 @@ static plim_status workerd_open_wrangler(plim_target *target, plim_error *err)
         return status;
     /* That is the proxy; whose heap we look at is whom it looks at. */
     int64_t behind = workerd_behind(target, target->pid);
-    plim__cdp_owner_fini(&state->owner);
+    plim__owner_fini(&state->owner);
     target->pid = -1;
     if (behind != 0)
-        plim__cdp_owner_take(target, &state->owner, behind, plim__workerd_is_executable);
+        (void)plim__owner_take(target, &state->owner, behind, plim__workerd_is_executable);
     return PLIM_OK;
 }
 
@@ -176,7 +176,7 @@ static void workerd_close(plim_target *target)
     plim__workerd_state *state = target->runtime_state;
     if (state == NULL)
         return;
-    plim__cdp_owner_fini(&state->owner);
+    plim__owner_fini(&state->owner);
     plim__array_free(target->allocator, state, 1, sizeof *state);
     target->runtime_state = NULL;
 }
@@ -185,7 +185,7 @@ static plim_status workerd_usage(plim_target *target, plim_usage *out_usage, pli
 {
     const plim__workerd_state *state = target->runtime_state;
     PLIM_CHECK(state != NULL);
-    plim__cdp_process_usage(&state->owner.process, out_usage);
+    plim__owner_usage(&state->owner, out_usage);
     return plim__cdp_usage(target, out_usage, err);
 }
 
@@ -194,8 +194,7 @@ static plim_status workerd_estimate(plim_target *target, plim_snapshot_estimate 
 {
     const plim__workerd_state *state = target->runtime_state;
     PLIM_CHECK(state != NULL);
-    return plim__cdp_estimate(target, &state->owner.process, state->owner.rss_at_open, out_estimate,
-                              err);
+    return plim__cdp_estimate(target, &state->owner, out_estimate, err);
 }
 
 static plim_status workerd_gc_observe(plim_target *target, plim_error *err)
@@ -211,8 +210,8 @@ static plim_status workerd_gc_observe(plim_target *target, plim_error *err)
 
 static plim_status workerd_resolve_pid(plim_target *target, plim_error *err)
 {
-    return plim__cdp_owner_resolve(target, plim__workerd_is_executable, "workerd",
-                                   "workerd serve --inspector-addr=127.0.0.1:9229", err);
+    return plim__owner_resolve(target, plim__workerd_is_executable, "workerd",
+                               "workerd serve --inspector-addr=127.0.0.1:9229", err);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */

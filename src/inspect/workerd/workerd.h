@@ -8,7 +8,7 @@
  */
 #ifndef PLIM_INSPECT_WORKERD_WORKERD_H
 #define PLIM_INSPECT_WORKERD_WORKERD_H
-#include "inspect/cdp/owner.h"
+#include "inspect/owner.h"
 #include "inspect/target.h"
 
 /** The rows of the table of runtimes. */
@@ -21,7 +21,7 @@ extern const plim__launcher plim__wrangler_launcher;
 
 /** The state of one target, from open() to close(). */
 typedef struct plim__workerd_state {
-    plim__cdp_owner owner;
+    plim__owner owner;
 } plim__workerd_state;
 
 /** Whether a path is workerd's executable. */
