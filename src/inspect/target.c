@@ -161,11 +161,21 @@ static plim_status target_connect(plim_target *target, plim_error *err)
     return target_unsupported(target, "access to worker threads", err);
 }
 
-/* What ssh has to say of a failure is nearer to its cause than what we saw. */
+/* What ssh has to say of a failure is nearer to its cause than what we saw. Where it has nothing to
+   say of a closed door, its socket was there but did not listen yet: once more. */
 static plim_status target_explain_tunnel(plim_target *target, plim_status status, plim_error *err)
 {
-    const char *says = plim__tunnel_says(target->tunnel);
-    if (says[0] == '\0' || err == NULL)
+    bool is_closed = status == PLIM_ERR_UNREACHABLE || status == PLIM_ERR_GONE;
+    const char *says = plim__tunnel_says(target->tunnel, is_closed);
+    plim_error again = {0};
+    if (says[0] == '\0' && is_closed) {
+        status = target_connect(target, &again);
+        if (status != PLIM_OK)
+            says = plim__tunnel_says(target->tunnel, true);
+        if (err != NULL)
+            *err = again;
+    }
+    if (status == PLIM_OK || says[0] == '\0' || err == NULL)
         return status;
     *err = (plim_error){0};
     status = plim_error_set(err, PLIM_ERR_UNREACHABLE, "ssh says: %s", says);
@@ -191,10 +201,10 @@ static plim_status target_start(plim_target *target, const char *address, plim_e
         status = target_resolve_pid(target, err);
     if (status == PLIM_OK)
         status = target_connect(target, err);
-    if (status == PLIM_OK)
-        target_show_address(target);
     if (status != PLIM_OK && target->tunnel != NULL)
         status = target_explain_tunnel(target, status, err);
+    if (status == PLIM_OK)
+        target_show_address(target);
     return status;
 }
 

@@ -22,7 +22,7 @@ enum {
     TUNNEL_FOLDER_BYTES = 90, /* with the socket's name it fits into an address of one */
     TUNNEL_WORD_BYTES = 512,
     TUNNEL_SAID_BYTES = 512,
-    TUNNEL_HEAR_MS = 200, /* it is told of a refusal on the other side, and then says it */
+    TUNNEL_HEAR_MS = 2000, /* it is told of a refusal on the other side, and then says it */
     TUNNEL_GRACE_MS = 500
 };
 
@@ -116,13 +116,13 @@ static plim_status tunnel_start(plim__tunnel *tunnel, const char *ssh, const cha
 }
 
 /* Takes what it has said, the first line of it. */
-static void tunnel_hear(plim__tunnel *tunnel)
+static void tunnel_hear(plim__tunnel *tunnel, int patience_ms)
 {
     char text[TUNNEL_SAID_BYTES];
     size_t len = 1;
     bool is_end = false;
     while (tunnel->is_started && len > 0 && !is_end) {
-        int wait_ms = tunnel->said_len == 0 ? TUNNEL_HEAR_MS : 0;
+        int wait_ms = tunnel->said_len == 0 ? patience_ms : 0;
         plim__child_read(&tunnel->child, text, sizeof text, wait_ms, &len, &is_end);
         size_t room = sizeof tunnel->said - 1 - tunnel->said_len;
         size_t part = len < room ? len : room;
@@ -132,10 +132,10 @@ static void tunnel_hear(plim__tunnel *tunnel)
     }
 }
 
-const char *plim__tunnel_says(plim__tunnel *tunnel)
+const char *plim__tunnel_says(plim__tunnel *tunnel, bool is_closed)
 {
     PLIM_CHECK(tunnel != NULL);
-    tunnel_hear(tunnel);
+    tunnel_hear(tunnel, is_closed ? TUNNEL_HEAR_MS : 0);
     for (char *at = tunnel->said; *at != '\0'; at++) {
         if (*at == '\n' || *at == '\r')
             *at = '\0';
@@ -156,7 +156,7 @@ static plim_status tunnel_await(plim__tunnel *tunnel, plim__loop *loop, const ch
     plim_status status = PLIM_OK;
     while (!plim__scratch_has(tunnel->folder, "s")) {
         if (plim__child_has_ended(&tunnel->child, &code)) {
-            const char *says = plim__tunnel_says(tunnel);
+            const char *says = plim__tunnel_says(tunnel, true);
             status = plim_error_set(err, PLIM_ERR_REFUSED, "ssh does not get to %s: %s", host,
                                     says[0] != '\0' ? says : "it says nothing of why");
             plim_error_hint(err, "ssh -o BatchMode=yes %s true must work first", host);

@@ -21,8 +21,9 @@ PLIM_NODISCARD plim_status plim__tunnel_open(const char *text, plim__loop *loop,
                                              plim__address *address, plim__tunnel **out_tunnel,
                                              plim_error *err);
 
-/** What ssh has said since, one line, empty if nothing; valid until the next call. */
-const char *plim__tunnel_says(plim__tunnel *tunnel);
+/** What ssh has said since, one line, empty if nothing; valid until the next call. `is_closed`: the
+    way did not lead anywhere, so that it is given 2 s to say why. */
+const char *plim__tunnel_says(plim__tunnel *tunnel, bool is_closed);
 
 /** Ends ssh and the socket. NULL and a pointer to NULL are accepted. */
 void plim__tunnel_close(plim__tunnel **tunnel);
