@@ -25,7 +25,7 @@ prove: ## the proofs of the memory half: Frama-C, Spin, enumeration, interleavin
 	@tools/setup prove
 	@tools/run-prove
 
-soak: ## minutes of what tests do in seconds: a million frames, nothing may grow
+soak: ## minutes and hours of what tests do in seconds; the results stay in docs/soak.md
 	@tools/setup test
 	@tools/run-soak
 
