@@ -86,6 +86,16 @@ enum {
     PLIM_HUB_TOLD_MAX = 1 << 16 /* in one call: callbacks that cause each other are stopped there */
 };
 
+/* Supervisors. A process is a descriptor and a node; the kernel's usual bound on both is near. */
+#define PLIM_SUPERVISED_MAX           65536u
+#define PLIM_SUPERVISOR_LEVELS_MAX    16       /* people nest three deep */
+#define PLIM_SUPERVISOR_INTENSITY_MAX 1000000u /* restarts that are remembered, 4 bytes each */
+#define PLIM_SUPERVISOR_SHUTDOWN_NS   UINT64_C(5000000000) /* OTP's, for a worker */
+#define PLIM_SUPERVISED_TEXT_MAX      131071u /* one argument or variable: the kernel's bound */
+#define PLIM_SUPERVISED_STRINGS_MAX   4096u   /* arguments, or variables, of one program */
+#define PLIM_SUPERVISED_READS_MAX     16      /* of one pipe, before others have their turn */
+#define PLIM_SUPERVISOR_BACKOFF_NS    UINT64_C(30000000000) /* longest pause between starts */
+
 /* Server. */
 #define PLIM_SERVER_CONNECTIONS_MAX   16u        /* DevTools opens one per window, and polls */
 #define PLIM_SERVER_HEADER_BYTES_MAX  8192u      /* of an HTTP request; browsers send under 1 KiB */
