@@ -57,7 +57,13 @@ plim__kind plim__kind_of(const plim_region *region, uint32_t size_bytes)
                         .size_bytes = size_bytes,
                         .held_bytes = (uint32_t)bytes,
                         .extent_class = number,
-                        .free_first = PLIM__INDEX_NONE};
+                        .free_first = PLIM__INDEX_NONE,
+                        .grains = (uint32_t)(bytes / PLIM__REGION_GRAIN),
+                        .grain_end =
+                            bytes > region->head->data_bytes
+                                ? 0
+                                : (region->head->data_bytes - bytes) / PLIM__REGION_GRAIN + 1,
+                        .marks = (UINT64_C(1) << bytes / PLIM__REGION_GRAIN % 64) - 1};
 }
 
 void plim__kinds_rate(plim_region *region)
@@ -217,6 +223,12 @@ static bool slot_is_live(const plim__object *object)
     return plim__word_is_live(atomic_load_explicit(&object->word, memory_order_relaxed));
 }
 
+static void slot_mark(plim__room *room, const plim__object *object)
+{
+    (void)plim__room_mark_any(room, object->data / PLIM__REGION_GRAIN,
+                              plim__extent_bytes(object->size_bytes) / PLIM__REGION_GRAIN);
+}
+
 /* Free slots of all kinds lose their room, and all free room is found anew. */
 static bool slots_rebuild(plim_region *region)
 {
@@ -229,12 +241,11 @@ static bool slots_rebuild(plim_region *region)
     for (uint32_t i = 0; i < top; i++) {
         const plim__object *object = &region->objects[i];
         if (slot_is_live(object))
-            (void)plim__room_mark(&room, object->data, plim__extent_bytes(object->size_bytes));
+            slot_mark(&room, object);
     }
     /* What is over and not told yet keeps its value until then. */
     for (uint32_t i = region->told_first; i != PLIM__INDEX_NONE; i = region->links[i].next)
-        (void)plim__room_mark(&room, region->objects[i].data,
-                              plim__extent_bytes(region->objects[i].size_bytes));
+        slot_mark(&room, &region->objects[i]);
     for (uint32_t i = 0; i < region->kind_count; i++) {
         plim__kind *kind = &region->kinds[i];
         while (kind->free_first != PLIM__INDEX_NONE) {

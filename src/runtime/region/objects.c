@@ -159,9 +159,8 @@ static void object_unlink(plim_region *region, uint32_t index)
     if (*head == index)
         *head = links->next;
     else
-        region->links[region->previous[index]].next = links->next;
-    if (links->next != PLIM__INDEX_NONE)
-        region->previous[links->next] = region->previous[index];
+        region->links[region->previous[(size_t)index + 1]].next = links->next;
+    region->previous[(uint32_t)(links->next + 1)] = region->previous[(size_t)index + 1];
 }
 
 /* --- make ---------------------------------------------------------------------------------- */
@@ -396,14 +395,18 @@ static RUNTIME_SAME void cascade_end(plim_region *region, uint32_t index, cascad
 
 /* Down along the newest children to one that has none; ends it; to its next, or up. No recursion,
    and no more steps than objects and edges below the root, which is in no list any more. */
-static RUNTIME_SAME uint32_t cascade_run_down(plim_region *region, uint32_t root, bool is_told)
+static RUNTIME_SAME uint32_t cascade_run_down(plim_region *region, uint32_t root, bool is_told,
+                                              bool is_unordered)
 {
     plim__links *const links = region->links;
     cascade_run run = cascade_begin(region, object_word(&region->objects[root]), 0);
     uint32_t at = root;
     for (;;) {
-        while (links[at].first_child != PLIM__INDEX_NONE)
+        while (links[at].first_child != PLIM__INDEX_NONE) {
+            if (is_unordered)
+                plim__list_order(region, at);
             at = links[at].first_child;
+        }
         uint32_t next = links[at].next;
         cascade_end(region, at, &run, is_told);
         while (next == PLIM__INDEX_NONE && at != root) {
@@ -426,14 +429,17 @@ uint32_t plim__object_cascade(plim_region *region, uint32_t root)
     object_unlink(region, root);
     region->links[root].next = PLIM__INDEX_NONE;
     region->is_room_known = false;
-    return region->observer != NULL ? cascade_run_down(region, root, true)
-                                    : cascade_run_down(region, root, false);
+    if (region->observer != NULL)
+        return cascade_run_down(region, root, true, true);
+    return plim__lists_any(region) ? cascade_run_down(region, root, false, true)
+                                   : cascade_run_down(region, root, false, false);
 }
 
 uint32_t plim__owner_cascade(plim_region *region, uint32_t owner)
 {
     uint32_t ended = 0;
     uint32_t next;
+    plim__list_order(region, (uint64_t)region->head->object_max + plim__owner_hash(region, owner));
     for (uint32_t at = *plim__object_list(region, 0, owner); at != PLIM__INDEX_NONE; at = next) {
         next = region->links[at].next;
         if (region->objects[at].owner == owner) /* else another of the same hash */
@@ -475,14 +481,17 @@ static plim_status object_touch_owned(plim_region *region, uint32_t owner)
 uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at)
 {
     const plim__links *links = region->links;
-    if (at != PLIM__INDEX_NONE && links[at].first_child != PLIM__INDEX_NONE)
+    if (at != PLIM__INDEX_NONE && links[at].first_child != PLIM__INDEX_NONE) {
+        plim__list_order(region, at);
         return links[at].first_child;
+    }
     while (at != PLIM__INDEX_NONE && region->objects[at].parent != 0 &&
            links[at].next == PLIM__INDEX_NONE)
         at = region->objects[at].parent - 1;
-    at = at == PLIM__INDEX_NONE
-             ? region->owner_heads[(owner * 2654435761u >> 7) & region->owner_mask]
-             : links[at].next;
+    uint32_t hash = plim__owner_hash(region, owner);
+    if (at == PLIM__INDEX_NONE)
+        plim__list_order(region, (uint64_t)region->head->object_max + hash);
+    at = at == PLIM__INDEX_NONE ? region->owner_heads[hash] : links[at].next;
     while (at != PLIM__INDEX_NONE && region->objects[at].owner != owner)
         at = links[at].next; /* another's, of the same hash */
     return at;

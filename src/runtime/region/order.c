@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Live objects in the order of a key: a radix sort over slots, since keys (places, births) are
- * large, dense in their low bits, and sorted on every open: a few nanoseconds for each object.
+ * large and dense in their low bits.
  */
 #include <string.h>
 
@@ -52,14 +52,13 @@ void plim__region_sort(const plim_region *region, uint64_t (*key)(const plim__ob
         memcpy(out, from, (size_t)count * sizeof *out);
 }
 
-void plim__region_sort_packed(uint64_t *keys, uint64_t *scratch, uint32_t count, unsigned shift,
-                              uint64_t highest)
+void plim__region_sort_numbers(uint64_t *keys, uint64_t *scratch, uint32_t count, uint64_t highest)
 {
     uint64_t *from = keys;
     uint64_t *to = scratch;
     unsigned bits = count < SORT_FEW ? SORT_FEW_BITS : SORT_BITS;
     const uint64_t mask = (UINT64_C(1) << bits) - 1;
-    for (; shift < 64 && highest >> shift != 0; shift += bits) {
+    for (unsigned shift = 0; shift < 64 && highest >> shift != 0; shift += bits) {
         uint32_t starts[SORT_SLOTS];
         uint32_t sum = 0;
         memset(starts, 0, (size_t)(mask + 1) * sizeof *starts);

@@ -2,8 +2,9 @@
 /*
  * What the next writer does first: a value that was half replaced becomes the old one again, the
  * lists are made anew from the objects, and a cascade that was under way is finished. Cost: one
- * pass over the slots that were ever used; from the first on that does not lie in the order of
- * births, a radix sort of the live ones' births, and a pass in that order.
+ * pass over the slots that were ever used, in the order in which they lie. A list into which
+ * something came that is older than what was there is marked, and put in order when somebody first
+ * goes along it (lists.c); so it is the order of births that a cascade follows, whenever it comes.
  *
  * The tables may be anything: a region is a file, and files get damaged. Everything that is
  * followed here is checked first, and what does not fit is PLIM_ERR_DAMAGED.
@@ -16,21 +17,27 @@
 #include "runtime/commit/store.h"
 #include "runtime/region/region.h"
 
-/* A birth (less the first) and an index in one number, where that suffices. */
-#define RECOVER_INDEX_BITS 28
-#define RECOVER_SPAN_MAX   (UINT64_C(1) << 36)
-_Static_assert(PLIM_REGION_OBJECTS_MAX == 1u << RECOVER_INDEX_BITS, "all indexes fit");
+/* Out of the way; in place, once with each constant. */
+#define RECOVER_RARE __attribute__((noinline, cold))
+#define RECOVER_SAME __attribute__((always_inline)) inline
 
-/* One rebuild. As long as slots lie in the order of births, each is linked when it is seen; from
-   the first on that does not, live ones go into the list, to be sorted and linked then. */
+enum {
+    RECOVER_FAR = 1 << 14, /* more slots than are at hand */
+    RECOVER_AHEAD = 16,    /* parents lie anywhere: so many are on their way at a time */
+    RECOVER_SEEN_BITS = 16 /* a slot */
+};
+
+/* One rebuild. */
 typedef struct recover_work {
     plim__room room;
-    uint64_t *births; /* then packed with the index */
-    uint64_t *scratch;
-    uint32_t *indexes;
-    uint32_t count;
-    uint64_t first, last; /* births of the list */
-    bool is_sorted;
+    /* The births of live objects, once one was met out of order: which last digits were seen, and
+       which more than once; room for those whose were, and to sort them. */
+    uint64_t *births, *seen, *twice;
+    uint64_t seen_mask;
+    bool is_ordered, is_doubtful;
+    uint32_t free_first, free_last;
+    uint64_t newest; /* birth of those that have ended; at last of all */
+    uint64_t linked; /* the newest that is in a list */
 } recover_work;
 
 static uint64_t recover_word_of(const plim_region *region, uint32_t index)
@@ -43,8 +50,7 @@ static uint32_t recover_top(const plim_region *region)
     return atomic_load_explicit(&region->head->object_top, memory_order_relaxed);
 }
 
-static __attribute__((noinline, cold)) plim_status recover_damaged(plim_error *err, uint32_t index,
-                                                                   const char *what)
+static RECOVER_RARE plim_status recover_damaged(plim_error *err, uint32_t index, const char *what)
 {
     plim_status status = plim_error_set(err, PLIM_ERR_DAMAGED, "object %u %s", index, what);
     plim_error_hint(err, "the region was damaged by something other than a crash; keep a copy");
@@ -57,7 +63,7 @@ size_t plim__scratch_bytes(const plim_region *region)
 {
     size_t grains = (size_t)(region->head->data_bytes / PLIM__REGION_GRAIN);
     return (grains / 64 + 1) * sizeof(uint64_t) +
-           (size_t)region->head->object_max * (2 * sizeof(uint64_t) + sizeof(uint32_t));
+           ((size_t)region->head->object_max + 1) * 2 * sizeof(uint64_t);
 }
 
 void *plim__scratch_take(plim_region *region)
@@ -85,8 +91,11 @@ static plim_status lists_make(plim_region *region, plim_error *err)
     region->owner_mask = heads - 1;
     region->owner_heads = plim__array_new(allocator, heads, sizeof *region->owner_heads);
     region->links = plim__array_new(allocator, count, sizeof *region->links);
-    region->previous = plim__array_new(allocator, count, sizeof *region->previous);
-    return region->owner_heads != NULL && region->links != NULL && region->previous != NULL
+    region->previous = plim__array_new(allocator, (size_t)count + 1, sizeof *region->previous);
+    region->unordered =
+        plim__array_new(allocator, plim__unordered_words(region), sizeof *region->unordered);
+    return region->owner_heads != NULL && region->links != NULL && region->previous != NULL &&
+                   region->unordered != NULL
                ? PLIM_OK
                : plim__no_memory(err, "the lists of a region");
 }
@@ -98,7 +107,10 @@ void plim__region_lists_fini(plim_region *region)
     plim__array_free(allocator, region->kinds, region->head != NULL ? region->head->type_max : 0,
                      sizeof *region->kinds);
     plim__array_free(allocator, region->links, count, sizeof *region->links);
-    plim__array_free(allocator, region->previous, count, sizeof *region->previous);
+    plim__array_free(allocator, region->previous, count + 1, sizeof *region->previous);
+    plim__array_free(allocator, region->unordered,
+                     region->head != NULL ? plim__unordered_words(region) : 0,
+                     sizeof *region->unordered);
     plim__array_free(allocator, region->owner_heads, (size_t)region->owner_mask + 1,
                      sizeof *region->owner_heads);
     plim__array_free(allocator, region->gaps, region->gap_capacity, sizeof *region->gaps);
@@ -110,32 +122,50 @@ void plim__region_lists_fini(plim_region *region)
 typedef struct recover_bounds {
     const plim__object *objects;
     plim__kind *kinds;
-    uint64_t data_bytes;
-    uint32_t kind_count, top;
+    uint32_t kind_count, top, ahead_to;
+    plim__links *links;
+    uint32_t *previous, *owner_heads;
+    uint64_t *unordered;
+    uint32_t object_max, owner_mask;
 } recover_bounds;
 
 static recover_bounds recover_bounds_of(const plim_region *region)
 {
-    return (recover_bounds){region->objects, region->kinds, region->head->data_bytes,
-                            region->kind_count, recover_top(region)};
+    return (recover_bounds){region->objects,
+                            region->kinds,
+                            region->kind_count,
+                            recover_top(region),
+                            recover_top(region) > RECOVER_FAR ? recover_top(region) - RECOVER_AHEAD
+                                                              : 0,
+                            region->links,
+                            region->previous,
+                            region->owner_heads,
+                            region->unordered,
+                            region->head->object_max,
+                            region->owner_mask};
+}
+
+/* The first grain of its value; one that is between two grains has a number above all. */
+static RECOVER_SAME uint64_t recover_grain(const plim__object *object)
+{
+    enum { SHIFT = 4 };
+    _Static_assert(PLIM__REGION_GRAIN == 1 << SHIFT, "a rotation divides by it");
+    return object->data >> SHIFT | object->data << (64 - SHIFT);
 }
 
 /* R1 and R2 of one live object, by itself; what is wrong with it, or NULL, and its kind. In place:
-   a third of the time that an open takes is spent here. */
-static __attribute__((always_inline)) inline const char *recover_judge(const recover_bounds *bounds,
-                                                                       const plim__object *object,
-                                                                       uint64_t word,
-                                                                       plim__kind **out_kind)
+   half of an open's time is spent here. */
+static RECOVER_SAME const char *recover_judge(const recover_bounds *bounds,
+                                              const plim__object *object, uint64_t word,
+                                              plim__kind **out_kind)
 {
     uint32_t type = plim__word_type(word);
     if (type - 1 >= bounds->kind_count)
         return "has a type that is not there";
     plim__kind *kind = &bounds->kinds[type - 1];
-    uint64_t data = object->data;
     if (object->size_bytes != kind->size_bytes)
         return "has not the size of its type";
-    if (data % PLIM__REGION_GRAIN != 0 || data > bounds->data_bytes ||
-        bounds->data_bytes - data < kind->held_bytes)
+    if (recover_grain(object) >= kind->grain_end)
         return "has its value outside the data";
     *out_kind = kind;
     if (object->parent == 0)
@@ -237,37 +267,8 @@ static plim_status recover_value(plim_region *region, plim_error *err)
     return PLIM_OK;
 }
 
-static void recover_list_add(const plim_region *region, recover_work *work, uint32_t index)
-{
-    uint64_t birth = region->objects[index].birth;
-    work->indexes[work->count] = index;
-    work->births[work->count++] = birth;
-    work->first = birth < work->first ? birth : work->first;
-    work->last = birth > work->last ? birth : work->last;
-}
-
-static void recover_clear_heads(plim_region *region)
-{
-    memset(region->owner_heads, 0xff, ((size_t)region->owner_mask + 1) * sizeof(uint32_t));
-}
-
-/* A slot that lies out of order was met: what was linked so far goes into the list. */
-static __attribute__((noinline)) void recover_list(const plim_region *region, recover_work *work,
-                                                   uint32_t index)
-{
-    if (work->is_sorted) {
-        work->is_sorted = false;
-        work->first = UINT64_MAX;
-        work->last = 0;
-        for (uint32_t i = 0; i < index; i++)
-            if (plim__word_is_live(recover_word_of(region, i)))
-                recover_list_add(region, work, i);
-    }
-    recover_list_add(region, work, index);
-}
-
 /* Of a slot whose writer died, or lost its processor, in the middle. */
-static __attribute__((noinline)) plim_status recover_seq(plim_region *region, uint32_t index)
+static RECOVER_RARE plim_status recover_seq(plim_region *region, uint32_t index)
 {
     plim__object *object = &region->objects[index];
     plim_status status = plim__region_touch(region, object, sizeof *object);
@@ -278,25 +279,69 @@ static __attribute__((noinline)) plim_status recover_seq(plim_region *region, ui
     return PLIM_OK;
 }
 
-static void recover_free(plim_region *region, uint32_t free_last)
+/* Low slots are taken first. */
+static void recover_free(plim_region *region, recover_work *work, uint32_t index)
 {
-    region->free_first = PLIM__INDEX_NONE;
-    for (uint32_t i = free_last; i != PLIM__INDEX_NONE; i = region->previous[i]) {
-        region->links[i].next = region->free_first;
-        region->free_first = i;
-    }
+    uint64_t birth = region->objects[index].birth; /* its number never comes again */
+    work->newest = birth > work->newest ? birth : work->newest;
+    if (plim__slot_generation(region, index) == UINT32_MAX)
+        return;
+    region->links[index].next = PLIM__INDEX_NONE;
+    if (work->free_first == PLIM__INDEX_NONE)
+        work->free_first = index;
+    else
+        region->links[work->free_last].next = index;
+    work->free_last = index;
 }
 
-/* One pass over the slots: sequence numbers made even, R1 to R3, room, counts, free slots; live
-   ones are linked while they lie in the order of births, else listed. */
-static plim_status recover_slots(plim_region *region, recover_work *work, plim_error *err)
+static RECOVER_RARE void recover_doubt(recover_work *work, uint64_t at)
+{
+    if (!work->is_doubtful)
+        memset(work->twice, 0, (size_t)(work->seen_mask + 1) / 8);
+    work->is_doubtful = true;
+    work->twice[at / 64] |= UINT64_C(1) << at % 64;
+}
+
+/* A bit for the last digits of a birth, and one more where two births meet in it. */
+static RECOVER_SAME void recover_note(recover_work *work, uint64_t birth)
+{
+    uint64_t at = birth & work->seen_mask;
+    uint64_t *word = &work->seen[at / 64];
+    uint64_t mask = UINT64_C(1) << at % 64;
+    if ((*word & mask) != 0)
+        recover_doubt(work, at);
+    *word |= mask;
+}
+
+/* Into its list: as the newest, or, if it is none, with a mark for the list. */
+static RECOVER_SAME void recover_link(const recover_bounds *bounds, const plim__object *object,
+                                      uint32_t index, bool is_newest)
+{
+    uint32_t parent = object->parent;
+    uint64_t number = parent - UINT64_C(1);
+    uint32_t *head = &bounds->links[number].first_child;
+    if (parent == 0) {
+        uint32_t hash = plim__owner_hash_of(object->owner, bounds->owner_mask);
+        number = (uint64_t)bounds->object_max + hash;
+        head = &bounds->owner_heads[hash];
+    }
+    uint32_t next = *head;
+    bounds->links[index].next = next;
+    bounds->previous[(uint32_t)(next + 1)] = index;
+    *head = index;
+    if (!is_newest)
+        bounds->unordered[1 + number / 64] |= UINT64_C(1) << number % 64;
+}
+
+/* Slots from *at on: sequence numbers made even, R1 to R3, room, counts, lists. While they lie in
+   the order of births: up to the first that does not, or whose parent lies behind it. */
+static RECOVER_SAME plim_status recover_run(plim_region *region, recover_work *work, uint32_t *at,
+                                            bool is_ordered, plim_error *err)
 {
     const recover_bounds bounds = recover_bounds_of(region);
-    plim__room *const room = &work->room;
-    uint32_t free_last = PLIM__INDEX_NONE;
-    uint64_t newest = 0;
-    uint64_t before = 0; /* the birth of the last that was linked; once out of order, the highest */
-    for (uint32_t i = 0; i < bounds.top; i++) {
+    uint64_t linked = work->linked;
+    uint32_t i = *at;
+    for (; i < bounds.top; i++) {
         const plim__object *object = &bounds.objects[i];
         uint64_t word = atomic_load_explicit(&object->word, memory_order_relaxed);
         uint64_t birth = object->birth;
@@ -306,74 +351,95 @@ static plim_status recover_slots(plim_region *region, recover_work *work, plim_e
             if (status != PLIM_OK)
                 return status;
         }
-        /* Also of those that have ended: their numbers never come again. */
-        newest = birth > newest ? birth : newest;
-        region->links[i].first_child = PLIM__INDEX_NONE;
+        if (!is_ordered && i < bounds.ahead_to) { /* no access: it may be any number */
+            __builtin_prefetch(&bounds.objects[object[RECOVER_AHEAD].parent]);
+            __builtin_prefetch(&bounds.links[object[RECOVER_AHEAD].parent]);
+        }
+        if (is_ordered)
+            bounds.links[i].first_child = PLIM__INDEX_NONE;
         if (!plim__word_is_live(word)) {
-            if (plim__slot_generation(region, i) < UINT32_MAX) {
-                region->previous[i] = free_last; /* so that low slots are taken first */
-                free_last = i;
-            }
+            recover_free(region, work, i);
             continue;
         }
+        if (is_ordered && (birth <= linked || object->parent > i))
+            break;
         const char *wrong = recover_judge(&bounds, object, word, &kind);
-        if (wrong == NULL && !plim__room_mark(room, object->data, kind->held_bytes))
+        if (wrong == NULL && !plim__room_mark(&work->room, recover_grain(object), kind))
             wrong = "lies over another's value";
         if (wrong != NULL)
             return recover_damaged(err, i, wrong);
         kind->live_count++;
-        /* A parent that lies behind its child is out of order too: its links are not yet there. */
-        if (birth > before && object->parent <= i) {
-            before = birth;
-            plim__object_link(region, i, plim__object_list(region, object->parent, object->owner));
-        } else {
-            before = UINT64_MAX;
-            recover_list(region, work, i);
-        }
+        if (!is_ordered)
+            recover_note(work, birth);
+        bool is_newest = is_ordered || birth > linked;
+        recover_link(&bounds, object, i, is_newest);
+        linked = is_newest ? birth : linked;
     }
-    if (newest > UINT64_MAX / 2)
-        return plim_error_set(err, PLIM_ERR_DAMAGED, "it has seen more objects than there can be");
-    if (newest >= region->next_birth) /* what was taken back does not come again either */
-        region->next_birth = newest + 1;
-    if (!work->is_sorted) { /* none is linked yet */
-        recover_clear_heads(region);
-        memset(region->links, 0xff, bounds.top * sizeof *region->links);
-    }
-    recover_free(region, free_last);
+    work->linked = linked;
+    *at = i;
     return PLIM_OK;
 }
 
-/* The list's indexes in the order of birth. */
-static void recover_sort(const plim_region *region, recover_work *work)
+/* The first slots were in order, from `at` on they are not. */
+static void recover_leave_order(plim_region *region, recover_work *work, uint32_t at)
 {
-    uint32_t count = work->count;
-    if (work->last - work->first >= RECOVER_SPAN_MAX) {
-        plim__region_sort(region, recover_birth, work->indexes, (uint32_t *)work->scratch, count);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        work->births[i] = (work->births[i] - work->first) << RECOVER_INDEX_BITS | work->indexes[i];
-    plim__region_sort_packed(work->births, work->scratch, count, RECOVER_INDEX_BITS,
-                             (work->last - work->first) << RECOVER_INDEX_BITS);
-    for (uint32_t i = 0; i < count; i++)
-        work->indexes[i] = (uint32_t)work->births[i] & (PLIM_REGION_OBJECTS_MAX - 1);
+    uint32_t top = recover_top(region);
+    memset(work->seen, 0, (size_t)(work->seen_mask + 1) / 8);
+    for (uint32_t i = 0; i < at; i++)
+        if (plim__word_is_live(recover_word_of(region, i)))
+            recover_note(work, region->objects[i].birth);
+    memset(region->links + at, 0xff, (size_t)(top - at) * sizeof *region->links);
 }
 
-/* R4; links in the order of birth, so that lists are as they were. */
-static plim_status recover_links(plim_region *region, const recover_work *work, plim_error *err)
+static plim_status recover_slots(plim_region *region, recover_work *work, plim_error *err)
 {
-    enum { AHEAD = 12 }; /* slots lie anywhere: so many are on their way at a time */
-    uint64_t before = 0;
-    for (uint32_t i = 0; i < work->count; i++) {
-        if (i + AHEAD < work->count)
-            __builtin_prefetch(&region->objects[work->indexes[i + AHEAD]]);
-        uint32_t index = work->indexes[i];
-        const plim__object *object = &region->objects[index];
-        if (object->birth == before)
-            return recover_damaged(err, index, "has another's birth, or none");
-        before = object->birth;
-        plim__object_link(region, index, plim__object_list(region, object->parent, object->owner));
+    uint32_t at = 0;
+    plim_status status = recover_run(region, work, &at, true, err);
+    if (status == PLIM_OK && at < recover_top(region)) {
+        recover_leave_order(region, work, at);
+        status = recover_run(region, work, &at, false, err);
+        plim__lists_count(region);
     }
+    if (status != PLIM_OK)
+        return status;
+    if (work->linked > work->newest)
+        work->newest = work->linked;
+    if (work->newest > UINT64_MAX / 2)
+        return plim_error_set(err, PLIM_ERR_DAMAGED, "it has seen more objects than there can be");
+    if (work->newest >= region->next_birth) /* what was taken back does not come again either */
+        region->next_birth = work->newest + 1;
+    region->free_first = work->free_first;
+    return PLIM_OK;
+}
+
+static RECOVER_RARE plim_status recover_twice(const plim_region *region, uint64_t birth,
+                                              plim_error *err)
+{
+    uint32_t index = recover_top(region);
+    while (index > 0 && (!plim__word_is_live(recover_word_of(region, index - 1)) ||
+                         region->objects[index - 1].birth != birth))
+        index--;
+    return recover_damaged(err, index - 1, "has another's birth");
+}
+
+/* R4, where the last digits of some are the same: these are few, are gathered, and sorted. */
+static RECOVER_RARE plim_status recover_unique(const plim_region *region, recover_work *work,
+                                               plim_error *err)
+{
+    uint64_t *const births = work->births;
+    uint32_t top = recover_top(region);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < top; i++) {
+        uint64_t birth = region->objects[i].birth;
+        uint64_t at = birth & work->seen_mask;
+        births[count] = birth;
+        count += (work->twice[at / 64] >> at % 64 & 1) != 0 &&
+                 plim__word_is_live(recover_word_of(region, i));
+    }
+    plim__region_sort_numbers(births, work->seen, count, work->linked);
+    for (uint32_t i = 1; i < count; i++)
+        if (births[i] == births[i - 1])
+            return recover_twice(region, births[i], err);
     return PLIM_OK;
 }
 
@@ -384,18 +450,22 @@ plim_status plim__region_rebuild(plim_region *region, plim_error *err)
     uint64_t *scratch = plim__scratch_take(region);
     if (scratch == NULL)
         return plim__no_memory(err, "the lists of a region");
-    recover_work work = {.births = scratch + room_words, .is_sorted = true};
-    work.scratch = work.births + count;
-    work.indexes = (uint32_t *)(void *)(work.scratch + count);
-    recover_clear_heads(region);
+    recover_work work = {.births = scratch + room_words,
+                         .seen = scratch + room_words + count + 1,
+                         .seen_mask = 63,
+                         .is_ordered = true,
+                         .free_first = PLIM__INDEX_NONE};
+    while (work.seen_mask * 2 + 1 < count * RECOVER_SEEN_BITS)
+        work.seen_mask = work.seen_mask * 2 + 1;
+    work.twice = work.seen + (work.seen_mask + 1) / 64;
+    memset(region->owner_heads, 0xff, ((size_t)region->owner_mask + 1) * sizeof(uint32_t));
+    plim__lists_clear(region);
     for (uint32_t i = 0; i < region->kind_count; i++)
         region->kinds[i] = plim__kind_of(region, region->kinds[i].size_bytes);
     plim__room_begin(&work.room, scratch, region->head->data_bytes);
     plim_status status = recover_slots(region, &work, err);
-    if (status == PLIM_OK && !work.is_sorted) {
-        recover_sort(region, &work);
-        status = recover_links(region, &work, err);
-    }
+    if (status == PLIM_OK && work.is_doubtful)
+        status = recover_unique(region, &work, err);
     if (status == PLIM_OK)
         status = plim__room_end(region, &work.room, err);
     plim__scratch_give(region, scratch);

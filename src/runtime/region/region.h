@@ -65,8 +65,13 @@ typedef struct plim__kind {
     uint32_t free_first;  /* slots with room, linked by next; last ended first */
     uint32_t quick_words; /* of a value that is short and of whole words, if nobody watches; else
                              PLIM__KIND_RARE */
-    uint32_t spare[2];
+    uint32_t grains;      /* held_bytes in grains */
+    uint32_t spare;
+    uint64_t grain_end; /* of the data: no value begins there or behind */
+    uint64_t marks;     /* so many bits, if they fit into a word of marks */
+    uint64_t align[2];
 } plim__kind;
+_Static_assert(sizeof(plim__kind) == 64, "found by a shift");
 
 struct plim_region {
     plim__region_eye eye; /* first: plim_region_peek() */
@@ -83,11 +88,13 @@ struct plim_region {
     unsigned char *log;
     unsigned char *data;
 
-    plim__kind *kinds;     /* derived; one per type */
-    plim__links *links;    /* derived; one per slot */
-    uint32_t *previous;    /* likewise; of those that are not first in their list, else anything */
-    uint32_t kind_count;   /* types */
-    uint32_t free_first;   /* free slots without room, linked by next */
+    plim__kind *kinds;   /* derived; one per type */
+    plim__links *links;  /* derived; one per slot */
+    uint32_t *previous;  /* likewise, each a place further on (so "none" has one too: the first); of
+                              those that are not first in their list, else anything */
+    uint64_t *unordered; /* how many lists are not in the order of births; a bit for each */
+    uint32_t kind_count; /* types */
+    uint32_t free_first; /* free slots without room, linked by next */
     uint32_t *owner_heads; /* by hash of the owner; owner_mask + 1 of them */
     uint32_t owner_mask;
     uint64_t next_birth;
@@ -230,7 +237,7 @@ void *plim__scratch_take(plim_region *region);
 /** Gives it back. */
 void plim__scratch_give(plim_region *region, void *scratch);
 
-/** Bytes of it: two numbers and an index per object, and a bit per grain of the data. */
+/** Bytes of it: two numbers per object, and a bit per grain of the data. */
 size_t plim__scratch_bytes(const plim_region *region);
 
 /** Makes all that is derived anew, after objects or names were put back from outside. */
@@ -246,9 +253,32 @@ void plim__region_lists_fini(plim_region *region);
 void plim__region_sort(const plim_region *region, uint64_t (*key)(const plim__object *),
                        uint32_t *out, uint32_t *scratch, uint32_t count);
 
-/** Sorts numbers by their bits from `shift` up to those of `highest`, stably; the same scratch. */
-void plim__region_sort_packed(uint64_t *keys, uint64_t *scratch, uint32_t count, unsigned shift,
-                              uint64_t highest);
+/** Sorts numbers, none of which is above `highest`; the same scratch. */
+void plim__region_sort_numbers(uint64_t *keys, uint64_t *scratch, uint32_t count, uint64_t highest);
+
+/* --- lists.c ------------------------------------------------------------------------------- */
+
+/** Words of region->unordered, once the lists of owners are there. */
+static inline size_t plim__unordered_words(const plim_region *region)
+{
+    return 1 + ((size_t)region->head->object_max + region->owner_mask + 1 + 63) / 64;
+}
+
+/** Forgets what was not in order. */
+void plim__lists_clear(plim_region *region);
+
+/** Counts what was marked. */
+void plim__lists_count(plim_region *region);
+
+/** Puts a list into the order of births, newest first, if it is not: a parent's by its index, an
+ *  owner's by its hash behind all of those. No memory is taken. */
+void plim__list_order(const plim_region *region, uint64_t number);
+
+/** Whether any list is not in order. */
+static inline bool plim__lists_any(const plim_region *region)
+{
+    return region->unordered[0] != 0;
+}
 
 /* --- extents.c ----------------------------------------------------------------------------- */
 
@@ -285,14 +315,14 @@ void plim__room_begin(plim__room *room, void *scratch, uint64_t data_bytes);
 /** As plim__room_mark(), of any length, whether it was looked at before or not. */
 bool plim__room_mark_any(plim__room *room, uint64_t first, uint64_t count);
 
-/** A live value, within the data; false if it lies over another. */
-static inline bool plim__room_mark(plim__room *room, uint64_t offset, uint64_t bytes)
+/** A live value, within the data, by the number of its first grain; false if it lies over
+ *  another. */
+static inline bool plim__room_mark(plim__room *room, uint64_t first, const plim__kind *kind)
 {
-    uint64_t first = offset / PLIM__REGION_GRAIN;
-    uint64_t count = bytes / PLIM__REGION_GRAIN;
+    uint64_t count = kind->grains;
     if (first % 64 + count >= 64 || first + count > room->grain_count)
         return plim__room_mark_any(room, first, count);
-    uint64_t mask = ((UINT64_C(1) << count) - 1) << first % 64;
+    uint64_t mask = kind->marks << first % 64;
     uint64_t *word = &room->bits[first / 64];
     bool is_free = (*word & mask) == 0;
     *word |= mask;
@@ -305,11 +335,21 @@ PLIM_NODISCARD plim_status plim__room_end(plim_region *region, const plim__room 
 
 /* --- objects.c ----------------------------------------------------------------------------- */
 
+static inline uint32_t plim__owner_hash_of(uint32_t owner, uint32_t mask)
+{
+    return (owner * 2654435761u >> 7) & mask;
+}
+
+static inline uint32_t plim__owner_hash(const plim_region *region, uint32_t owner)
+{
+    return plim__owner_hash_of(owner, region->owner_mask);
+}
+
 /** The list an object is in: its parent's (from 1 on), or its owner's. */
 static inline uint32_t *plim__object_list(plim_region *region, uint32_t parent, uint32_t owner)
 {
     return parent != 0 ? &region->links[parent - 1].first_child
-                       : &region->owner_heads[(owner * 2654435761u >> 7) & region->owner_mask];
+                       : &region->owner_heads[plim__owner_hash(region, owner)];
 }
 
 /** Puts a live object into a list as the newest. */
@@ -317,8 +357,7 @@ static inline void plim__object_link(plim_region *region, uint32_t index, uint32
 {
     uint32_t next = *head;
     region->links[index].next = next;
-    if (next != PLIM__INDEX_NONE)
-        region->previous[next] = index;
+    region->previous[(uint32_t)(next + 1)] = index;
     *head = index;
 }
 
