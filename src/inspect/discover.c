@@ -28,6 +28,7 @@
 #include "inspect/probe.h"
 #include "inspect/rdp/rdp.h"
 #include "inspect/target.h"
+#include "inspect/webkit/gtk_socket.h"
 #include "inspect/wire/http.h"
 #include "platform/process.h"
 
@@ -66,7 +67,7 @@ struct plim_found_list {
 
 typedef struct discover_candidate {
     int64_t pid;
-    enum { DISCOVER_NODE, DISCOVER_FIREFOX, DISCOVER_CHROME, DISCOVER_OTHER } kind;
+    enum { DISCOVER_NODE, DISCOVER_FIREFOX, DISCOVER_CHROME, DISCOVER_WEBKIT, DISCOVER_OTHER } kind;
 } discover_candidate;
 
 /* One search. */
@@ -440,6 +441,62 @@ static plim_status discover_chrome(discover_worker *worker, int64_t pid)
     return PLIM_OK;
 }
 
+/* One page of a WebKitGTK: "/socket/1/2/WebPage" is the path, and /1/2 is enough to name it. */
+static void discover_add_gtk_page(void *ctx, const plim__gtk_page *page)
+{
+    discover_tabs *tabs = ctx;
+    discover_row row = *tabs->row;
+    row.order = tabs->count++;
+    plim__probe_copy_text(row.title, sizeof row.title,
+                          page->title[0] != '\0' ? page->title : page->url);
+    (void)snprintf(row.address, sizeof row.address, "%.*s%s", DISCOVER_PLACE_BYTES - 1,
+                   tabs->row->address, page->path);
+    discover_add(tabs->run, &row);
+}
+
+/* A row for each page, whichever of its two inspectors is open: one that serves HTTP has the other
+   for itself. */
+static plim_status discover_webkit(discover_worker *worker, int64_t pid)
+{
+    discover_run *run = worker->run;
+    uint32_t indexes[PLIM_PORTS_PER_PROCESS_MAX];
+    uint32_t count = 0;
+    plim__probe probe = {.port = 0}; /* the one to ask */
+    if (plim__process_listeners(pid, &run->listeners, indexes, PLIM_PORTS_PER_PROCESS_MAX,
+                                &count) != PLIM_OK)
+        return PLIM_OK;
+    for (uint32_t i = 0; i < count && probe.browser[0] == '\0'; i++) {
+        const plim__listener *listener = &run->listeners.items[indexes[i]];
+        plim__probe one;
+        plim__probe_place(listener, &one);
+        if (!listener->is_loopback)
+            continue;
+        plim_status status =
+            plim__probe_version_get(worker->loop, &run->allocator, discover_ask_timeout_ns, &one);
+        if (status == PLIM_ERR_INTERRUPTED || status == PLIM_ERR_NO_MEMORY)
+            return status;
+        if (status == PLIM_OK || status == PLIM_ERR_NOT_FOUND)
+            probe = one;
+    }
+    discover_row row = discover_row_of(pid, plim__webkitgtk_runtime.name);
+    discover_tabs tabs = {run, &row, 0};
+    plim_status status = PLIM_ERR_NOT_FOUND;
+    if (probe.port != 0) {
+        discover_take_probe(&row, &probe);
+        status = plim__gtk_list_pages(worker->loop, &run->allocator, &probe,
+                                      discover_tabs_timeout_ns, discover_add_gtk_page, &tabs);
+    }
+    if (status == PLIM_ERR_INTERRUPTED || status == PLIM_ERR_NO_MEMORY)
+        return status;
+    if (status != PLIM_OK && status != PLIM_ERR_REFUSED) {
+        row.address[0] = '\0';
+        row.how_to_open = plim__gtk_how_to_open;
+    }
+    if (tabs.count == 0)
+        discover_add(run, &row);
+    return PLIM_OK;
+}
+
 /* One tab of a Firefox. */
 static void discover_add_tab(void *ctx, const plim__rdp_tab *tab)
 {
@@ -529,6 +586,8 @@ static bool discover_visit(void *ctx, int64_t pid)
         candidate.kind = DISCOVER_FIREFOX;
     else if (plim__probe_is_chrome(name))
         candidate.kind = DISCOVER_CHROME;
+    else if (plim__gtk_is_browser(path))
+        candidate.kind = DISCOVER_WEBKIT;
     else if (!plim__probe_is_runtime(name))
         return true;
     if (run->candidate_count == run->candidate_cap) {
@@ -555,6 +614,8 @@ static plim_status discover_one(discover_worker *worker, const discover_candidat
         return discover_firefox(worker, candidate->pid);
     case DISCOVER_CHROME:
         return discover_chrome(worker, candidate->pid);
+    case DISCOVER_WEBKIT:
+        return discover_webkit(worker, candidate->pid);
     case DISCOVER_OTHER:
         break;
     }

@@ -139,11 +139,20 @@ void plim__owner_estimate(const plim__owner *owner, uint64_t growth_bytes,
 
 /* ---- by its number ------------------------------------------------------------------------- */
 
-/* The first of its sockets that answers as its inspector. */
+static plim_status owner_take_port(plim_target *target, const plim__probe *probe)
+{
+    (void)snprintf(target->address.host, sizeof target->address.host, "%s", probe->host);
+    target->address.port = probe->port;
+    return PLIM_OK;
+}
+
+/* The first of its sockets that answers as its inspector; of a runtime with a protocol of its own
+ * the first that answers no HTTP, where none does. */
 static plim_status owner_ask(plim_target *target, const plim__listeners *listeners,
                              const uint32_t *indexes, uint32_t count, const char *runtime)
 {
     plim_status worst = PLIM_ERR_NOT_FOUND;
+    plim__probe mute = {.port = 0};
     for (uint32_t i = 0; i < count; i++) {
         plim__probe probe;
         const plim__listener *listener = &listeners->items[indexes[i]];
@@ -152,17 +161,17 @@ static plim_status owner_ask(plim_target *target, const plim__listeners *listene
         plim__probe_place(listener, &probe);
         plim_status status = plim__probe_version_get(target->loop, target->allocator,
                                                      owner_probe_timeout_ns, &probe);
-        if (status == PLIM_OK && strcmp(plim__probe_runtime(probe.browser), runtime) == 0) {
-            (void)snprintf(target->address.host, sizeof target->address.host, "%s", probe.host);
-            target->address.port = probe.port;
-            return PLIM_OK;
-        }
+        if (status == PLIM_OK && strcmp(plim__probe_runtime(probe.browser), runtime) == 0)
+            return owner_take_port(target, &probe);
         if (status == PLIM_ERR_INTERRUPTED || status == PLIM_ERR_NO_MEMORY)
             return status;
         if (status == PLIM_ERR_TIMEOUT)
             worst = status;
+        if (status == PLIM_ERR_NOT_FOUND && mute.port == 0)
+            mute = probe;
     }
-    return worst;
+    bool takes_mute = target->runtime != NULL && target->runtime->knock != NULL;
+    return takes_mute && mute.port != 0 ? owner_take_port(target, &mute) : worst;
 }
 
 static plim_status owner_closed(int64_t pid, plim_status status, const char *runtime,

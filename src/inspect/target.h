@@ -140,6 +140,13 @@ struct plim__runtime {
     bool (*recognise)(const char *word);
 
     /**
+     * Where somebody listens who answers no HTTP and says nothing: asks in this runtime's own
+     * words. `by_owner`: only if the port's owner is known for one of its kind. PLIM_ERR_NOT_FOUND:
+     * it is none; else as connect(). NULL: it is no such runtime.
+     */
+    plim_status (*knock)(plim_target *target, bool by_owner, plim_error *err);
+
+    /**
      * Where nobody lists the path to connect to: tells it from the command line of the process;
      * false where that has none. Addresses that are shown have the path then. NULL: it is listed.
      */

@@ -32,8 +32,9 @@ def take(plim, runtime, file, pause):
         part = 0
         while part < 20 << 20 and child.poll() is None:  # some of it has come: it receives
             time.sleep(0.05)
-            part = max((one.stat().st_size for one in runtime.folder.glob(f".{file.name}*")),
+            part = max((one.stat().st_size for one in runtime.folder.glob(f"{file.name}.*")),
                        default=0)
+        assert part >= 20 << 20, "it ended before it could be stopped"
         child.send_signal(signal.SIGSTOP)
         time.sleep(pause)
         child.send_signal(signal.SIGCONT)

@@ -21,4 +21,5 @@ ROWS = {
     "workerd": workerd.Workerd,
     "wrangler": workerd.Wrangler,
     "webkitgtk": webkitgtk.WebKitGTK,
+    "webkitgtk-binary": webkitgtk.WebKitGTKBinary,
 }

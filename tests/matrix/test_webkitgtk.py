@@ -6,6 +6,7 @@ a second client, a page whose process is killed.
     test_webkitgtk.py PLIM
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,7 +18,7 @@ import time
 import unittest
 
 import webkitgtk
-from runtimes import PAGE
+from runtimes import PAGE, wait_for
 
 GONE = 3  # exit code of a target that went
 
@@ -34,10 +35,24 @@ def run(*words, timeout=120):
                           timeout=timeout, check=False)
 
 
+def listens(pid):
+    """Addresses on which a process listens on the loopback."""
+    held = set()
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            held.add(os.readlink(link))
+    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [f"127.0.0.1:{int(row[1].split(':')[1], 16)}" for row in rows
+            if row[3] == "0A" and f"socket:[{row[9]}]" in held]
+
+
 class Case(unittest.TestCase):
+    browser = webkitgtk.WebKitGTK
+    servers_of_its_own = 1
+
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.target = webkitgtk.WebKitGTK()
+        self.target = self.browser()
         # The same server under another name is another site, and so another process.
         leave = "if (word === 'leave') location = location.href.replace('127.0.0.1', 'localhost');"
         self.target.page = PAGE.replace("<script>", "<script>" + WORKER).replace(
@@ -69,12 +84,50 @@ class Case(unittest.TestCase):
         self.assertIn("navigated to another process", child.stderr.read())
         self.assertEqual(run("usage", self.target.address).returncode, 0)
 
-    def test_a_second_client_takes_the_page_over(self):
-        child = self.begin("track", self.target.address, "-o", str(self.folder / "a.heaptimeline"))
-        time.sleep(2)
+    def second_client(self, child):
+        """Takes the page over, and the first one is told."""
         self.assertEqual(run("usage", self.target.address).returncode, 0)
         self.assertEqual(child.wait(30), GONE)
         self.assertIn("closed the connection", child.stderr.read())
+
+    def test_a_row_for_each_page(self):
+        self.assertEqual([row["address"] for row in self.rows()],
+                         [self.target.address + "/socket/1/1/WebPage"])
+        self.target.stop()
+        self.target = self.browser()
+        self.target.tabs = ("data:text/html,<title>Second</title>",)
+        self.addCleanup(self.target.stop)
+        self.target.start()
+        wait_for(lambda: "Second" in {row["title"] for row in self.rows()})
+        rows = self.rows()
+        self.assertEqual(len(rows), 2, rows)
+        self.assertIn("Second", {row["title"] for row in rows})
+        second = next(row["address"] for row in rows if row["title"] == "Second")
+        self.assertEqual(json.loads(run("usage", second, "--json").stdout)["title"], "Second")
+        several = run("usage", self.target.address)
+        self.assertEqual(several.returncode, 2)
+        self.assertIn(second, several.stderr)
+
+    def test_a_server_that_the_browser_has_for_itself_is_left_alone(self):
+        pid = self.target.pid
+        own = [port for port in listens(pid) if port != self.target.address]
+        for port in own:
+            refused = run("usage", port)
+            self.assertEqual(refused.returncode, 3)
+            self.assertIn(f"process {pid} has a connection", refused.stderr)
+        self.assertEqual(len(own), self.servers_of_its_own)
+        self.assertEqual(len(self.rows()), 1)
+        for address in (self.target.address, f"pid:{pid}"):
+            self.assertEqual(json.loads(run("usage", address, "--json").stdout)["title"], "Planted")
+
+    def rows(self):
+        return [row for row in json.loads(run("ps", "--json").stdout)["targets"]
+                if (row["address"] or "").startswith(self.target.address)]
+
+    def test_a_second_client(self):
+        child = self.begin("track", self.target.address, "-o", str(self.folder / "a.heaptimeline"))
+        time.sleep(2)
+        self.second_client(child)
 
     def test_the_page_process_is_killed(self):
         pid = json.loads(run("usage", self.target.address, "--json").stdout)["pid"]
@@ -85,6 +138,31 @@ class Case(unittest.TestCase):
         child.send_signal(signal.SIGINT)
         child.wait(30)
         self.assertRegex(child.stderr.read(), "has ended|dropped")
+
+
+class Binary(Case):
+    """The same over WebKit's binary protocol."""
+
+    browser = webkitgtk.WebKitGTKBinary
+    servers_of_its_own = 0
+
+    def second_client(self, child):
+        """Is turned away: the first one would lose its page without a word."""
+        self.assertEqual(len(self.rows()), 1)  # the list of processes does not ask it either
+        refused = run("usage", self.target.address)
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn(f"process {child.pid} has a connection", refused.stderr)
+        child.send_signal(signal.SIGINT)
+        self.assertEqual(child.wait(30), 0, child.stderr.read())
+        self.assertTrue((self.folder / "a.heaptimeline").exists())
+
+    def test_by_process_and_by_page(self):
+        for address in (f"pid:{self.target.pid}", self.target.address + "/1/1",
+                        self.target.address + "/socket/1/1/WebPage"):
+            value = json.loads(run("usage", address, "--json").stdout)
+            self.assertEqual([value["runtime"], value["title"]], ["webkitgtk", "Planted"])
+        self.assertEqual(run("usage", self.target.address + "/1/7").returncode, 3)
+        self.assertIsNone(self.target.children[-1].poll())  # it dies of a page that is not there
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ class WebKitGTK(Page):
     row = "WebKitGTK"
     grows = "total_bytes"  # of the process: WebKit counts large arrays as "other"
     variable = "WEBKIT_INSPECTOR_HTTP_SERVER"
+    tabs = ()  # further ones, by URL
 
     def start(self):
         self.spawn(debian("Xvfb"), "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten",
@@ -29,5 +30,12 @@ class WebKitGTK(Page):
         self.address = f"127.0.0.1:{free_port()}"
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder),
                        "DISPLAY": f":{display}", self.variable: self.address}
-        self.pid = self.spawn(mini_browser(), self.serve(), env=environment).pid
+        self.pid = self.spawn(mini_browser(), self.serve(), *self.tabs, env=environment).pid
         self.await_page()
+
+
+class WebKitGTKBinary(WebKitGTK):
+    """Behind its other inspector: messages of its own, no HTTP."""
+
+    row = "WebKitGTK, binary protocol"
+    variable = "WEBKIT_INSPECTOR_SERVER"

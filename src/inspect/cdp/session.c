@@ -15,8 +15,6 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "inspect/error_repeat.h"
-#include "inspect/wire/pipe.h"
-#include "inspect/wire/websocket.h"
 #include "platform/process.h"
 
 enum {
@@ -70,8 +68,7 @@ struct plim__cdp_connection {
     uint32_t magic;
     plim__loop *loop;
     const plim_allocator *allocator;
-    plim__websocket *websocket; /* one of the two */
-    plim__pipe *pipe;
+    plim__cdp_carrier carrier;
     plim__envelope *envelope;
     int last_id;
     uint32_t request_count;
@@ -231,9 +228,7 @@ static plim_status cdp_send_main(void *ctx, const char *message, size_t len, pli
         return plim_error_set(err, PLIM_ERR_LIMIT,
                               "a message of %zu bytes: the target hangs up on more than %zu", len,
                               connection->message_limit);
-    if (connection->pipe != NULL)
-        return plim__pipe_send(connection->pipe, message, len, err);
-    return plim__websocket_send(connection->websocket, message, len, err);
+    return connection->carrier.table->send(connection->carrier.self, message, len, err);
 }
 
 /* {"id":…,"method":…,"params":…} as text, from jansson and from nowhere else: Node 22 dies of a
@@ -564,6 +559,11 @@ static plim_status cdp_new(plim__loop *loop, const plim_allocator *allocator,
     return status;
 }
 
+static plim__cdp_carrier_events cdp_events(plim__cdp_connection *connection)
+{
+    return (plim__cdp_carrier_events){connection, cdp_on_data, cdp_on_message_end, cdp_on_end};
+}
+
 plim_status plim__cdp_connect(plim__loop *loop, const plim_allocator *allocator, const char *host,
                               uint16_t port, const char *path, uint64_t timeout_ns,
                               plim__cdp_connection **out_connection, plim_error *err)
@@ -586,9 +586,8 @@ plim_status plim__cdp_connect_listening(plim__loop *loop, const plim_allocator *
     (void)snprintf(connection->place, sizeof connection->place, "%s:%u", host, (unsigned)port);
     if (listen != NULL)
         listen(ctx, connection);
-    plim__websocket_events bytes = {connection, cdp_on_data, cdp_on_message_end, cdp_on_end};
-    status = plim__websocket_connect(loop, allocator, host, port, path, timeout_ns, bytes,
-                                     &connection->websocket, err);
+    status = plim__cdp_carrier_websocket(loop, allocator, host, port, path, timeout_ns,
+                                         cdp_events(connection), &connection->carrier, err);
     if (status == PLIM_OK)
         *out_connection = connection;
     else
@@ -605,8 +604,27 @@ plim_status plim__cdp_connect_pipe(plim__loop *loop, const plim_allocator *alloc
     if (status != PLIM_OK)
         return status;
     (void)snprintf(connection->place, sizeof connection->place, "the browser's pipe");
-    plim__pipe_events bytes = {connection, cdp_on_data, cdp_on_message_end, cdp_on_end};
-    status = plim__pipe_open(loop, allocator, descriptor, bytes, &connection->pipe, err);
+    status = plim__cdp_carrier_pipe(loop, allocator, descriptor, cdp_events(connection),
+                                    &connection->carrier, err);
+    if (status == PLIM_OK)
+        *out_connection = connection;
+    else
+        plim__cdp_disconnect(&connection);
+    return status;
+}
+
+plim_status plim__cdp_connect_over(plim__loop *loop, const plim_allocator *allocator,
+                                   const char *place, const plim__cdp_opener *opener,
+                                   plim__cdp_connection **out_connection, plim_error *err)
+{
+    PLIM_CHECK(place != NULL && opener != NULL);
+    plim__cdp_connection *connection = NULL;
+    plim_status status = cdp_new(loop, allocator, &connection, err);
+    if (status != PLIM_OK)
+        return status;
+    (void)snprintf(connection->place, sizeof connection->place, "%s", place);
+    opener->listen(opener->ctx, connection);
+    status = opener->open(opener->ctx, cdp_events(connection), &connection->carrier, err);
     if (status == PLIM_OK)
         *out_connection = connection;
     else
@@ -622,8 +640,8 @@ void plim__cdp_disconnect(plim__cdp_connection **connection_ptr)
     *connection_ptr = NULL;
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
     PLIM_CHECK(connection->request_count == 0);
-    plim__websocket_destroy(&connection->websocket);
-    plim__pipe_destroy(&connection->pipe);
+    if (connection->carrier.table != NULL)
+        connection->carrier.table->destroy(connection->carrier.self);
     plim__envelope_destroy(&connection->envelope);
     while (connection->children != NULL) {
         plim__cdp_session *child = connection->children;
@@ -643,9 +661,7 @@ plim_status plim__cdp_status(const plim__cdp_connection *connection, plim_error 
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
     plim_error why = {0};
-    plim_status status = connection->pipe != NULL
-                             ? plim__pipe_status(connection->pipe, &why)
-                             : plim__websocket_status(connection->websocket, &why);
+    plim_status status = connection->carrier.table->status(connection->carrier.self, &why);
     if (status == PLIM_OK)
         return PLIM_OK;
     if (connection->end_part != NULL && strstr(why.what, connection->end_part) != NULL)
@@ -711,24 +727,17 @@ void plim__cdp_set_message_limit(plim__cdp_connection *connection, size_t bytes)
 void plim__cdp_pause(plim__cdp_connection *connection)
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
-    if (connection->pipe != NULL)
-        plim__pipe_pause(connection->pipe);
-    else
-        plim__websocket_pause(connection->websocket);
+    connection->carrier.table->pause(connection->carrier.self);
 }
 
 void plim__cdp_resume(plim__cdp_connection *connection)
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
-    if (connection->pipe != NULL)
-        plim__pipe_resume(connection->pipe);
-    else
-        plim__websocket_resume(connection->websocket);
+    connection->carrier.table->resume(connection->carrier.self);
 }
 
 uint64_t plim__cdp_received_bytes(const plim__cdp_connection *connection)
 {
     PLIM_CHECK_OBJ(connection, PLIM__CDP_CONNECTION_MAGIC);
-    return connection->pipe != NULL ? plim__pipe_received_bytes(connection->pipe)
-                                    : plim__websocket_received_bytes(connection->websocket);
+    return connection->carrier.table->received_bytes(connection->carrier.self);
 }

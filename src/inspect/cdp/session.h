@@ -13,6 +13,7 @@
  */
 #ifndef PLIM_INSPECT_CDP_SESSION_H
 #define PLIM_INSPECT_CDP_SESSION_H
+#include "inspect/cdp/carrier.h"
 #include "inspect/wire/envelope.h"
 #include "inspect/wire/loop.h"
 
@@ -47,6 +48,22 @@ plim__cdp_connect_listening(plim__loop *loop, const plim_allocator *allocator, c
     plim__pipe_open(). */
 PLIM_NODISCARD plim_status plim__cdp_connect_pipe(plim__loop *loop, const plim_allocator *allocator,
                                                   int descriptor,
+                                                  plim__cdp_connection **out_connection,
+                                                  plim_error *err);
+
+/** How a connection over a runtime's own carrier begins. */
+typedef struct plim__cdp_opener {
+    void *ctx;
+    /** As of plim__cdp_connect_listening(); not NULL. */
+    void (*listen)(void *ctx, plim__cdp_connection *connection);
+    /** Opens it. The carrier belongs to the connection from then on. */
+    plim_status (*open)(void *ctx, plim__cdp_carrier_events events, plim__cdp_carrier *out_carrier,
+                        plim_error *err);
+} plim__cdp_opener;
+
+/** Connects over whatever `opener` opens; `place` is what errors call it. As opener->open(). */
+PLIM_NODISCARD plim_status plim__cdp_connect_over(plim__loop *loop, const plim_allocator *allocator,
+                                                  const char *place, const plim__cdp_opener *opener,
                                                   plim__cdp_connection **out_connection,
                                                   plim_error *err);
 

@@ -2,6 +2,8 @@
 /*
  * WebKitGTK with WEBKIT_INSPECTOR_HTTP_SERVER=HOST:PORT, told by its Server field:
  *   GET / -> a page of HTML with a path for each tab -> WebSocket -> Target.targetCreated -> calls
+ * or with WEBKIT_INSPECTOR_SERVER=HOST:PORT, told by its silence and its own greeting:
+ *   a list of pages -> messages of one of them -> the same (gtk_socket.h)
  * One client at a time: a second one takes the page over, and the first is hung up on. Whoever
  * comes while the page is being left is told of no target: then the connection is made anew.
  *
@@ -18,7 +20,7 @@
 #include "inspect/cdp/heap.h"
 #include "inspect/error_repeat.h"
 #include "inspect/probe.h"
-#include "inspect/wire/http.h"
+#include "inspect/webkit/gtk_socket.h"
 
 enum {
     GTK_ESTIMATE_FACTOR = 4,
@@ -26,7 +28,9 @@ enum {
     GTK_NAME_BYTES = 4096
 };
 
-static const uint64_t gtk_list_pause_ns = 100000000u;
+const char plim__gtk_how_to_open[] =
+    "start the program with WEBKIT_INSPECTOR_HTTP_SERVER=127.0.0.1:PORT in its environment";
+
 static const uint64_t gtk_announce_ns = 1000000000u;
 static const uint64_t gtk_leave_ns = 300000000u; /* for WebKit to see that the last one has gone */
 
@@ -49,13 +53,6 @@ static const char *gtk_base_name(const char *path)
     return stroke != NULL ? stroke + 1 : path;
 }
 
-static bool gtk_is_browser(const char *path)
-{
-    const char *name = gtk_base_name(path);
-    return strcmp(name, "MiniBrowser") == 0 || strcmp(name, "epiphany") == 0 ||
-           strcmp(name, "epiphany-browser") == 0;
-}
-
 static bool gtk_is_page_process(const char *path)
 {
     return strcmp(gtk_base_name(path), "WebKitWebProcess") == 0;
@@ -73,96 +70,9 @@ static bool gtk_path_of(const plim_allocator *allocator, int64_t pid, char *out_
 
 static plim_status gtk_resolve_pid(plim_target *target, plim_error *err)
 {
-    return plim__owner_resolve(target, gtk_is_browser, "webkitgtk",
+    return plim__owner_resolve(target, plim__gtk_is_browser, "webkitgtk",
                                "WEBKIT_INSPECTOR_HTTP_SERVER=127.0.0.1:9230 in its environment",
                                err);
-}
-
-/* ---- which page ----------------------------------------------------------------------------- */
-
-static bool gtk_matches(const plim_target *target, const plim__gtk_page *page)
-{
-    const char *wanted = target->address.path;
-    return wanted[0] == '\0' || strcmp(wanted, page->path) == 0 ||
-           strncmp(page->path + strlen("/socket"), wanted, strlen(wanted)) == 0;
-}
-
-static plim_status gtk_several(const plim_target *target, const plim__gtk_page *pages,
-                               uint32_t count, plim_error *err)
-{
-    char names[PLIM_ERROR_HINT_BYTES] = "";
-    size_t len = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!gtk_matches(target, &pages[i]))
-            continue;
-        int more =
-            snprintf(names + len, sizeof names - len, "%s%s:%u%s (%.40s)", len > 0 ? ", " : "",
-                     target->address.host, (unsigned)target->address.port, pages[i].path,
-                     pages[i].title[0] != '\0' ? pages[i].title : pages[i].url);
-        if (more < 0 || (size_t)more >= sizeof names - len) {
-            names[len] = '\0'; /* a cut name would lead astray */
-            break;
-        }
-        len += (size_t)more;
-    }
-    plim_status status =
-        plim_error_set(err, PLIM_ERR_USAGE, "%s:%u has several pages: say which one",
-                       target->address.host, (unsigned)target->address.port);
-    plim_error_hint(err, "%s", names);
-    return status;
-}
-
-/* PLIM_ERR_NOT_FOUND: none yet. */
-static plim_status gtk_choose(plim_target *target, const plim__gtk_page *pages, uint32_t count,
-                              plim_error *err)
-{
-    uint32_t found = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!gtk_matches(target, &pages[i]) || found++ > 0)
-            continue;
-        (void)snprintf(target->path, sizeof target->path, "%s", pages[i].path);
-        (void)snprintf(target->title, sizeof target->title, "%s",
-                       pages[i].title[0] != '\0' ? pages[i].title : pages[i].url);
-    }
-    if (found > 1)
-        return gtk_several(target, pages, count, err);
-    if (found == 1)
-        return PLIM_OK;
-    return plim_error_set(err, PLIM_ERR_NOT_FOUND, "%s:%u lists no page %s", target->address.host,
-                          (unsigned)target->address.port,
-                          target->address.path[0] != '\0' ? target->address.path + 1
-                                                          : "to connect to");
-}
-
-static plim_status gtk_list(plim_target *target, uint64_t deadline_ns, plim_error *err)
-{
-    const plim__address *address = &target->address;
-    plim__gtk_page *pages = plim__array_new(target->allocator, PLIM__GTK_PAGES_MAX, sizeof *pages);
-    if (pages == NULL)
-        return plim__no_memory(err, "the list of pages");
-    plim_status status;
-    plim_error why;
-    do {
-        plim__http_body body = {0};
-        uint32_t count = 0;
-        why = (plim_error){0};
-        status = plim__http_get(target->loop, address->host, address->port, "/",
-                                target->options.connect_timeout_ns, target->allocator, &body, &why);
-        if (status == PLIM_OK) {
-            plim__gtk_list_read(body.text, body.len, pages, PLIM__GTK_PAGES_MAX, &count);
-            status = gtk_choose(target, pages, count, &why);
-        }
-        plim__http_body_fini(&body);
-        /* A page that is not there yet comes; one that is not among others does not. */
-        if (status != PLIM_ERR_NOT_FOUND || count > 0)
-            break;
-        if (plim__loop_sleep(target->loop, gtk_list_pause_ns) != PLIM_OK) {
-            status = why.status = PLIM_ERR_INTERRUPTED;
-            break;
-        }
-    } while (plim__loop_now_ns() < deadline_ns);
-    plim__array_free(target->allocator, pages, PLIM__GTK_PAGES_MAX, sizeof *pages);
-    return status == PLIM_OK ? PLIM_OK : plim__error_repeat(err, &why);
 }
 
 /* ---- the process ---------------------------------------------------------------------------- */
@@ -229,6 +139,45 @@ static void gtk_listen(void *ctx, plim__cdp_connection *connection)
     plim__gtk_targets_start(ctx, connection);
 }
 
+/* How a connection in the binary protocol begins. */
+typedef struct gtk_opening {
+    plim_target *target;
+    plim__gtk_socket *socket;
+} gtk_opening;
+
+static void gtk_opening_listen(void *ctx, plim__cdp_connection *connection)
+{
+    gtk_opening *opening = ctx;
+    plim__gtk_targets_start(gtk_targets(opening->target), connection);
+}
+
+static plim_status gtk_opening_open(void *ctx, plim__cdp_carrier_events events,
+                                    plim__cdp_carrier *out_carrier, plim_error *err)
+{
+    gtk_opening *opening = ctx;
+    return plim__gtk_socket_begin(&opening->socket, opening->target->path, events, out_carrier,
+                                  err);
+}
+
+/* Takes the socket. */
+static plim_status gtk_connect_socket(plim_target *target, plim__gtk_socket **socket,
+                                      plim_error *err)
+{
+    char place[PLIM__HOST_BYTES + 8];
+    gtk_opening opening = {target, *socket};
+    plim__cdp_opener opener = {&opening, gtk_opening_listen, gtk_opening_open};
+    (void)snprintf(place, sizeof place, "%s:%u", target->address.host,
+                   (unsigned)target->address.port);
+    *socket = NULL;
+    plim_status status = plim__cdp_connect_over(target->loop, target->allocator, place, &opener,
+                                                &target->cdp.connection, err);
+    plim__gtk_socket_close(&opening.socket);
+    if (status != PLIM_OK)
+        return status;
+    target->cdp.session = plim__cdp_main(target->cdp.connection);
+    return plim__gtk_targets_await(gtk_targets(target), gtk_announce_ns, err);
+}
+
 static plim_status gtk_connect_once(plim_target *target, plim_error *err)
 {
     const plim__address *address = &target->address;
@@ -267,23 +216,30 @@ static plim_status gtk_connect(plim_target *target, plim_error *err)
     if (state == NULL || state->targets == NULL)
         return plim__no_memory(err, "a target");
     plim_status status = PLIM_OK;
+    plim__gtk_socket *socket = NULL;
     bool is_direct = target->address.kind == PLIM__ADDRESS_NAMED;
     if (is_direct && target->address.host[0] == '\0')
         status = gtk_read_named(target, err);
     if (status == PLIM_OK && is_direct)
         (void)snprintf(target->path, sizeof target->path, "%s", target->address.path);
     else if (status == PLIM_OK)
-        status = gtk_list(target, deadline_ns, err);
+        status = plim__gtk_pages_find(target, deadline_ns, &socket, err);
     if (status != PLIM_OK)
         return status;
     plim_error why;
     uint32_t attempts = 0;
+    bool is_binary = socket != NULL;
     do {
         why = (plim_error){0};
         gtk_disconnect(target);
         if (attempts++ > 0 && plim__loop_sleep(target->loop, gtk_leave_ns) != PLIM_OK)
             return plim_error_set(err, PLIM_ERR_INTERRUPTED, "interrupted while connecting");
-        status = gtk_connect_once(target, &why);
+        if (is_binary && socket == NULL)
+            status = plim__gtk_pages_find(target, deadline_ns, &socket, &why);
+        if (socket != NULL)
+            status = gtk_connect_socket(target, &socket, &why);
+        else if (!is_binary)
+            status = gtk_connect_once(target, &why);
     } while (status == PLIM_ERR_TIMEOUT && plim__loop_now_ns() < deadline_ns);
     if (status == PLIM_ERR_TIMEOUT)
         plim_error_hint(&why, "another debugger may have the page: WebKit serves one at a time");
@@ -485,6 +441,7 @@ const plim__runtime plim__webkitgtk_runtime = {
     .snapshot_ending = ".jsc.json",
     .traits = PLIM_TARGET_NO_STACKS | PLIM_TARGET_NO_INTERVALS,
     .recognise = gtk_recognise,
+    .knock = plim__gtk_knock,
     .path_of = gtk_path_of,
     .resolve_pid = gtk_resolve_pid,
     .open = gtk_open,

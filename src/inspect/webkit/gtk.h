@@ -13,6 +13,9 @@
 
 extern const plim__runtime plim__webkitgtk_runtime;
 
+/** What to do where its inspector is not open. */
+extern const char plim__gtk_how_to_open[];
+
 enum {
     PLIM__GTK_PATH_BYTES = 96,
     PLIM__GTK_TITLE_BYTES = 256,
@@ -21,8 +24,15 @@ enum {
     PLIM__GTK_WORKERS_MAX = 64
 };
 
+/** Where the binary protocol has a page: of which of the server's connections, there as what. */
+typedef struct plim__gtk_ids {
+    uint64_t connection;
+    uint64_t target;
+} plim__gtk_ids;
+
 /** One entry of the list of targets. */
 typedef struct plim__gtk_page {
+    plim__gtk_ids ids;               /**< 0 in a list that came as HTML */
     char path[PLIM__GTK_PATH_BYTES]; /**< "/socket/1/1/WebPage" */
     char title[PLIM__GTK_TITLE_BYTES];
     char url[PLIM__GTK_TITLE_BYTES];
