@@ -68,6 +68,11 @@ static play_name *play_plan(play *it, const char *id)
     return plan;
 }
 
+static int play_number(const char *word)
+{
+    return (int)strtol(word, NULL, 10);
+}
+
 static int play_split(char *line, char *words[PLAY_WORDS])
 {
     int count = 0;
@@ -116,7 +121,7 @@ static void play_sup_spec(play *it, int index, char **words)
     static const char *const strategies[] = {"one_for_one", "one_for_all", "rest_for_one",
                                              "simple_one_for_one"};
     static const char *const autos[] = {"never", "any_significant", "all_significant"};
-    int intensity = atoi(words[2]);
+    int intensity = play_number(words[2]);
     it->sups[index] = (plim_supervisor_spec){
         .strategy = (plim_strategy)play_one_of(words[1], strategies, 4),
         .intensity = intensity == 0 ? PLIM_INTENSITY_NONE : (uint32_t)intensity,
@@ -337,9 +342,9 @@ static void play_line(play *it, char *line)
     if (count == 3 && (strcmp(words[0], "fail") == 0 || strcmp(words[0], "ignore") == 0)) {
         play_name *plan = play_plan(it, words[1]);
         if (plan != NULL && words[0][0] == 'f')
-            plan->fails = atoi(words[2]);
+            plan->fails = play_number(words[2]);
         else if (plan != NULL)
-            plan->ignores = atoi(words[2]);
+            plan->ignores = play_number(words[2]);
         return;
     }
     it->reply[0] = '\0';
