@@ -110,6 +110,13 @@ enum {
 #define PLIM_SERVER_CHUNK_BYTES       (64u << 10)  /* of a snapshot's text in one event */
 #define PLIM_SERVER_IDLE_NS           10000000000u /* an HTTP request that does not end */
 
+/* Channel between supervisor, workers and clients. */
+#define PLIM_CHANNEL_PAYLOAD_MAX (16u << 20) /* of a message; code entered has some MB */
+#define PLIM_CHANNEL_NAME_MAX    64u         /* of a worker's name: part of a line of a log */
+
+/* Workers. */
+#define PLIM_WORKER_WORDS_BYTES 512u /* what a worker says before it dies: one sentence */
+
 /* Other processes. */
 enum {
     PLIM_PROC_LINE_BYTES = 4096,      /* one line of /proc: a path is the longest that matters */

@@ -42,6 +42,11 @@ PLIM_NODISCARD plim_status plim__shared_anonymous(const char *name, size_t bytes
 PLIM_NODISCARD plim_status plim__shared_nameless(size_t bytes, plim__shared *out_shared,
                                                  plim_error *err);
 
+/** Maps memory that another process has made and handed over by its descriptor, which is ours from
+ *  then on. PLIM_ERR_DAMAGED: it has another size. */
+PLIM_NODISCARD plim_status plim__shared_adopt(int descriptor, size_t bytes,
+                                              plim__shared *out_shared, plim_error *err);
+
 /** Gives a new file its size, all of it reserved on the disk, and maps it. */
 PLIM_NODISCARD plim_status plim__shared_size(plim__shared *shared, size_t bytes, plim_error *err);
 

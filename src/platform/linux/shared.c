@@ -145,6 +145,21 @@ plim_status plim__shared_nameless(size_t bytes, plim__shared *out_shared, plim_e
     return shared_anonymous("copy", bytes, out_shared, err);
 }
 
+plim_status plim__shared_adopt(int descriptor, size_t bytes, plim__shared *out_shared,
+                               plim_error *err)
+{
+    struct stat facts;
+    plim__shared shared = {.descriptor = descriptor};
+    if (fstat(descriptor, &facts) != 0 || fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0)
+        return shared_fail(err, "look at shared memory", errno);
+    if (!S_ISREG(facts.st_mode) || (uint64_t)facts.st_size != bytes)
+        return plim_error_set(err, PLIM_ERR_DAMAGED, "shared memory of another size");
+    plim_status status = shared_map(&shared, bytes, err);
+    if (status == PLIM_OK)
+        *out_shared = shared;
+    return status;
+}
+
 plim_status plim__shared_size(plim__shared *shared, size_t bytes, plim_error *err)
 {
     PLIM_CHECK(shared->memory == NULL && bytes > 0);

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests and workers brought together. Whatever changes asks for plim__pool_soon(); one place,
+ * pool_dispatch(), then fills the service with spares, replaces who is due, and gives the queue's
+ * first to whoever has been idle longest. So callbacks only note what happened.
+ * Invariants: P1 at most `workers` seats are in service; a spare enters when one leaves. P2 a worker
+ * is asked to end only while another that is idle stands ready for its place, unless there are no
+ * spares. P3 an owner's callback is never inside a call of his. P4 once ended, nothing happens.
+ */
+#include <string.h>
+
+#include "base/allocator.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "platform/stream_socket.h"
+#include "supervise/pool/parts.h"
+
+enum {
+    POOL_MAGIC = 0x0b0e5a9d,
+    POOL_QUEUE_DEFAULT = 1024,
+    POOL_QUEUE_MAX = 65535,
+    POOL_TRIES_DEFAULT = 3,
+    POOL_CLIENTS_DEFAULT = 64,
+    POOL_CLIENTS_MAX = 4096,
+    POOL_DEATHS_PER_WORKER = 20,
+    POOL_TICK_MS = 10,
+    POOL_IDLE_TICK_MS = 100,
+    POOL_OVERDUE_MAX = 256 /* of one tick: the rest in the next */
+};
+
+#define POOL_QUEUE_BYTES    (UINT64_C(64) << 20)
+#define POOL_CANCEL_NS      UINT64_C(100000000)
+#define POOL_HEALTH_NS      UINT64_C(5000000000)
+#define POOL_HEALTH_WAIT_NS UINT64_C(2000000000)
+#define POOL_START_NS       UINT64_C(10000000000)
+
+uint64_t plim__pool_now(const plim_worker_pool *pool)
+{
+    (void)pool;
+    return plim__socket_now();
+}
+
+void plim__pool_tell(plim_worker_pool *pool, plim_pool_event event)
+{
+    if (event.text == NULL)
+        event.text = "";
+    if (pool->options.event != NULL)
+        pool->options.event(pool->options.ctx, &event);
+}
+
+/* --- dispatch --------------------------------------------------------------------------------- */
+
+static bool pool_is_ready_for_work(const plim__seat *seat)
+{
+    return seat->state == PLIM__SEAT_IDLE && seat->health_id == 0;
+}
+
+static uint32_t pool_in_service(const plim_worker_pool *pool)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pool->seat_count; i++)
+        count += pool->seats[i].in_service;
+    return count;
+}
+
+/* A spare that could enter service; NULL: none. */
+static plim__seat *pool_spare(plim_worker_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->seat_count; i++) {
+        plim__seat *seat = &pool->seats[i];
+        if (!seat->in_service && pool_is_ready_for_work(seat) && seat->due == PLIM_WHY_NONE)
+            return seat;
+    }
+    return NULL;
+}
+
+static void pool_fill_service(plim_worker_pool *pool)
+{
+    uint32_t count = pool_in_service(pool);
+    for (; count < pool->options.workers; count++) {
+        plim__seat *spare = pool_spare(pool);
+        if (spare == NULL)
+            return;
+        spare->in_service = true;
+    }
+    if (!pool->is_ready) {
+        pool->is_ready = true;
+        plim__pool_tell(pool, (plim_pool_event){.kind = PLIM_POOL_READY});
+    }
+}
+
+static void pool_replace_due(plim_worker_pool *pool)
+{
+    for (uint32_t i = 0; i < pool->seat_count; i++) {
+        plim__seat *seat = &pool->seats[i];
+        if (seat->due == PLIM_WHY_NONE || seat->state != PLIM__SEAT_IDLE)
+            continue;
+        plim__seat *spare = seat->in_service ? pool_spare(pool) : NULL;
+        if (seat->in_service && spare == NULL && pool->options.spares > 0)
+            continue; /* its successor is not there yet */
+        plim__seat_replace(seat);
+        if (!seat->in_service && spare != NULL)
+            spare->in_service = true;
+    }
+}
+
+static plim__seat *pool_longest_idle(plim_worker_pool *pool)
+{
+    plim__seat *best = NULL;
+    for (uint32_t i = 0; i < pool->seat_count; i++) {
+        plim__seat *seat = &pool->seats[i];
+        if (seat->in_service && pool_is_ready_for_work(seat) &&
+            (best == NULL || seat->idle_since_ns < best->idle_since_ns))
+            best = seat;
+    }
+    return best;
+}
+
+static void pool_dispatch(plim_worker_pool *pool)
+{
+    if (pool->is_supervisor_stopped)
+        return;
+    pool_fill_service(pool);
+    pool_replace_due(pool);
+    /* Each round busies a seat, or takes one out of service. */
+    for (uint32_t i = 0; i < pool->seat_count && pool->requests.waiting > 0; i++) {
+        plim__seat *seat = pool_longest_idle(pool);
+        if (seat == NULL)
+            return;
+        plim__pool_request *request = plim__requests_take(&pool->requests);
+        if (request == NULL || !plim__seat_give(seat, request))
+            continue;
+    }
+}
+
+static void pool_on_later(uv_idle_t *handle)
+{
+    plim_worker_pool *pool = handle->data;
+    (void)uv_idle_stop(handle);
+    pool_dispatch(pool);
+}
+
+void plim__pool_soon(plim_worker_pool *pool)
+{
+    if (pool->has_timer && !pool->is_supervisor_stopped)
+        (void)uv_idle_start(&pool->later, pool_on_later);
+}
+
+/* --- the supervisor --------------------------------------------------------------------------- */
+
+static void pool_fail_all(plim_worker_pool *pool, plim_status status, const char *text)
+{
+    for (uint32_t i = 0; i < pool->requests.cap; i++) {
+        plim__pool_request *request = &pool->requests.items[i];
+        if (request->state == PLIM__REQUEST_FREE)
+            continue;
+        pool->figures.failed++;
+        plim__requests_finish(&pool->requests, request,
+                              (plim_pool_answer){.status = status,
+                                                 .error = text,
+                                                 .error_bytes = (uint32_t)strlen(text)});
+    }
+    for (uint32_t i = 0; i < pool->seat_count; i++)
+        pool->seats[i].request = 0;
+}
+
+static void pool_on_ended(plim_worker_pool *pool, plim_status status)
+{
+    if (pool->is_ended)
+        return;
+    pool->is_supervisor_stopped = true;
+    pool->is_stopping = true;
+    pool->end_status = status;
+    pool_fail_all(pool, status == PLIM_OK ? PLIM_ERR_INTERRUPTED : PLIM_ERR_GONE,
+                  status == PLIM_OK ? "the pool has ended"
+                                    : "the pool has ended: its workers die too often");
+    plim__server_close(pool);
+    pool->is_ended = true;
+    plim__pool_tell(pool, (plim_pool_event){.kind = PLIM_POOL_ENDED, .status = status});
+}
+
+static void pool_on_event(void *ctx, const plim_supervisor_event *event)
+{
+    plim_worker_pool *pool = ctx;
+    plim__seat *seat = event->ctx;
+    if (event->kind == PLIM_EVENT_STARTED && seat != NULL)
+        seat->pid = event->pid;
+    else if (event->kind == PLIM_EVENT_EXITED && seat != NULL)
+        plim__seat_exited(seat, event);
+    else if (event->kind == PLIM_EVENT_ENDED)
+        pool_on_ended(pool, event->status);
+}
+
+static plim_status pool_supervise(plim_worker_pool *pool, plim_error *err)
+{
+    plim_child_spec children[PLIM__POOL_SEATS_MAX];
+    pool->command = *pool->options.command;
+    pool->command.prepare = plim__seat_prepare;
+    pool->command.launched = plim__seat_launched;
+    memset(children, 0, sizeof children);
+    for (uint32_t i = 0; i < pool->seat_count; i++) {
+        plim__seat *seat = &pool->seats[i];
+        seat->pool = pool;
+        seat->index = i;
+        seat->theirs = -1;
+        seat->page_memory.descriptor = -1;
+        seat->kill_ns = UINT64_MAX;
+        plim__text id;
+        plim__text_init(&id, seat->id, sizeof seat->id);
+        plim__text_format(&id, "worker-%u", (unsigned)i);
+        children[i] = (plim_child_spec){.struct_bytes = sizeof children[i],
+                                        .id = seat->id,
+                                        .restart = PLIM_PERMANENT,
+                                        .shutdown_ns = pool->options.shutdown_ns,
+                                        .command = &pool->command,
+                                        .ctx = seat};
+    }
+    plim_supervisor_spec spec = {.struct_bytes = sizeof spec,
+                                 .strategy = PLIM_ONE_FOR_ONE,
+                                 .intensity = pool->options.intensity,
+                                 .period_s = pool->options.period_s,
+                                 .children = children,
+                                 .child_count = pool->seat_count};
+    plim_supervisor_options options = {.struct_bytes = sizeof options,
+                                       .allocator = pool->allocator,
+                                       .loop = pool->loop,
+                                       .request_max = PLIM__POOL_SEATS_MAX * 2,
+                                       .event = pool_on_event,
+                                       .ctx = pool};
+    return plim_supervisor_create(&spec, &options, &pool->supervisor, err);
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void pool_time_out(plim_worker_pool *pool, uint64_t now_ns)
+{
+    for (int i = 0; i < POOL_OVERDUE_MAX; i++) {
+        plim__pool_request *request = plim__requests_overdue(&pool->requests, now_ns);
+        if (request == NULL)
+            return;
+        static const char text[] = "no answer within its deadline";
+        for (uint32_t s = 0; s < pool->seat_count; s++) {
+            if (pool->seats[s].request == request->id)
+                plim__seat_cancel(&pool->seats[s]);
+        }
+        request = plim__requests_overdue(&pool->requests, now_ns);
+        if (request == NULL)
+            return; /* the worker was killed, and with it the request */
+        pool->figures.failed++;
+        plim__requests_finish(&pool->requests, request,
+                              (plim_pool_answer){.status = PLIM_ERR_TIMEOUT,
+                                                 .error = text,
+                                                 .error_bytes = sizeof text - 1});
+    }
+}
+
+static void pool_end_workers(plim_worker_pool *pool)
+{
+    if (pool->is_supervisor_stopped)
+        return;
+    pool->is_supervisor_stopped = true;
+    pool_fail_all(pool, PLIM_ERR_INTERRUPTED, "the pool is being stopped");
+    for (uint32_t i = 0; i < pool->seat_count; i++)
+        pool->seats[i].is_asked = true;
+    plim_supervisor_stop(pool->supervisor);
+}
+
+static void pool_on_tick(uv_timer_t *timer)
+{
+    plim_worker_pool *pool = timer->data;
+    uint64_t now = plim__pool_now(pool);
+    if (pool->is_ended)
+        return;
+    for (uint32_t i = 0; i < pool->seat_count; i++)
+        plim__seat_tick(&pool->seats[i], now);
+    pool_time_out(pool, now);
+    bool is_drained = pool->requests.waiting + pool->requests.under_way == 0;
+    if (pool->is_stopping && (is_drained || now >= pool->drain_until_ns))
+        pool_end_workers(pool);
+    else
+        pool_dispatch(pool);
+    bool is_at_work = !is_drained || !pool->is_ready || pool->is_stopping;
+    (void)uv_timer_start(timer, pool_on_tick, is_at_work ? POOL_TICK_MS : POOL_IDLE_TICK_MS, 0);
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+static void pool_defaults(plim_worker_pool_options *options)
+{
+    options->workers = options->workers == 0 ? 1 : options->workers;
+    options->spares = options->spares == 0 ? 1 : options->spares;
+    options->spares = options->spares == PLIM_POOL_NONE ? 0 : options->spares;
+    options->queue_max = options->queue_max == 0 ? POOL_QUEUE_DEFAULT : options->queue_max;
+    if (options->payload_max == 0)
+        options->payload_max = PLIM_CHANNEL_PAYLOAD_DEFAULT;
+    if (options->queue_bytes_max == 0)
+        options->queue_bytes_max = POOL_QUEUE_BYTES;
+    options->tries_max = options->tries_max == 0 ? POOL_TRIES_DEFAULT : options->tries_max;
+    options->client_max = options->client_max == 0 ? POOL_CLIENTS_DEFAULT : options->client_max;
+    if (options->cancel_grace_ns == 0)
+        options->cancel_grace_ns = POOL_CANCEL_NS;
+    if (options->health_interval_ns == 0)
+        options->health_interval_ns = POOL_HEALTH_NS;
+    if (options->health_timeout_ns == 0)
+        options->health_timeout_ns = POOL_HEALTH_WAIT_NS;
+    if (options->start_timeout_ns == 0)
+        options->start_timeout_ns = POOL_START_NS;
+}
+
+static plim_status pool_check(const plim_worker_pool_options *options, plim_error *err)
+{
+    if (options->struct_bytes != sizeof *options)
+        return plim_error_set(err, PLIM_ERR_USAGE, "options of another version");
+    if (options->command == NULL)
+        return plim_error_set(err, PLIM_ERR_USAGE, "a pool without the command of its workers");
+    uint64_t spares = options->spares == PLIM_POOL_NONE ? 0 : options->spares;
+    if (options->workers + spares > PLIM__POOL_SEATS_MAX)
+        return plim_error_set(err, PLIM_ERR_USAGE, "at most %u workers, spares included",
+                              (unsigned)PLIM__POOL_SEATS_MAX);
+    if (options->queue_max > POOL_QUEUE_MAX || options->client_max > POOL_CLIENTS_MAX ||
+        options->payload_max > PLIM_CHANNEL_PAYLOAD_MAX)
+        return plim_error_set(err, PLIM_ERR_USAGE,
+                              "at most %u requests, %u clients, %u bytes of a message",
+                              (unsigned)POOL_QUEUE_MAX, (unsigned)POOL_CLIENTS_MAX,
+                              (unsigned)PLIM_CHANNEL_PAYLOAD_MAX);
+    return PLIM_OK;
+}
+
+static plim_status pool_open_loop(plim_worker_pool *pool, plim_error *err)
+{
+    pool->loop = (uv_loop_t *)pool->options.loop;
+    if (pool->loop == NULL) {
+        if (uv_loop_init(&pool->own_loop) != 0)
+            return plim_error_set(err, PLIM_ERR_IO, "the system gives no event loop");
+        pool->has_own_loop = true;
+        pool->loop = &pool->own_loop;
+    }
+    (void)uv_timer_init(pool->loop, &pool->timer); /* both only note themselves in the loop */
+    (void)uv_idle_init(pool->loop, &pool->later);
+    pool->timer.data = pool;
+    pool->later.data = pool;
+    pool->has_timer = true;
+    (void)uv_timer_start(&pool->timer, pool_on_tick, POOL_TICK_MS, 0);
+    return PLIM_OK;
+}
+
+plim_status plim_worker_pool_create(const plim_worker_pool_options *options,
+                                    plim_worker_pool **out_pool, plim_error *err)
+{
+    PLIM_CHECK(options != NULL && out_pool != NULL);
+    plim_status status = pool_check(options, err);
+    if (status != PLIM_OK)
+        return status;
+    const plim_allocator *allocator = plim__allocator_or_system(options->allocator);
+    plim_worker_pool *pool = plim__array_new_zero(allocator, 1, sizeof *pool);
+    if (pool == NULL)
+        return plim__no_memory(err, "a pool");
+    pool->magic = POOL_MAGIC;
+    pool->allocator = allocator;
+    pool->options = *options;
+    pool_defaults(&pool->options);
+    pool->seat_count = pool->options.workers + pool->options.spares;
+    if (pool->options.intensity == 0)
+        pool->options.intensity = pool->seat_count * POOL_DEATHS_PER_WORKER;
+    pool->chance = plim__socket_now() | 1;
+    status =
+        plim__requests_init(&pool->requests, pool->options.queue_max, pool->options.queue_bytes_max,
+                            pool->options.tries_max, allocator, err);
+    if (status == PLIM_OK)
+        status = plim__server_init(pool, err);
+    if (status == PLIM_OK)
+        status = pool_open_loop(pool, err);
+    if (status == PLIM_OK)
+        status = pool_supervise(pool, err);
+    if (status != PLIM_OK) {
+        plim_worker_pool_destroy(&pool);
+        return status;
+    }
+    plim_supervisor_start(pool->supervisor);
+    *out_pool = pool;
+    return PLIM_OK;
+}
+
+plim_status plim_worker_pool_submit(plim_worker_pool *pool, const void *code, uint32_t bytes,
+                                    uint32_t flags, uint64_t timeout_ns,
+                                    void (*answered)(void *ctx, const plim_pool_answer *answer),
+                                    void *ctx, uint64_t *out_request, plim_error *err)
+{
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    PLIM_CHECK(answered != NULL && (code != NULL || bytes == 0));
+    if (pool->is_stopping || pool->is_ended)
+        return plim_error_set(err, PLIM_ERR_SEALED, "the pool is being stopped");
+    if (bytes > pool->options.payload_max - PLIM_MESSAGE_HEAD_BYTES_MAX ||
+        pool->options.payload_max < PLIM_MESSAGE_HEAD_BYTES_MAX)
+        return plim_error_set(err, PLIM_ERR_LIMIT, "a request of %u bytes; workers take %u",
+                              (unsigned)bytes, (unsigned)pool->options.payload_max);
+    plim__pool_request *request = NULL;
+    plim_status status = plim__requests_add(&pool->requests, code, bytes, &request, err);
+    if (status != PLIM_OK)
+        return status;
+    timeout_ns = timeout_ns == 0 ? pool->options.request_timeout_ns : timeout_ns;
+    uint64_t now = plim__pool_now(pool);
+    if (timeout_ns != 0 && timeout_ns < UINT64_MAX - now)
+        request->due_ns = now + timeout_ns;
+    request->flags = flags & PLIM_MESSAGE_IDEMPOTENT;
+    request->answered = answered;
+    request->ctx = ctx;
+    pool->figures.submitted++;
+    if (out_request != NULL)
+        *out_request = request->id;
+    plim__pool_soon(pool);
+    return PLIM_OK;
+}
+
+plim_status plim_worker_pool_cancel(plim_worker_pool *pool, uint64_t id)
+{
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    plim__pool_request *request = plim__requests_find(&pool->requests, id);
+    if (request == NULL)
+        return PLIM_ERR_STALE;
+    static const char text[] = "it was cancelled";
+    for (uint32_t i = 0; i < pool->seat_count; i++) {
+        if (pool->seats[i].request == id)
+            plim__seat_cancel(&pool->seats[i]);
+    }
+    request = plim__requests_find(&pool->requests, id);
+    if (request == NULL)
+        return PLIM_OK;
+    pool->figures.failed++;
+    plim__requests_finish(&pool->requests, request,
+                          (plim_pool_answer){.status = PLIM_ERR_INTERRUPTED,
+                                             .error = text,
+                                             .error_bytes = sizeof text - 1});
+    return PLIM_OK;
+}
+
+bool plim_worker_pool_step(plim_worker_pool *pool, bool wait)
+{
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    if (pool->is_ended)
+        return false;
+    (void)uv_run(pool->loop, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    return !pool->is_ended;
+}
+
+void plim_worker_pool_stop(plim_worker_pool *pool, uint64_t drain_ns)
+{
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    if (pool->is_ended)
+        return;
+    uint64_t now = plim__pool_now(pool);
+    pool->is_stopping = true;
+    pool->drain_until_ns = drain_ns < UINT64_MAX - now ? now + drain_ns : UINT64_MAX;
+    (void)uv_timer_start(&pool->timer, pool_on_tick, 0, 0);
+}
+
+void plim_worker_pool_figures(const plim_worker_pool *pool, plim_pool_figures *out_figures)
+{
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    PLIM_CHECK(out_figures != NULL);
+    plim_pool_figures figures = pool->figures;
+    for (uint32_t i = 0; i < pool->seat_count; i++) {
+        const plim__seat *seat = &pool->seats[i];
+        bool is_up = seat->state == PLIM__SEAT_IDLE || seat->state == PLIM__SEAT_BUSY;
+        figures.workers += is_up;
+        figures.busy += seat->state == PLIM__SEAT_BUSY;
+        figures.spares += is_up && !seat->in_service;
+    }
+    for (uint32_t i = 0; i < pool->options.client_max; i++)
+        figures.clients += pool->clients[i].link != NULL;
+    figures.waiting = pool->requests.waiting;
+    figures.under_way = pool->requests.under_way;
+    *out_figures = figures;
+}
+
+int64_t plim_worker_pool_pid(const plim_worker_pool *pool, uint32_t seat)
+{
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    if (seat >= pool->seat_count ||
+        (pool->seats[seat].state != PLIM__SEAT_IDLE && pool->seats[seat].state != PLIM__SEAT_BUSY))
+        return 0;
+    return pool->seats[seat].pid;
+}
+
+plim_supervisor *plim_worker_pool_supervisor(plim_worker_pool *pool)
+{
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    return pool->supervisor;
+}
+
+/* Handles of ours are closed in one more turn; a caller's loop goes on with what is his. */
+static void pool_turn_out(plim_worker_pool *pool)
+{
+    if (pool->has_timer) {
+        uv_close((uv_handle_t *)&pool->timer, NULL);
+        uv_close((uv_handle_t *)&pool->later, NULL);
+        pool->has_timer = false;
+    }
+    (void)uv_run(pool->loop, pool->has_own_loop ? UV_RUN_DEFAULT : UV_RUN_NOWAIT);
+    if (!pool->has_own_loop)
+        return;
+    int code = uv_loop_close(&pool->own_loop);
+    PLIM_CHECK(code == 0); /* somebody left a handle open on it */
+}
+
+void plim_worker_pool_destroy(plim_worker_pool **pool_ptr)
+{
+    if (pool_ptr == NULL || *pool_ptr == NULL)
+        return;
+    plim_worker_pool *pool = *pool_ptr;
+    *pool_ptr = NULL;
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    pool->is_stopping = true;
+    pool->is_supervisor_stopped = true;
+    pool_fail_all(pool, PLIM_ERR_INTERRUPTED, "the pool has ended");
+    plim_supervisor_destroy(&pool->supervisor);
+    for (uint32_t i = 0; i < pool->seat_count; i++)
+        plim__seat_close(&pool->seats[i]);
+    plim__server_close(pool);
+    if (pool->loop != NULL)
+        pool_turn_out(pool);
+    plim__server_fini(pool);
+    plim__requests_fini(&pool->requests);
+    pool->magic = 0;
+    plim__array_free(pool->allocator, pool, 1, sizeof *pool);
+}
