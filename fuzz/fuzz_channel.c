@@ -29,7 +29,8 @@ static void look(const plim_message *message, seen *all)
     plim_message twin;
     FUZZ_CLAIM(plim_message_write(message, bytes, sizeof bytes, &len, NULL) == PLIM_OK);
     FUZZ_CLAIM(plim_message_reader_create(NULL, PAYLOAD_MAX, &again, NULL) == PLIM_OK);
-    FUZZ_CLAIM(plim_message_reader_take(again, bytes, len, &used, &is_whole, &twin, NULL) == PLIM_OK);
+    FUZZ_CLAIM(plim_message_reader_take(again, bytes, len, &used, &is_whole, &twin, NULL) ==
+               PLIM_OK);
     FUZZ_CLAIM(is_whole && used == len && twin.kind == message->kind && twin.id == message->id &&
                twin.status == message->status && twin.body_bytes == message->body_bytes &&
                twin.error_bytes == message->error_bytes && twin.process == message->process);
@@ -44,9 +45,9 @@ static seen take(const unsigned char *data, size_t size, size_t cut)
 {
     seen all = {.status = PLIM_OK};
     plim_cap *cap = NULL;
-    plim_message_reader *decoder = NULL;
+    plim_message_reader *reader = NULL;
     FUZZ_CLAIM(plim_cap_create(NULL, MEMORY_BYTES, &cap) == PLIM_OK);
-    FUZZ_CLAIM(plim_message_reader_create(plim_cap_allocator(cap), PAYLOAD_MAX, &decoder, NULL) ==
+    FUZZ_CLAIM(plim_message_reader_create(plim_cap_allocator(cap), PAYLOAD_MAX, &reader, NULL) ==
                PLIM_OK);
     for (size_t at = 0; at < size && all.status == PLIM_OK;) {
         size_t end = size - at < cut ? size : at + cut;
@@ -54,19 +55,19 @@ static seen take(const unsigned char *data, size_t size, size_t cut)
             size_t used = 0;
             bool is_whole = false;
             plim_message message;
-            all.status =
-                plim_message_reader_take(decoder, data + at, end - at, &used, &is_whole, &message, NULL);
+            all.status = plim_message_reader_take(reader, data + at, end - at, &used, &is_whole,
+                                                  &message, NULL);
             FUZZ_CLAIM(used <= end - at && (used > 0 || all.status != PLIM_OK));
             if (is_whole)
                 look(&message, &all);
             at += used;
         }
     }
-    all.skipped = plim_message_reader_skipped(decoder);
-    all.is_between = all.status == PLIM_OK && plim_message_reader_is_between(decoder);
+    all.skipped = plim_message_reader_skipped(reader);
+    all.is_between = all.status == PLIM_OK && plim_message_reader_is_between(reader);
     FUZZ_CLAIM(all.status == PLIM_OK || all.status == PLIM_ERR_PROTOCOL ||
                all.status == PLIM_ERR_LIMIT);
-    plim_message_reader_destroy(&decoder);
+    plim_message_reader_destroy(&reader);
     plim_cap_destroy(&cap);
     return all;
 }

@@ -54,8 +54,8 @@ bool plim__crash_install(plim__crash_record *record);
 /** Ends it: what is handled by us goes back to the system. */
 void plim__crash_remove(void);
 
-/** From now on being asked to end (SIGTERM) only interrupts what waits, and is noted; false: somebody
-    handles it already. */
+/** From now on being asked to end (SIGTERM) only interrupts what waits, and is noted; false:
+    somebody handles it already. */
 bool plim__end_watch(void);
 
 /** Whether it was, since then. */

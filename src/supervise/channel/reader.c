@@ -3,9 +3,9 @@
  * Bytes to messages. A message that lies whole in what is given is not copied; one that comes in
  * pieces is gathered. The gathering grows by doubling with the bytes that came: an announcement of
  * 16 MiB costs its sender 16 MiB before it costs us as much.
- * Invariants: D1 used <= front + payload_max, cap < twice that. D2 skip_bytes > 0 only while used is
- * 0. D3 once failed, always failed. D4 the buffer is reused from message to message, and given back
- * once it is larger than what most messages need.
+ * Invariants: D1 used <= front + payload_max, cap < twice that. D2 skip_bytes > 0 only while used
+ * is 0. D3 once failed, always failed. D4 the buffer is reused from message to message, and given
+ * back once it is larger than what most messages need.
  */
 #include <plimsoll/channel.h>
 

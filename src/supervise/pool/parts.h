@@ -7,8 +7,6 @@
 #define PLIM_SUPERVISE_POOL_PARTS_H
 #include <plimsoll/worker_pool.h>
 
-#include <uv.h>
-
 #include "platform/shared.h"
 #include "supervise/channel/link.h"
 #include "supervise/pool/requests.h"
@@ -68,7 +66,7 @@ typedef struct plim__errand {
 } plim__errand;
 
 typedef struct plim__pool_door {
-    uv_poll_t poll;
+    struct uv_poll_s *poll; /* made once, used from life to life of the door */
     int descriptor;
     char address[PLIM__POOL_ADDRESS_BYTES];
 } plim__pool_door;
@@ -79,11 +77,8 @@ struct plim_worker_pool {
     plim_worker_pool_options options; /* with defaults filled in */
     plim_child_command command;
     plim_supervisor *supervisor;
-    uv_loop_t *loop;
-    uv_loop_t own_loop;
-    bool has_own_loop, has_timer;
-    uv_timer_t timer;
-    uv_idle_t later; /* runs what a call may not do itself: dispatch */
+    struct uv_loop_s *loop;
+    struct plim__pool_clock *clock; /* libuv's handles, in pool.c */
     plim__seat seats[PLIM__POOL_SEATS_MAX];
     uint32_t seat_count;
     plim__requests requests;

@@ -3,11 +3,13 @@
  * Requests and workers brought together. Whatever changes asks for plim__pool_soon(); one place,
  * pool_dispatch(), then fills the service with spares, replaces who is due, and gives the queue's
  * first to whoever has been idle longest. So callbacks only note what happened.
- * Invariants: P1 at most `workers` seats are in service; a spare enters when one leaves. P2 a worker
- * is asked to end only while another that is idle stands ready for its place, unless there are no
- * spares. P3 an owner's callback is never inside a call of his. P4 once ended, nothing happens.
+ * Invariants: P1 at most `workers` seats are in service; a spare enters when one leaves. P2 a
+ * worker is asked to end only while another that is idle stands ready for its place, unless there
+ * are no spares. P3 an owner's callback is never inside a call of his. P4 once ended, nothing
+ * happens.
  */
 #include <string.h>
+#include <uv.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
@@ -34,6 +36,13 @@ enum {
 #define POOL_HEALTH_NS      UINT64_C(5000000000)
 #define POOL_HEALTH_WAIT_NS UINT64_C(2000000000)
 #define POOL_START_NS       UINT64_C(10000000000)
+
+struct plim__pool_clock {
+    uv_loop_t own_loop;
+    bool has_own_loop, has_timer;
+    uv_timer_t timer;
+    uv_idle_t later; /* runs what a call may not do itself: dispatch */
+};
 
 uint64_t plim__pool_now(const plim_worker_pool *pool)
 {
@@ -143,8 +152,8 @@ static void pool_on_later(uv_idle_t *handle)
 
 void plim__pool_soon(plim_worker_pool *pool)
 {
-    if (pool->has_timer && !pool->is_supervisor_stopped)
-        (void)uv_idle_start(&pool->later, pool_on_later);
+    if (pool->clock->has_timer && !pool->is_supervisor_stopped)
+        (void)uv_idle_start(&pool->clock->later, pool_on_later);
 }
 
 /* --- the supervisor --------------------------------------------------------------------------- */
@@ -329,19 +338,24 @@ static plim_status pool_check(const plim_worker_pool_options *options, plim_erro
 
 static plim_status pool_open_loop(plim_worker_pool *pool, plim_error *err)
 {
-    pool->loop = (uv_loop_t *)pool->options.loop;
+    struct plim__pool_clock *clock = plim__array_new_zero(pool->allocator, 1, sizeof *clock);
+    pool->clock = clock;
+    if (clock == NULL)
+        return plim__no_memory(err, "a pool");
+    pool->loop = pool->options.loop;
     if (pool->loop == NULL) {
-        if (uv_loop_init(&pool->own_loop) != 0)
+        if (uv_loop_init(&clock->own_loop) != 0)
             return plim_error_set(err, PLIM_ERR_IO, "the system gives no event loop");
-        pool->has_own_loop = true;
-        pool->loop = &pool->own_loop;
+        clock->has_own_loop = true;
+        pool->loop = &clock->own_loop;
     }
-    (void)uv_timer_init(pool->loop, &pool->timer); /* both only note themselves in the loop */
-    (void)uv_idle_init(pool->loop, &pool->later);
-    pool->timer.data = pool;
-    pool->later.data = pool;
-    pool->has_timer = true;
-    (void)uv_timer_start(&pool->timer, pool_on_tick, POOL_TICK_MS, 0);
+    (void)uv_timer_init(pool->loop,
+                        &pool->clock->timer); /* both only note themselves in the loop */
+    (void)uv_idle_init(pool->loop, &pool->clock->later);
+    pool->clock->timer.data = pool;
+    pool->clock->later.data = pool;
+    clock->has_timer = true;
+    (void)uv_timer_start(&pool->clock->timer, pool_on_tick, POOL_TICK_MS, 0);
     return PLIM_OK;
 }
 
@@ -452,7 +466,7 @@ void plim_worker_pool_stop(plim_worker_pool *pool, uint64_t drain_ns)
     uint64_t now = plim__pool_now(pool);
     pool->is_stopping = true;
     pool->drain_until_ns = drain_ns < UINT64_MAX - now ? now + drain_ns : UINT64_MAX;
-    (void)uv_timer_start(&pool->timer, pool_on_tick, 0, 0);
+    (void)uv_timer_start(&pool->clock->timer, pool_on_tick, 0, 0);
 }
 
 void plim_worker_pool_figures(const plim_worker_pool *pool, plim_pool_figures *out_figures)
@@ -492,15 +506,16 @@ plim_supervisor *plim_worker_pool_supervisor(plim_worker_pool *pool)
 /* Handles of ours are closed in one more turn; a caller's loop goes on with what is his. */
 static void pool_turn_out(plim_worker_pool *pool)
 {
-    if (pool->has_timer) {
-        uv_close((uv_handle_t *)&pool->timer, NULL);
-        uv_close((uv_handle_t *)&pool->later, NULL);
-        pool->has_timer = false;
+    struct plim__pool_clock *clock = pool->clock;
+    if (clock->has_timer) {
+        uv_close((uv_handle_t *)&pool->clock->timer, NULL);
+        uv_close((uv_handle_t *)&clock->later, NULL);
+        clock->has_timer = false;
     }
-    (void)uv_run(pool->loop, pool->has_own_loop ? UV_RUN_DEFAULT : UV_RUN_NOWAIT);
-    if (!pool->has_own_loop)
+    (void)uv_run(pool->loop, clock->has_own_loop ? UV_RUN_DEFAULT : UV_RUN_NOWAIT);
+    if (!clock->has_own_loop)
         return;
-    int code = uv_loop_close(&pool->own_loop);
+    int code = uv_loop_close(&clock->own_loop);
     PLIM_CHECK(code == 0); /* somebody left a handle open on it */
 }
 
@@ -520,6 +535,7 @@ void plim_worker_pool_destroy(plim_worker_pool **pool_ptr)
     plim__server_close(pool);
     if (pool->loop != NULL)
         pool_turn_out(pool);
+    plim__array_free(pool->allocator, pool->clock, 1, sizeof *pool->clock);
     plim__server_fini(pool);
     plim__requests_fini(&pool->requests);
     pool->magic = 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker's life, as its pool sees it: a line, a page, and what the supervisor tells of its process.
- * The end of the line and the end of the process come in either order; whichever is first settles
- * the request (seat_lost()), the other finds nothing to do.
+ * A worker's life, as its pool sees it: a line, a page, and what the supervisor tells of its
+ * process. The end of the line and the end of the process come in either order; whichever is first
+ * settles the request (seat_lost()), the other finds nothing to do.
  * Invariants: S1 a seat has a request only while BUSY, and a request under way is had by one seat.
- * S2 before a request is settled for a death, everything that the worker had sent is read (R1).
- * S3 a worker that sends what it may not send is killed: nothing of its line is believed any more.
- * S4 each life has a page of its own: children of a dead worker cannot write into the next one's.
+ * S2 before a request is settled for a death, everything that the worker had sent is read (R1). S3
+ * a worker that sends what it may not send is killed: nothing of its line is believed any more. S4
+ * each life has a page of its own: children of a dead worker cannot write into the next one's.
  */
 #include <stdatomic.h>
 #include <string.h>

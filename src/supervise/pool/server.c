@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Clients of a pool: each connection speaks the channel, and its requests join the pool's queue.
- * A client is trusted with nothing: it has a bounded number of requests open (then it is not read
+ * Clients of a pool: each connection speaks the channel, and its requests join the pool's queue. A
+ * client is trusted with nothing: it has a bounded number of requests open (then it is not read
  * until some are answered), a number it uses twice at once ends it, and if it does not take its
  * answers it is given up. What a client that has gone had asked for is cancelled.
- * Invariants: V1 an errand is in use exactly while its request is in the pool; open is how many are.
- * V2 a client's place is used again only once all it had asked for is answered: hanging up cancels.
+ * Invariants: V1 an errand is in use exactly while its request is in the pool; open is how many
+ * are. V2 a client's place is used again only once all it had asked for is answered: hanging up
+ * cancels.
  */
 #include <string.h>
+#include <uv.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
@@ -42,6 +44,12 @@ plim_status plim__server_init(plim_worker_pool *pool, plim_error *err)
         return plim__no_memory(err, "a pool's clients");
     for (uint32_t i = 0; i < clients; i++)
         pool->clients[i].pool = pool;
+    uv_poll_t *polls =
+        plim__array_new_zero(pool->allocator, PLIM__POOL_LISTENERS_MAX, sizeof *polls);
+    for (uint32_t i = 0; i < PLIM__POOL_LISTENERS_MAX; i++)
+        pool->doors[i].poll = polls != NULL ? &polls[i] : NULL;
+    if (polls == NULL)
+        return plim__no_memory(err, "a pool's addresses");
     return PLIM_OK;
 }
 
@@ -51,6 +59,8 @@ void plim__server_fini(plim_worker_pool *pool)
                      sizeof *pool->clients);
     plim__array_free(pool->allocator, pool->errands,
                      (size_t)pool->options.client_max * SERVER_OPEN_MAX, sizeof *pool->errands);
+    plim__array_free(pool->allocator, pool->doors[0].poll, PLIM__POOL_LISTENERS_MAX,
+                     sizeof *pool->doors[0].poll);
     pool->clients = NULL;
     pool->errands = NULL;
 }
@@ -239,7 +249,7 @@ static void server_on_door(uv_poll_t *poll, int status, int events)
     (void)events;
     plim__pool_door *door = NULL;
     for (uint32_t i = 0; i < pool->door_count; i++)
-        door = &pool->doors[i].poll == poll ? &pool->doors[i] : door;
+        door = pool->doors[i].poll == poll ? &pool->doors[i] : door;
     for (int i = 0; i < SERVER_ACCEPTS_MAX && status == 0 && door != NULL; i++) {
         int descriptor = -1;
         if (plim__socket_accept(door->descriptor, &descriptor) != PLIM_OK)
@@ -263,15 +273,15 @@ plim_status plim_worker_pool_listen(plim_worker_pool *pool, const char *address,
     if (status != PLIM_OK)
         return status;
     status = plim__socket_address(door->descriptor, door->address, sizeof door->address);
-    if (status == PLIM_OK && uv_poll_init(pool->loop, &door->poll, door->descriptor) != 0)
+    if (status == PLIM_OK && uv_poll_init(pool->loop, door->poll, door->descriptor) != 0)
         status = PLIM_ERR_IO;
     if (status != PLIM_OK) {
         plim__socket_close(door->descriptor);
         plim__socket_unlink(address);
         return plim_error_set(err, status, "%s cannot be waited on", address);
     }
-    door->poll.data = pool;
-    (void)uv_poll_start(&door->poll, UV_READABLE, server_on_door);
+    door->poll->data = pool;
+    (void)uv_poll_start(door->poll, UV_READABLE, server_on_door);
     pool->door_count++;
     if (out_address != NULL) {
         plim__text text;
@@ -285,7 +295,7 @@ void plim__server_close(plim_worker_pool *pool)
 {
     for (uint32_t i = 0; i < pool->door_count; i++) {
         plim__pool_door *door = &pool->doors[i];
-        uv_close((uv_handle_t *)&door->poll, NULL);
+        uv_close((uv_handle_t *)door->poll, NULL);
         plim__socket_unlink(door->address);
         plim__socket_close(door->descriptor);
     }
