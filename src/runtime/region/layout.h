@@ -70,13 +70,15 @@ typedef struct plim__region_head {
     _Atomic uint32_t object_top; /* no slot from here on was ever used */
     uint64_t apart[13];
     /* Written by many calls, and read by nobody else: in two lines of their own, as processors
-     * fetch lines in pairs, so that one who looks on takes them from nobody. */
-    _Alignas(128) _Atomic uint64_t intent; /* see plim__intent_of() */
+     * fetch lines in pairs, so that one who looks on takes them from nobody. (A caller's storage is
+     * aligned to 64: there they are a pair only by chance.) */
+    _Alignas(64) _Atomic uint64_t intent; /* see plim__intent_of() */
     _Atomic uint32_t log_valid;
     uint32_t log_index; /* whose old value lies in the log */
     uint64_t alone[14];
 } plim__region_head;
-_Static_assert(offsetof(plim__region_head, types) == 384 && sizeof(plim__region_head) == 640,
+_Static_assert(offsetof(plim__region_head, types) == 384 &&
+                   offsetof(plim__region_head, intent) == 512 && sizeof(plim__region_head) == 640,
                "no line of a reader's beside a line of the writer's");
 
 typedef struct plim__object {
