@@ -4,7 +4,7 @@
  *   bench_region [trees|gets|shots|cuts|opens]
  * Bounds (minimum of the runs):
  *   a node of a tree made and cascaded away: 8 ns in storage, 12 ns in a shared region (memfd)
- *   a checked get: twice an unchecked load through a pointer
+ *   a checked look, a checked get: twice the same without a check (both beside a pointer's, too)
  *   a reader that takes 256 KB snapshots in a loop: slows the writer by less than 3 %; 20,000 of
  *   20,000 are whole
  *   recovery on open: 5 ns a slot
@@ -232,51 +232,106 @@ static void bench_trees(void)
 
 /* --- gets ---------------------------------------------------------------------------------- */
 
+typedef struct get_node {
+    plim_ref next;
+    const struct get_node *next_place; /* what a program without us would keep */
+} get_node;
+
+typedef struct get_world {
+    plim_region *region;
+    plim_ref refs[NODES]; /* in mixed order */
+    const get_node *there[NODES];
+} get_world;
+
+static inline const get_node *get_unchecked(const plim_region *region, plim_ref ref)
+{
+    const plim__region_eye *eye = (const plim__region_eye *)(const void *)region;
+    return (const get_node *)(const void *)plim__region_place(
+        region, eye->objects + (size_t)ref.index * PLIM__SLOT_BYTES);
+}
+
+/* A way to read the node at `i`, by itself so that all it needs is in registers. Between two steps
+   the program may have changed any memory, and no two steps are done as one. */
+#define GET_WAY(name, step)                                                                        \
+    static __attribute__((noinline)) uint64_t name(const get_world *world)                         \
+    {                                                                                              \
+        const get_node *at = world->there[0];                                                      \
+        plim_ref ref = world->refs[0];                                                             \
+        uint64_t sum = 0;                                                                          \
+        get_node got;                                                                              \
+        for (int round = 0; round < GETS / NODES; round++)                                         \
+            for (int i = 0; i < NODES; i++) {                                                      \
+                step;                                                                              \
+                __asm__ volatile("" : "+r"(sum) : : "memory");                                     \
+            }                                                                                      \
+        (void)at, (void)ref, (void)got;                                                            \
+        return sum;                                                                                \
+    }
+
+GET_WAY(get_load, sum += world->there[i]->next.index)
+GET_WAY(get_peek, at = plim_region_peek(world->region, world->refs[i]);
+        sum += at != NULL ? at->next.index : 0)
+GET_WAY(get_copy, got = *world->there[i]; bench_keep(&got); sum += got.next.index)
+/* The same way to it, nothing checked. */
+GET_WAY(get_index, at = get_unchecked(world->region, world->refs[i]); sum += at->next.index)
+GET_WAY(get_index_copy, got = *get_unchecked(world->region, world->refs[i]); bench_keep(&got);
+        sum += got.next.index)
+GET_WAY(get_get, if (plim_region_get(world->region, world->refs[i], &got, sizeof got) == PLIM_OK)
+                     sum += got.next.index)
+GET_WAY(get_load_chain, at = at->next_place; sum += at->next.index)
+GET_WAY(get_peek_chain, at = plim_region_peek(world->region, ref);
+        ref = at != NULL ? at->next : NONE; sum += ref.index)
+
 static void bench_gets(void)
 {
     int first = row_count;
     plim_region *region = region_make(PLIM_REGION_STORAGE, 4096, 1 << 20);
     uint16_t type = region_type(region, VALUE_BYTES);
     static plim_ref refs[NODES];
-    static const uint64_t *places[NODES];
     static uint32_t order[NODES];
-    uint64_t value[2] = {3, 4};
-    for (uint32_t i = 0; i < NODES; i++) {
-        if (plim_region_allocate(region, type, value, 0, NONE, &refs[i]) != PLIM_OK)
+    static get_world world;
+    static const struct {
+        const char *name;
+        uint64_t (*way)(const get_world *);
+    } WAYS[] = {{"load, by a pointer", get_load},
+                {"load, by index, unchecked", get_index},
+                {"peek", get_peek},
+                {"copy of 16 bytes, by a pointer", get_copy},
+                {"copy, by index, unchecked", get_index_copy},
+                {"get of 16 bytes", get_get},
+                {"load, each from the last", get_load_chain},
+                {"peek, each from the last", get_peek_chain}};
+    for (uint32_t i = 0; i < NODES; i++)
+        if (plim_region_allocate(region, type, NULL, 0, NONE, &refs[i]) != PLIM_OK)
             bench_die("refused", "");
-        places[i] = plim_region_peek(region, refs[i]);
-    }
     bench_shuffle(order, NODES, 5);
-    plim_ref mixed[NODES];
-    const uint64_t *there[NODES];
+    world.region = region;
     for (uint32_t i = 0; i < NODES; i++) {
-        mixed[i] = refs[order[i]];
-        there[i] = places[order[i]];
+        world.refs[i] = refs[order[i]];
+        world.there[i] = plim_region_peek(region, world.refs[i]);
     }
-    for (int run = 0; run < RUNS; run++) {
-        uint64_t sum = 0, got[2] = {0, 0};
-        double start = bench_seconds();
-        for (int i = 0; i < GETS; i++) {
-            sum += *there[i % NODES];
-        }
-        row_add("load", (bench_seconds() - start) * 1e9 / GETS);
-        start = bench_seconds();
-        for (int i = 0; i < GETS; i++) {
-            const uint64_t *place = plim_region_peek(region, mixed[i % NODES]);
-            sum += place != NULL ? *place : 0;
-        }
-        row_add("peek", (bench_seconds() - start) * 1e9 / GETS);
-        start = bench_seconds();
-        for (int i = 0; i < GETS; i++) {
-            sum += plim_region_get(region, mixed[i % NODES], got, sizeof got) == PLIM_OK;
-            sum += got[0];
-        }
-        row_add("get", (bench_seconds() - start) * 1e9 / GETS);
-        bench_keep((const void *)(uintptr_t)sum);
+    for (uint32_t i = 0; i < NODES; i++) {
+        get_node node = {world.refs[(i + 1) % NODES], world.there[(i + 1) % NODES]};
+        if (plim_region_set(region, world.refs[i], &node, sizeof node) != PLIM_OK)
+            bench_die("refused", "");
     }
+    for (int run = 0; run < RUNS; run++)
+        for (size_t way = 0; way < sizeof WAYS / sizeof WAYS[0]; way++) {
+            double start = bench_seconds();
+            uint64_t sum = WAYS[way].way(&world);
+            row_add(WAYS[way].name, (bench_seconds() - start) * 1e9 / (GETS / NODES * NODES));
+            bench_keep((const void *)(uintptr_t)sum);
+        }
     plim_region_close(&region);
     rows_print(first);
-    bound("a checked look, of an unchecked load", row_min("peek") / row_min("load"), 2);
+    printf("of a load by a pointer: peek %.2f, get %.2f, peek where each is from the last %.2f\n",
+           row_min("peek") / row_min("load, by a pointer"),
+           row_min("get of 16 bytes") / row_min("copy of 16 bytes, by a pointer"),
+           row_min("peek, each from the last") / row_min("load, each from the last"));
+    bound("a checked look, of an unchecked one",
+          row_min("peek") / row_min("load, by index, unchecked"), 2);
+    bound("a checked get, of an unchecked copy",
+          row_min("get of 16 bytes") / row_min("copy, by index, unchecked"), 2);
 }
 
 /* --- a reader beside ------------------------------------------------------------------------ */

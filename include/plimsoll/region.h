@@ -330,6 +330,40 @@ typedef struct plim__region_eye {
     uint32_t object_max;
 } plim__region_eye;
 
+/** Private: what lies at which byte of a slot (src/runtime/region/layout.h): its generation is the
+ *  upper half of its word. */
+enum {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    PLIM__SLOT_GENERATION = 0,
+#else
+    PLIM__SLOT_GENERATION = 4,
+#endif
+    PLIM__SLOT_SIZE = 20,
+    PLIM__SLOT_DATA = 24,
+    PLIM__SLOT_BYTES = 64
+};
+
+/** Private: the slot of the object that a reference names; NULL if it is stale. */
+static inline const unsigned char *plim__region_slot(const plim_region *region, plim_ref ref)
+{
+    const plim__region_eye *eye = (const plim__region_eye *)(const void *)region;
+    const unsigned char *slot = eye->objects + (size_t)ref.index * PLIM__SLOT_BYTES;
+    uint32_t generation;
+    if (ref.index >= eye->object_max)
+        return NULL;
+    memcpy(&generation, slot + PLIM__SLOT_GENERATION, sizeof generation);
+    return generation == (ref.generation | 1u << 31) ? slot : NULL;
+}
+
+/** Private: where the value of a slot lies. */
+static inline const unsigned char *plim__region_place(const plim_region *region,
+                                                      const unsigned char *slot)
+{
+    uint64_t at;
+    memcpy(&at, slot + PLIM__SLOT_DATA, sizeof at);
+    return ((const plim__region_eye *)(const void *)region)->data + at;
+}
+
 /**
  * @brief     The value in place, to read; no copy, no check but of the reference.
  * @param[in] region  not NULL.
@@ -339,14 +373,25 @@ typedef struct plim__region_eye {
  */
 static inline const void *plim_region_peek(const plim_region *region, plim_ref ref)
 {
-    const plim__region_eye *eye = (const plim__region_eye *)(const void *)region;
-    uint64_t word, at; /* a slot's word, and where its value lies (src/runtime/region/layout.h) */
-    if (ref.index >= eye->object_max)
-        return NULL;
-    memcpy(&word, eye->objects + (size_t)ref.index * 64, sizeof word);
-    memcpy(&at, eye->objects + (size_t)ref.index * 64 + 24, sizeof at);
-    return (uint32_t)(word >> 32) == (ref.generation | 1u << 31) ? eye->data + at : NULL;
+    const unsigned char *slot = plim__region_slot(region, ref);
+    return slot != NULL ? plim__region_place(region, slot) : NULL;
 }
+
+/** Private: plim_region_get() without a call; what is wrong, the call says. */
+static inline plim_status plim__region_get_now(const plim_region *region, plim_ref ref,
+                                               void *out_value, uint32_t size_bytes)
+{
+    const unsigned char *slot = plim__region_slot(region, ref);
+    uint32_t known = 0;
+    if (slot != NULL)
+        memcpy(&known, slot + PLIM__SLOT_SIZE, sizeof known);
+    if (slot == NULL || known != size_bytes)
+        return plim_region_get(region, ref, out_value, size_bytes);
+    memcpy(out_value, plim__region_place(region, slot), size_bytes);
+    return PLIM_OK;
+}
+#define plim_region_get(region, ref, out_value, size_bytes)                                        \
+    plim__region_get_now((region), (ref), (out_value), (size_bytes))
 
 /**
  * @brief         Says that at this moment all that the program holds true between objects is true:

@@ -26,13 +26,20 @@ static uint64_t object_word(const plim__object *object)
     return atomic_load_explicit(&object->word, memory_order_relaxed);
 }
 
-/* The generation after a free slot's, of a live word, in its high half throughout: a narrow number
-   that is spilled and loaded wide costs as much as all the rest. 0: there is none, the slot is to
-   be retired. */
-static RUNTIME_SAME uint64_t object_generation(const plim_region *region, uint32_t index)
+/* The upper half of a slot's word: its generation, and whether it lives. Only half is loaded, as
+   who alone writes it may. */
+static RUNTIME_SAME uint32_t object_generation(const plim__object *object)
 {
-    const uint64_t one = UINT64_C(1) << 32;
-    return ((object_word(&region->objects[index]) | PLIM__OBJECT_LIVE) & ~(one - 1)) + one;
+    uint32_t generation;
+    memcpy(&generation, (const unsigned char *)object + PLIM__SLOT_GENERATION, sizeof generation);
+    return generation;
+}
+
+/* The one after a free slot's, of a live word, in its upper half. 0: there is none, the slot is to
+   be retired. */
+static RUNTIME_SAME uint64_t object_next_generation(const plim_region *region, uint32_t index)
+{
+    return (uint64_t)((object_generation(&region->objects[index]) | 1u << 31) + 1) << 32;
 }
 
 /* The object a reference names, or NULL. */
@@ -41,8 +48,7 @@ static RUNTIME_SAME plim__object *object_of(const plim_region *region, plim_ref 
     if (ref.index >= region->eye.object_max)
         return NULL;
     plim__object *object = &region->objects[ref.index];
-    uint64_t word = object_word(object);
-    return plim__word_is_of(word, ref.generation) ? object : NULL;
+    return object_generation(object) == (ref.generation | 1u << 31) ? object : NULL;
 }
 
 static void object_begin_change(plim__object *object)
@@ -226,7 +232,7 @@ static RUNTIME_SAME bool object_above(const plim_region *region, plim_ref parent
     const plim__object *object = &region->objects[parent.index];
     *owner = object->owner;
     *above = parent.index + 1;
-    return plim__word_is_of(object_word(object), parent.generation);
+    return object_generation(object) == (parent.generation | 1u << 31);
 }
 
 /* All that is rare: no slot of its kind at hand, a long value, somebody who watches or is told. */
@@ -281,7 +287,7 @@ static RUNTIME_RARE plim_status object_make_other(plim_region *region, uint16_t 
     uint32_t index = kind->free_first;
     if (index == PLIM__INDEX_NONE || kind->quick_words == PLIM__KIND_RARE)
         return object_make_rare(region, type, initial, owner, above, out_ref);
-    uint64_t generation = object_generation(region, index);
+    uint64_t generation = object_next_generation(region, index);
     if (generation == 0)
         return object_make_rare(region, type, initial, owner, above, out_ref);
     kind->free_first = region->links[index].next;
@@ -311,7 +317,7 @@ plim_status plim_region_allocate(plim_region *region, uint16_t type, const void 
     if (kind->quick_words != 2 || index == PLIM__INDEX_NONE || initial == NULL)
         return object_make_other(region, type, initial, owner, above, out_ref);
     plim__object *object = &region->objects[index];
-    uint64_t generation = object_generation(region, index);
+    uint64_t generation = object_next_generation(region, index);
     if (generation == 0)
         return object_make_rare(region, type, initial, owner, above, out_ref);
     kind->free_first = region->links[index].next;
@@ -556,6 +562,7 @@ static inline void object_copy_value(void *to, const unsigned char *from, uint32
         memcpy(to, from, bytes);
 }
 
+#undef plim_region_get /* the header has it in place for those who call it by its name */
 plim_status plim_region_get(const plim_region *region, plim_ref ref, void *out_value,
                             uint32_t size_bytes)
 {

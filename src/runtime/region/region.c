@@ -16,7 +16,9 @@
 #include "runtime/commit/store.h"
 
 _Static_assert(offsetof(struct plim_region, eye) == 0 && sizeof(plim__object) == 64 &&
-                   offsetof(plim__object, word) == 0 && offsetof(plim__object, data) == 24 &&
+                   offsetof(plim__object, word) == 0 &&
+                   offsetof(plim__object, data) == PLIM__SLOT_DATA &&
+                   offsetof(plim__object, size_bytes) == PLIM__SLOT_SIZE &&
                    PLIM__OBJECT_LIVE >> 32 == 1u << 31,
                "plim_region_peek() looks there");
 
