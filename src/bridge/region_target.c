@@ -20,8 +20,10 @@
 #include "bridge/clean_text.h"
 #include "bridge/process_target.h"
 #include "bridge/program.h"
+#include "bridge/region_track.h"
 #include "inspect/target.h"
 #include "platform/process.h"
+#include "platform/shared.h"
 #include "runtime/region/layout.h"
 
 enum { REGION_STEP_BYTES = 1 << 22 /* written between two calls of progress */ };
@@ -31,6 +33,7 @@ typedef struct region_state {
     plim__process_ref process; /* pid 0: none is known */
     uint64_t sampled_after;    /* the highest birth when the sampling began */
     bool is_sampling;
+    plim__region_track track;
 } region_state;
 
 static region_state *region_state_of(const plim_target *target)
@@ -39,6 +42,7 @@ static region_state *region_state_of(const plim_target *target)
 }
 
 static const uint64_t region_cut_timeout_ns = 2000000000u;
+static const uint64_t region_slice_ns = 10000000u; /* waited at a time: a stop is seen by then */
 
 static const char *region_short_name(const char *path)
 {
@@ -229,6 +233,7 @@ static plim_status region_connect(plim_target *target, plim_error *err)
         if (state == NULL)
             return plim__no_memory(err, "a target");
         target->runtime_state = state;
+        state->track.allocator = target->allocator;
     }
     region_when when = {.back = 0};
     if (target->address.kind == PLIM__ADDRESS_PID && target->path[0] == '\0')
@@ -259,6 +264,7 @@ static void region_disconnect(plim_target *target)
     target->path[0] = '\0';
     if (state == NULL)
         return;
+    plim__region_track_fini(&state->track);
     plim_region_view_close(&state->view);
     if (state->process.pid != 0)
         plim__process_ref_close(&state->process);
@@ -469,12 +475,79 @@ static plim_status region_sampling_stop(plim_target *target, plim_sink sink, pli
     return status;
 }
 
+/* ---- recordings ---------------------------------------------------------------------------- */
+
 static plim_status region_tracking_start(plim_target *target, bool stacks, plim_error *err)
 {
-    (void)target;
-    (void)stacks;
-    return region_cannot(err, "a region gives no timeline from outside",
-                         "plim snap --count 3 takes a series; plim diff and plim leaks read it");
+    region_state *state = region_state_of(target);
+    if (state->track.is_on)
+        return plim_error_set(err, PLIM_ERR_USAGE, "tracking is on already");
+    plim_status status = plim__region_track_look(&state->track, state->view, err);
+    if (status != PLIM_OK) {
+        plim__region_track_fini(&state->track);
+        return status;
+    }
+    state->track.is_on = true;
+    state->track.has_stacks = stacks;
+    return PLIM_OK;
+}
+
+static plim_status region_tracking_is_off(plim_error *err)
+{
+    return plim_error_set(err, PLIM_ERR_USAGE, "tracking has not been started");
+}
+
+/* A program that ends leaves what it had: the recording ends with it, and can be saved. */
+static plim_status region_tracking_poll(plim_target *target, uint64_t wait_ns,
+                                        const plim_track_interval **out_intervals,
+                                        uint32_t *out_count, plim_error *err)
+{
+    region_state *state = region_state_of(target);
+    uint64_t begun_ns = plim__shared_now();
+    plim_status status = PLIM_OK;
+    if (!state->track.is_on)
+        return region_tracking_is_off(err);
+    while (status == PLIM_OK && plim__shared_now() - begun_ns < wait_ns) {
+        uint64_t now_ns = plim__shared_now();
+        if (plim_interrupt_count(target->options.interrupt) != 0)
+            status = plim_error_set(err, PLIM_ERR_INTERRUPTED, "the recording was interrupted");
+        else if (state->process.pid != 0 && !plim__process_ref_alive(&state->process))
+            status = plim_error_set(err, PLIM_ERR_INTERRUPTED, "process %lld has ended",
+                                    (long long)state->process.pid);
+        else if (now_ns >= state->track.due_ns)
+            status = plim__region_track_look(&state->track, state->view, err);
+        else
+            plim__shared_pause(region_slice_ns);
+    }
+    *out_intervals = state->track.intervals;
+    *out_count = state->track.count;
+    return status;
+}
+
+static plim_status region_tracking_stop(plim_target *target, const plim_snapshot_options *options,
+                                        plim_sink sink, plim_snapshot_result *out_result,
+                                        plim_error *err)
+{
+    region_state *state = region_state_of(target);
+    region_job job = {.target = target, .sink = sink};
+    plim_snapshot_result result = {0};
+    if (!state->track.is_on)
+        return region_tracking_is_off(err);
+    if (options != NULL) {
+        job.progress = options->progress;
+        job.discard = options->discard;
+    }
+    plim_status status = plim__region_track_look(&state->track, state->view, err);
+    if (status == PLIM_OK)
+        status =
+            plim__region_track_write(&state->track, state->view, (plim_sink){&job, region_write},
+                                     (plim_progress){&job, region_step}, &result, err);
+    plim__region_track_fini(&state->track);
+    result.byte_count = job.byte_count;
+    result.chunk_count = job.chunk_count;
+    if (out_result != NULL)
+        *out_result = result;
+    return status;
 }
 
 /* ---- discovery ----------------------------------------------------------------------------- */
@@ -576,6 +649,8 @@ static const plim__protocol region_protocol = {
     .sampling_start = region_sampling_start,
     .sampling_stop = region_sampling_stop,
     .tracking_start = region_tracking_start,
+    .tracking_poll = region_tracking_poll,
+    .tracking_stop = region_tracking_stop,
 };
 
 static const plim_target_family region_family = {

@@ -7,6 +7,7 @@
 #define PLIM_BRIDGE_SERVE_REGION_H
 #include <plimsoll/bridge.h>
 #include <plimsoll/serve_region.h>
+#include <plimsoll/target.h>
 
 #include "bridge/serve_sites.h"
 
@@ -35,6 +36,22 @@ PLIM_NODISCARD plim_status plim__served_region_open(const char *address,
 
 /** What the server is given; ctx is the region. */
 void plim__served_region_table(plim_served_region *served, plim_served *out);
+
+/** How a region is written with its sites as calls. */
+typedef struct plim__region_traced {
+    const plim_allocator *allocator;
+    const plim_write_sample *samples; /* of a recording; NULL: none */
+    uint32_t sample_count;
+    bool keep_ids;   /* as plim_write_options has it */
+    bool has_stacks; /* else sites are left out */
+} plim__region_traced;
+
+/** serve_trace.c: writes what a view shows; sizes and counts are set in *out_result, if given. */
+PLIM_NODISCARD plim_status plim__region_write_traced(plim_region_view *view,
+                                                     const plim__region_traced *how, plim_sink sink,
+                                                     plim_progress progress,
+                                                     plim_snapshot_result *out_result,
+                                                     plim_error *err);
 
 /** serve_trace.c: the snapshot, with sites as calls; on any thread. */
 plim_status plim__served_region_snapshot(void *ctx, const plim_write_sample *samples,

@@ -113,26 +113,22 @@ static void trace_fini(trace_work *work)
     plim__array_free(work->allocator, work->node_call, work->node_count, sizeof *work->node_call);
     plim__array_free(work->allocator, work->rows, work->row_capacity, sizeof *work->rows);
     plim__sites_fini(&work->sites);
-    plim_region_view_close(&work->view);
 }
 
-plim_status plim__served_region_snapshot(void *ctx, const plim_write_sample *samples,
-                                         uint32_t sample_count, plim_sink sink,
-                                         plim_progress progress, plim_error *err)
+plim_status plim__region_write_traced(plim_region_view *view, const plim__region_traced *how,
+                                      plim_sink sink, plim_progress progress,
+                                      plim_snapshot_result *out_result, plim_error *err)
 {
-    const plim_served_region *served = ctx;
     trace_work work = {
-        .allocator = served->allocator,
-        .sites = {.allocator = served->allocator, .numbers = {.allocator = served->allocator}}};
+        .allocator = how->allocator,
+        .view = view,
+        .sites = {.allocator = how->allocator, .numbers = {.allocator = how->allocator}}};
     plim_graph *graph = NULL;
     plim_graph_info info = {0};
-    const plim_region_graph_options how = {
-        .struct_bytes = sizeof how, .allocator = served->allocator, .progress = progress};
-    plim_status status =
-        plim_region_view_find(served->address, served->allocator, &work.view, NULL, err);
-    if (status == PLIM_OK)
-        status = plim_graph_from_region(work.view, &how, &graph, err);
-    if (status == PLIM_OK)
+    const plim_region_graph_options graph_options = {
+        .struct_bytes = sizeof graph_options, .allocator = how->allocator, .progress = progress};
+    plim_status status = plim_graph_from_region(view, &graph_options, &graph, err);
+    if (status == PLIM_OK && how->has_stacks)
         status = trace_walk(&work, err);
     if (status == PLIM_OK) {
         plim_graph_read_info(graph, &info);
@@ -144,14 +140,37 @@ plim_status plim__served_region_snapshot(void *ctx, const plim_write_sample *sam
         const plim_write_trace trace = {work.functions, work.sites.site_count, work.calls,
                                         work.sites.site_count, work.node_call};
         const plim_write_options options = {.struct_bytes = sizeof options,
-                                            .sample_count = sample_count,
-                                            .allocator = served->allocator,
+                                            .sample_count = how->sample_count,
+                                            .allocator = how->allocator,
                                             .progress = progress,
-                                            .samples = samples,
-                                            .trace = &trace};
+                                            .samples = how->samples,
+                                            .trace = how->has_stacks ? &trace : NULL,
+                                            .keep_ids = how->keep_ids};
         status = plim_graph_write_v8(graph, sink, &options, err);
+    }
+    if (out_result != NULL) {
+        out_result->node_count = info.node_count;
+        out_result->edge_count = info.edge_count;
     }
     plim_graph_destroy(&graph);
     trace_fini(&work);
+    return status;
+}
+
+plim_status plim__served_region_snapshot(void *ctx, const plim_write_sample *samples,
+                                         uint32_t sample_count, plim_sink sink,
+                                         plim_progress progress, plim_error *err)
+{
+    const plim_served_region *served = ctx;
+    plim_region_view *view = NULL;
+    const plim__region_traced how = {.allocator = served->allocator,
+                                     .samples = samples,
+                                     .sample_count = sample_count,
+                                     .has_stacks = true};
+    plim_status status =
+        plim_region_view_find(served->address, served->allocator, &view, NULL, err);
+    if (status == PLIM_OK)
+        status = plim__region_write_traced(view, &how, sink, progress, NULL, err);
+    plim_region_view_close(&view);
     return status;
 }

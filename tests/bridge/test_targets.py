@@ -93,6 +93,56 @@ class Targets(unittest.TestCase):
         self.assertGreater(rows[0]["selfSize"], 0)
         self.assertEqual(rows[0]["selfSize"] % (64 + 64), 0)
 
+    def timeline(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            heap = json.load(file)
+        fields = heap["snapshot"]["meta"]["node_fields"]
+        ids = heap["nodes"][fields.index("id")::len(fields)]
+        names = heap["nodes"][fields.index("name")::len(fields)]
+        born = {of: heap["strings"][name] for of, name in zip(ids, names)}
+        return heap, heap["samples"][::2], heap["samples"][1::2], born
+
+    def test_a_timeline_has_what_was_born_in_each_interval_and_lives(self):
+        subject = self.start()
+        subject.tell("work 200")
+        subject.tell("tick 3")
+        told = self.json("track", f"pid:{subject.pid}", "--duration", "900ms", "-o",
+                         "a.heaptimeline")
+        heap, times, last, names = self.timeline("a.heaptimeline")
+        self.assertEqual((times, last), (sorted(set(times)), sorted(set(last))))
+        self.assertGreater(len(times), 8)  # a look in 50 ms
+        self.assertGreater(times[-1], 700000)
+        born = [name for of, name in names.items() if last[0] < of <= last[-1]]
+        # Sessions of "work" come and go; those of "tick" stay.
+        self.assertEqual(set(born), {"session"})
+        self.assertGreater(len(born), 100)
+        self.assertEqual(told["live_count"], len(born))
+        self.assertEqual(told["live_bytes"], 128 * len(born))
+        self.assertTrue(told["has_stacks"] and told["has_intervals"])
+        self.assertEqual(told["pause_ns"], 0)
+        sites = [heap["strings"][at] for at in heap["trace_function_infos"][1::6]]
+        self.assertIn("subject_start", sites)
+        self.json("track", f"pid:{subject.pid}", "--duration", "200ms", "--no-stacks", "-o",
+                  "b.heaptimeline")
+        heap, _, later, _ = self.timeline("b.heaptimeline")
+        self.assertEqual(heap["trace_function_infos"], [])
+        self.assertGreater(later[-1], last[-1])
+
+    def test_a_timeline_of_a_program_that_is_killed_is_saved(self):
+        subject = self.start()
+        subject.tell("tick 3")
+        track = subprocess.Popen([PLIM, "track", f"pid:{subject.pid}", "-o", "a.heaptimeline"],
+                                 cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 text=True, env=BARE)
+        self.addCleanup(track.kill)
+        time.sleep(0.5)
+        subject.kill()
+        out, err = track.communicate(timeout=20)
+        self.assertEqual(track.returncode, 0, out + err)
+        _, times, _, names = self.timeline("a.heaptimeline")
+        self.assertGreater(len(times), 2)
+        self.assertIn("session", names.values())
+
     def test_a_healthy_program_is_silent(self):
         subject = self.start()
         subject.tell("tick 0")
@@ -135,7 +185,6 @@ class Targets(unittest.TestCase):
         for verb, target, code, words in (
                 ("gc", f"pid:{subject.pid}", 5, "plim leaks"),
                 ("sample", f"pid:{subject.pid}", 5, "without --include-collected"),
-                ("track", f"pid:{subject.pid}", 5, "plim snap"),
                 ("usage", other, 5, "plim ps"),
                 ("usage", "pid:999999999", 3, "no process"),
                 ("usage", "region:/no/such", 3, "/no/such"),
