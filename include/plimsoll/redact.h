@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file redact.h
- * @brief A graph without what the program knew: structure, sizes, ids and class names stay.
+ * @brief A graph or a profile without what the program knew: structure, sizes, ids and class names
+ *        stay.
  *
  * Replaced: the text of every string, number, symbol and regular expression, the names of
  * properties, variables and functions, the names of scripts, what an element of a page or a global
@@ -14,7 +15,7 @@
  */
 #ifndef PLIM_REDACT_H
 #define PLIM_REDACT_H
-#include <plimsoll/graph.h>
+#include <plimsoll/profile.h>
 PLIM_DECLS_BEGIN
 
 /** What was replaced. */
@@ -38,6 +39,19 @@ typedef struct plim_redact_result {
 PLIM_API PLIM_NODISCARD plim_status plim_graph_redact(plim_graph *graph,
                                                       plim_redact_result *out_result,
                                                       plim_error *err);
+
+/**
+ * @brief         Replaces the names of all functions and sources of a profile. The tree, its
+ *                figures, lines and columns stay; equal texts are replaced alike.
+ * @param[in,out] profile    not NULL, and nobody else uses it meanwhile; on any failure unchanged.
+ *                           Texts that were borrowed from it before are gone afterwards.
+ * @param[out]    out_texts  how many distinct ones were replaced; may be NULL.
+ * @param[out]    err        may be NULL.
+ * @retval PLIM_ERR_NO_MEMORY the profile's allocator refused.
+ * @note          Threads: one.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_profile_redact(plim_profile *profile, uint64_t *out_texts,
+                                                        plim_error *err);
 
 PLIM_DECLS_END
 #endif

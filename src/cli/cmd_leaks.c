@@ -45,6 +45,7 @@ typedef struct leaks_run {
     plim_target *target;
     plim_launched *launched;
     leaks_action action;
+    const char *expression; /* of LEAKS_EVAL */
     bool reload;
     uint32_t rounds;
     uint64_t repeat;
@@ -68,12 +69,17 @@ static plim_status leaks_usage(plim_error *err, const char *what, const char *hi
 static plim_status leaks_read_action(leaks_run *run, plim_error *err)
 {
     const plim__args *args = &run->cli->args;
-    bool command = plim__args_has(args, PLIM__OPTION_action);
-    bool eval = plim__args_has(args, PLIM__OPTION_eval);
+    bool action = plim__args_has(args, PLIM__OPTION_action);
+    bool page = plim__args_has(args, PLIM__OPTION_page);
+    bool eval = plim__args_has(args, PLIM__OPTION_eval) || (action && page);
     bool wait = plim__args_has(args, PLIM__OPTION_wait);
-    if (command + eval + wait > 1)
+    bool command = action && !page;
+    if (action + plim__args_has(args, PLIM__OPTION_eval) + wait > 1)
         return leaks_usage(err, "--action, --eval and --wait exclude each other",
                            "plim leaks --help");
+    run->expression = plim__args_has(args, PLIM__OPTION_eval)
+                          ? args->values[PLIM__OPTION_eval].text
+                          : args->values[PLIM__OPTION_action].text;
     run->action = command ? LEAKS_COMMAND : eval ? LEAKS_EVAL : wait ? LEAKS_WAIT : LEAKS_ENTER;
     run->reload = plim__args_has(args, PLIM__OPTION_reload);
     if (run->action == LEAKS_ENTER && run->reload)
@@ -190,8 +196,7 @@ static plim_status leaks_act_alone(leaks_run *run, plim_error *err)
     case LEAKS_COMMAND:
         return leaks_act_command(run, err);
     case LEAKS_EVAL:
-        return plim_target_evaluate(run->target, cli->args.values[PLIM__OPTION_eval].text, 0, NULL,
-                                    err);
+        return plim_target_evaluate(run->target, run->expression, 0, NULL, err);
     case LEAKS_WAIT:
         return plim__process_sleep(cli->args.values[PLIM__OPTION_wait].number, &cli->interrupt,
                                    err);
@@ -326,10 +331,8 @@ static plim_status leaks_take(leaks_run *run, plim_error *err)
 /* What runs code in the target is said to. */
 static void leaks_announce(leaks_run *run)
 {
-    const plim__args *args = &run->cli->args;
     if (run->action == LEAKS_EVAL)
-        plim__say_always(&run->cli->say, "this runs in the target: %s",
-                         args->values[PLIM__OPTION_eval].text);
+        plim__say_always(&run->cli->say, "this runs in the target: %s", run->expression);
 }
 
 static plim_status leaks_measure(leaks_run *run, plim_error *err)
@@ -391,7 +394,7 @@ static plim_status leaks_live(plim__cli *cli, plim_error *err)
     status = leaks_measure(&run, err);
     leaks_disconnect(&run);
     if (status == PLIM_OK) {
-        plim__leak_files files = {run.paths, run.count, true, !run.temporary};
+        plim__leak_files files = {run.paths, run.count, true, !run.temporary, run.reload};
         status = plim__leaks_report(cli, &files, &found, err);
     }
     bool wanted = status == PLIM_OK ? found > 0 : plim__stops_count() > 0 && run.count > 0;
@@ -424,7 +427,7 @@ plim_status plim__cmd_leaks(plim__cli *cli, plim_error *err)
     bool program = args->program != NULL;
     if (page && (program || args->operand_count > 0))
         return leaks_usage(err, "--page starts a browser of its own: no TARGET and no command",
-                           "plim leaks --page http://localhost:8080 --eval 'click()'");
+                           "plim leaks --page http://localhost:8080 --action 'x.click()'");
     if (!page && plim__args_has(args, PLIM__OPTION_browser))
         return leaks_usage(err, "--browser says which one shows the page of --page",
                            "plim leaks --page http://localhost:8080 --browser firefox --wait 5s");

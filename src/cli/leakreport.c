@@ -295,7 +295,7 @@ plim_status plim__leaks_report(plim__cli *cli, const plim__leak_files *files, ui
         *out_count = plim_leaks_count(all.leaks);
         cli->finding = *out_count > 0;
         uint64_t lost_ids = plim_leaks_lost_ids(all.leaks);
-        if (lost_ids >= PLIM_LEAKS_LOST_IDS_MAX)
+        if (lost_ids >= PLIM_LEAKS_LOST_IDS_MAX && !files->reloaded)
             plim__say_always(
                 &cli->say,
                 "%llu ids changed their objects between the snapshots: another debugger "

@@ -13,6 +13,7 @@ typedef struct plim__leak_files {
     uint32_t count;
     bool one_series; /* ids compare */
     bool kept;       /* they stay, so they can be named; else only where they show a leak */
+    bool reloaded;   /* each is of a page loaded anew: its ids are new ones */
 } plim__leak_files;
 
 /**

@@ -4,6 +4,7 @@
 decoder, speedscope's schema), figures that are known beforehand, and what cannot be."""
 
 import gzip
+import html
 import json
 import os
 import re
@@ -53,6 +54,9 @@ TIMELINE = {
     "trace_function_infos": [0, 1, 2, 0, 0, 0, 8, 4, 3, 11, 12, 5],
     "trace_tree": [1, 0, 0, 0, [2, 1, 3, 300, []]],
     "samples": [0, 5], "locations": [], "strings": ["<dummy>", "(root)", "", "/srv/a.js", "make"]}
+
+# Names of a function, a script and another function that nobody else may read.
+SECRETS = ("hunter2 <Ünïcode>", "https://user:s3cr3t@example.org/app.js?token=99", "tell;\"x\"")
 
 # What speedscope's own schema says of the part that is written:
 # https://www.speedscope.app/file-format-schema.json
@@ -225,6 +229,49 @@ class Profiles(unittest.TestCase):
         done = run("sample", ":1", "--format", "heapsnapshot", "-o", self.path("x"))
         self.assertEqual(done.code, 2)
         self.assertEqual(run("sample", ":1", "--format", "pprof").code, 2)
+
+    def redact(self, source, target, code=0):
+        done = run("redact", self.path(source), "-o", self.path(target), "--json")
+        self.assertEqual(done.code, code, done.err)
+        return done
+
+    def secrets_in(self, name):
+        """Which of the planted names a file tells, in any encoding of its format."""
+        data = self.read(name)
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        found = set()
+        for secret in SECRETS:
+            spellings = {secret, json.dumps(secret)[1:-1], secret.replace(";", ":"),
+                         secret.replace("<", "\\u003c"), html.escape(secret)}
+            found |= {secret for text in spellings
+                      if text.encode() in data or text.encode("utf-16-le") in data}
+        return found
+
+    def test_redaction_leaves_no_name_and_every_figure(self):
+        with open(self.path("s.heapprofile"), "w", encoding="utf-8") as file:
+            json.dump({"head": call("(root)", "", 0, 1, call(SECRETS[0], SECRETS[1], 10, 2, call(
+                SECRETS[2], SECRETS[1], 700, 3), call("(V8 API)", "", 5, 4))), "samples": []}, file)
+        timeline = json.loads(json.dumps(TIMELINE))
+        timeline["strings"][3:5] = [SECRETS[1], SECRETS[2]]
+        with open(self.path("s.heaptimeline"), "w", encoding="utf-8") as file:
+            json.dump(timeline, file)
+        for source in ("s.heapprofile", "s.heaptimeline"):
+            for ending in ("heapprofile", "pb", "pb.gz", "folded", "speedscope.json", "html"):
+                self.export(source, "told." + ending, "-f")
+                self.assertTrue(self.secrets_in("told." + ending), (source, ending))
+                said = json.loads(self.redact(source, "left-" + source + "." + ending).out)
+                self.assertEqual(said["replaced_texts"], 3 if source == "s.heapprofile" else 2)
+                self.assertEqual(self.secrets_in("left-" + source + "." + ending), set())
+        self.assertEqual(self.read("left-s.heapprofile.folded").decode(),
+                         "redacted1 10\nredacted1;redacted3 700\nredacted1;(V8 API) 5\n")
+        samples, _, _ = self.pprof(self.read("left-s.heaptimeline.pb"))
+        self.assertEqual([sum(values.values()) for values in samples.values()], [3 + 300 + 2 + 100])
+
+    def test_a_redacted_timeline_without_its_stacks_says_so(self):
+        done = self.redact("a.heaptimeline", "t.heapsnapshot")
+        self.assertIn("-o NAME.heapprofile has the stacks", done.err)
+        self.assertNotIn(b"/srv/a.js", self.read("t.heapsnapshot"))
+        self.assertIn("no objects", self.redact("a.heapprofile", "t.heapsnapshot", code=5).err)
 
     def test_files_are_the_owners_alone(self):
         for name in ("a.pb.gz", "a.html", "a.folded", "a.speedscope.json"):

@@ -6,6 +6,7 @@
  */
 #include <plimsoll/build.h>
 #include <plimsoll/profile.h>
+#include <plimsoll/redact.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -373,6 +374,44 @@ static void every_refusal_of_memory_is_told_and_leaves_nothing(void **state)
     }
 }
 
+static void redacted_names_are_gone_and_figures_stay(void **state)
+{
+    (void)state;
+    uint64_t texts = 0;
+    plim_profile *profile = profile_of(sampled, NULL);
+    assert_int_equal(plim_profile_redact(profile, &texts, NULL), PLIM_OK);
+    assert_int_equal(texts, 3); /* work, file:///a.js, main */
+    written_is(profile, PLIM_PROFILE_FOLDED,
+               "redacted3 100\nredacted3;redacted1 200\nredacted3;redacted1;redacted3 50\n"
+               "redacted3;(anonymous) 1000\n");
+    plim_profile_destroy(&profile);
+}
+
+static void a_redaction_that_fails_leaves_the_profile_as_it_was(void **state)
+{
+    (void)state;
+    plim_status status = PLIM_ERR_NO_MEMORY;
+    uint32_t failed = 0;
+    for (uint64_t n = 1; status != PLIM_OK && n < 200; n++) {
+        fault_allocator fault;
+        fault_allocator_init(&fault, 0);
+        plim_profile_options options = {.struct_bytes = sizeof options,
+                                        .allocator = &fault.allocator};
+        plim_profile *profile = profile_of(sampled, &options);
+        fault.fail_at = fault.requests + n;
+        status = plim_profile_redact(profile, NULL, NULL);
+        fault.fail_at = 0;
+        failed += status != PLIM_OK;
+        if (status != PLIM_OK)
+            written_is(profile, PLIM_PROFILE_FOLDED,
+                       "main 100\nmain;work 200\nmain;work;main 50\nmain;(anonymous) 1000\n");
+        plim_profile_destroy(&profile);
+        assert_int_equal(fault.live_bytes, 0);
+    }
+    assert_int_equal(status, PLIM_OK);
+    assert_true(failed > 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +426,8 @@ int main(void)
         cmocka_unit_test(names_of_files_tell_the_form),
         cmocka_unit_test(a_page_is_bounded_and_says_so),
         cmocka_unit_test(every_refusal_of_memory_is_told_and_leaves_nothing),
+        cmocka_unit_test(redacted_names_are_gone_and_figures_stay),
+        cmocka_unit_test(a_redaction_that_fails_leaves_the_profile_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

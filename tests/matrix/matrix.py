@@ -160,6 +160,7 @@ class Row(unittest.TestCase):
         # The site, or the constructor that only it calls, where that was not inlined.
         self.assertIn(value["functions"][0]["name"], ("plantedSite", "Planted"), value)
         self.assertIn("head", json.loads(file.read_text(encoding="utf-8")))
+        self.redacts_stacks(file)
         self.note("sampling", "yes")
 
     def test_5_tracking(self):
@@ -188,7 +189,20 @@ class Row(unittest.TestCase):
         if not names:
             return "no stacks"
         self.assertIn("plantedSite", names)
+        self.redacts_stacks(file)
         return "stacks"
+
+    def redacts_stacks(self, file):
+        """A profile of it has none of the program's names, and the same figures."""
+        told, left = (self.runtime.folder / name for name in ("told.folded", "left.folded"))
+        self.json("export", file, "-o", told, "-f")
+        self.json("redact", file, "-o", left, "-f")
+        names = ("plantedSite", "Planted", "obey", str(self.runtime.folder), "http://127.0.0.1")
+        texts = [path.read_text(encoding="utf-8") for path in (told, left)]
+        self.assertTrue([name for name in names if name in texts[0]])
+        self.assertEqual([name for name in names if name in texts[1]], [])
+        figures = [[line.rsplit(" ", 1)[1] for line in text.splitlines()] for text in texts]
+        self.assertEqual(sum(map(int, figures[0])), sum(map(int, figures[1])))
 
     def test_6_collection(self):
         self.runtime.do("drop")

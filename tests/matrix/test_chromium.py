@@ -224,7 +224,7 @@ class Browser(unittest.TestCase):
         return run("leaks", "--page", self.site.url(path), *more, "--json")
 
     def test_detached_elements_are_named_with_who_holds_them(self):
-        code, out, err = self.leaks("/leaky", "--eval", "x.click()")
+        code, out, err = self.leaks("/leaky", "--action", "x.click()")
         self.assertEqual(code, 1, err)
         text = json.dumps(json.loads(out)["leaks"])
         self.assertIn("Detached <div>", text)
@@ -236,6 +236,12 @@ class Browser(unittest.TestCase):
         code, out, err = self.leaks("/healthy", "--eval", "x.click()")
         self.assertEqual((code, json.loads(out)["leaks"]), (0, []), err)
         self.assertLessEqual(set(glob.glob(f"{tempfile.gettempdir()}/plim-chromium-*-*")), before)
+
+    def test_a_page_that_is_loaded_anew_has_no_other_debugger(self):
+        for path, wanted in (("/healthy", 0), ("/leaky", 0)):  # what a page holds goes with it
+            code, out, err = self.leaks(path, "--eval", "x.click()", "--reload")
+            self.assertEqual((code, json.loads(out)["leaks"]), (wanted, []), err)
+            self.assertNotIn("debugger", err)
 
     def test_a_page_that_cannot_be_loaded(self):
         code, _, err = run("leaks", "--page", "http://127.0.0.1:9/", "--eval", "1")
