@@ -18,9 +18,9 @@
 #include "inspect/wire/tcp.h"
 #include "platform/process.h"
 
-enum { PLIM__GTK_SOCKET_MAGIC = 0x16750c01, SOCKET_PATH_BYTES = 4096 };
+enum { PLIM__GTK_SOCKET_MAGIC = 0x16750c01, BINARY_PATH_BYTES = 4096 };
 
-static const uint64_t socket_quiet_ns = 60000000u; /* lists come within a few of these */
+static const uint64_t binary_quiet_ns = 60000000u; /* lists come within a few of these */
 
 struct plim__gtk_socket {
     uint32_t magic;
@@ -45,7 +45,7 @@ struct plim__gtk_socket {
 
 /* ---- in ------------------------------------------------------------------------------------ */
 
-static void socket_end(plim__gtk_socket *socket)
+static void binary_end(plim__gtk_socket *socket)
 {
     if (socket->ended)
         return;
@@ -56,7 +56,7 @@ static void socket_end(plim__gtk_socket *socket)
         socket->events.on_end(socket->events.ctx);
 }
 
-static bool socket_lists(const plim__gtk_socket *socket, plim__gtk_ids ids)
+static bool binary_lists(const plim__gtk_socket *socket, plim__gtk_ids ids)
 {
     for (uint32_t i = 0; i < socket->page_count; i++) {
         if (socket->pages[i].ids.connection == ids.connection &&
@@ -67,7 +67,7 @@ static bool socket_lists(const plim__gtk_socket *socket, plim__gtk_ids ids)
 }
 
 /* Puts a list in the place of the one that this connection of the server's had. */
-static plim_status socket_take_list(plim__gtk_socket *socket)
+static plim_status binary_take_list(plim__gtk_socket *socket)
 {
     const plim__gtk_frames *frames = &socket->frames;
     uint32_t kept = 0;
@@ -93,19 +93,19 @@ static plim_status socket_take_list(plim__gtk_socket *socket)
     }
     plim__array_free(socket->allocator, news, PLIM__GTK_PAGES_MAX, sizeof *news);
     if (status == PLIM_OK && socket->events.on_data != NULL &&
-        socket->ids.connection == connection && !socket_lists(socket, socket->ids))
+        socket->ids.connection == connection && !binary_lists(socket, socket->ids))
         status = plim_error_set(&socket->error, PLIM_ERR_GONE, "the page was closed");
     return status;
 }
 
-static bool socket_is_ours(const plim__gtk_socket *socket)
+static bool binary_is_ours(const plim__gtk_socket *socket)
 {
     return socket->events.on_data != NULL &&
            socket->frames.ids.connection == socket->ids.connection &&
            socket->frames.ids.target == socket->ids.target;
 }
 
-static plim_status socket_step(plim__gtk_socket *socket)
+static plim_status binary_step(plim__gtk_socket *socket)
 {
     plim__gtk_step step;
     plim_status status = plim__gtk_frames_step(&socket->frames, socket->window, socket->window_len,
@@ -122,54 +122,54 @@ static plim_status socket_step(plim__gtk_socket *socket)
         socket->is_welcome = socket->stirred = true;
         return PLIM_OK;
     case PLIM__GTK_LIST:
-        return socket_take_list(socket);
+        return binary_take_list(socket);
     case PLIM__GTK_TEXT:
-        if (!socket_is_ours(socket))
+        if (!binary_is_ours(socket))
             return PLIM_OK;
         return socket->events.on_data(socket->events.ctx, step.text, step.text_len, &socket->error);
     case PLIM__GTK_TEXT_END:
-        if (!socket_is_ours(socket))
+        if (!binary_is_ours(socket))
             return PLIM_OK;
         return socket->events.on_message_end(socket->events.ctx, &socket->error);
     }
     return PLIM_OK;
 }
 
-static void socket_pump(plim__gtk_socket *socket)
+static void binary_pump(plim__gtk_socket *socket)
 {
     PLIM_CHECK(!socket->pumping);
     socket->pumping = true;
     while (!socket->paused && !socket->ended && socket->window_len > 0) {
-        plim_status status = socket_step(socket);
+        plim_status status = binary_step(socket);
         if (status == PLIM_OK)
             continue;
         (void)plim_error_set(&socket->error, status, "%s", plim_status_text(status));
-        socket_end(socket);
+        binary_end(socket);
     }
     socket->pumping = false;
 }
 
-static void socket_on_bytes(void *ctx, const char *data, size_t len)
+static void binary_on_bytes(void *ctx, const char *data, size_t len)
 {
     plim__gtk_socket *socket = ctx;
     PLIM_CHECK(socket->window_len == 0); /* S1 */
     socket->received_bytes += len;
     socket->window = data;
     socket->window_len = len;
-    socket_pump(socket);
+    binary_pump(socket);
 }
 
-static void socket_on_stream_end(void *ctx, int uv_error)
+static void binary_on_stream_end(void *ctx, int uv_error)
 {
     (void)uv_error;
     plim__gtk_socket *socket = ctx;
     (void)plim_error_set(&socket->error, PLIM_ERR_GONE, "the browser closed the connection");
-    socket_end(socket);
+    binary_end(socket);
 }
 
 /* ---- out ----------------------------------------------------------------------------------- */
 
-static plim_status socket_say(plim__gtk_socket *socket, const char *name, const plim__gtk_ids *ids,
+static plim_status binary_say(plim__gtk_socket *socket, const char *name, const plim__gtk_ids *ids,
                               const char *text, size_t len, plim_error *err)
 {
     char head[5 + PLIM__GTK_NAME_BYTES];
@@ -193,23 +193,23 @@ static plim_status socket_say(plim__gtk_socket *socket, const char *name, const 
 
 /* ---- the carrier --------------------------------------------------------------------------- */
 
-static plim_status socket_status(const void *self, plim_error *err)
+static plim_status binary_status(const void *self, plim_error *err)
 {
     const plim__gtk_socket *socket = self;
     PLIM_CHECK_OBJ(socket, PLIM__GTK_SOCKET_MAGIC);
     return socket->ended ? plim__error_repeat(err, &socket->error) : PLIM_OK;
 }
 
-static plim_status socket_send(void *self, const char *text, size_t len, plim_error *err)
+static plim_status binary_send(void *self, const char *text, size_t len, plim_error *err)
 {
     plim__gtk_socket *socket = self;
-    plim_status status = socket_status(socket, err);
+    plim_status status = binary_status(socket, err);
     if (status == PLIM_OK)
-        status = socket_say(socket, "SendMessageToBackend", &socket->ids, text, len, err);
+        status = binary_say(socket, "SendMessageToBackend", &socket->ids, text, len, err);
     return status;
 }
 
-static void socket_pause(void *self)
+static void binary_pause(void *self)
 {
     plim__gtk_socket *socket = self;
     PLIM_CHECK_OBJ(socket, PLIM__GTK_SOCKET_MAGIC);
@@ -217,7 +217,7 @@ static void socket_pause(void *self)
     plim__tcp_pause(socket->stream);
 }
 
-static void socket_resume(void *self)
+static void binary_resume(void *self)
 {
     plim__gtk_socket *socket = self;
     PLIM_CHECK_OBJ(socket, PLIM__GTK_SOCKET_MAGIC);
@@ -225,66 +225,66 @@ static void socket_resume(void *self)
         return;
     socket->paused = false;
     if (!socket->ended)
-        socket_pump(socket);
+        binary_pump(socket);
     if (!socket->paused && !socket->ended) /* S1: the window is empty now */
         plim__tcp_resume(socket->stream);
 }
 
-static uint64_t socket_received(const void *self)
+static uint64_t binary_received(const void *self)
 {
     const plim__gtk_socket *socket = self;
     PLIM_CHECK_OBJ(socket, PLIM__GTK_SOCKET_MAGIC);
     return socket->received_bytes;
 }
 
-static void socket_destroy(void *self)
+static void binary_destroy(void *self)
 {
     plim__gtk_socket *socket = self;
     if (!socket->ended) /* so that the page knows; the server sees the end by itself, too */
-        (void)socket_say(socket, "FrontendDidClose", &socket->ids, NULL, 0, NULL);
+        (void)binary_say(socket, "FrontendDidClose", &socket->ids, NULL, 0, NULL);
     plim__gtk_socket_close(&socket);
 }
 
-static const plim__cdp_carrier_table socket_carrier = {
-    .send = socket_send,
-    .status = socket_status,
-    .pause = socket_pause,
-    .resume = socket_resume,
-    .received_bytes = socket_received,
-    .destroy = socket_destroy,
+static const plim__cdp_carrier_table binary_carrier = {
+    .send = binary_send,
+    .status = binary_status,
+    .pause = binary_pause,
+    .resume = binary_resume,
+    .received_bytes = binary_received,
+    .destroy = binary_destroy,
 };
 
-plim_status plim__gtk_socket_begin(plim__gtk_socket **socket_ptr, const char *path,
+plim_status plim__gtk_socket_begin(plim__gtk_socket **binary_ptr, const char *path,
                                    plim__cdp_carrier_events events, plim__cdp_carrier *out_carrier,
                                    plim_error *err)
 {
-    plim__gtk_socket *socket = *socket_ptr;
+    plim__gtk_socket *socket = *binary_ptr;
     PLIM_CHECK_OBJ(socket, PLIM__GTK_SOCKET_MAGIC);
     PLIM_CHECK(path != NULL && events.on_data != NULL && out_carrier != NULL);
     const plim__gtk_page *page = NULL;
     for (uint32_t i = 0; i < socket->page_count && page == NULL; i++)
         page = strcmp(socket->pages[i].path, path) == 0 ? &socket->pages[i] : NULL;
-    plim_status status = socket_status(socket, err);
+    plim_status status = binary_status(socket, err);
     if (status == PLIM_OK && page == NULL)
         status = plim_error_set(err, PLIM_ERR_NOT_FOUND, "the page is not listed any more");
     if (status == PLIM_OK) {
         socket->ids = page->ids;
-        status = socket_say(socket, "Setup", &socket->ids, NULL, 0, err);
+        status = binary_say(socket, "Setup", &socket->ids, NULL, 0, err);
     }
     if (status != PLIM_OK) {
-        plim__gtk_socket_close(socket_ptr);
+        plim__gtk_socket_close(binary_ptr);
         return status;
     }
     socket->events = events;
-    *out_carrier = (plim__cdp_carrier){&socket_carrier, socket};
-    *socket_ptr = NULL;
+    *out_carrier = (plim__cdp_carrier){&binary_carrier, socket};
+    *binary_ptr = NULL;
     return PLIM_OK;
 }
 
 /* ---- a connection -------------------------------------------------------------------------- */
 
 /* Until something stirs. PLIM_ERR_TIMEOUT, _INTERRUPTED, or what ended it, without a word. */
-static plim_status socket_await(plim__gtk_socket *socket, uint64_t deadline_ns)
+static plim_status binary_await_stir(plim__gtk_socket *socket, uint64_t deadline_ns)
 {
     plim_status status = plim__loop_wait(socket->loop, &socket->stirred, deadline_ns);
     socket->stirred = false;
@@ -306,14 +306,14 @@ plim_status plim__gtk_socket_open(plim__loop *loop, const plim_allocator *alloca
     socket->pages = plim__array_new(allocator, PLIM__GTK_PAGES_MAX, sizeof *socket->pages);
     plim_status status =
         socket->pages != NULL ? PLIM_OK : plim__no_memory(err, "the list of pages");
-    plim__tcp_events below = {socket, socket_on_bytes, socket_on_stream_end};
+    plim__tcp_events below = {socket, binary_on_bytes, binary_on_stream_end};
     if (status == PLIM_OK)
         status = plim__tcp_connect(loop, allocator, host, port, deadline_ns, below, &socket->stream,
                                    err);
     if (status == PLIM_OK) /* (ay): which commands we know; it sends those it has anyway */
-        status = socket_say(socket, "SetupInspectorClient", NULL, "", 0, err);
+        status = binary_say(socket, "SetupInspectorClient", NULL, "", 0, err);
     while (status == PLIM_OK && !socket->is_welcome) {
-        status = socket_await(socket, deadline_ns);
+        status = binary_await_stir(socket, deadline_ns);
         if (status == PLIM_ERR_GONE)
             status = PLIM_ERR_PROTOCOL; /* it hung up: it is another kind of server */
         if (status != PLIM_OK)
@@ -336,9 +336,9 @@ plim_status plim__gtk_socket_pages(plim__gtk_socket *socket, uint64_t timeout_ns
     uint64_t end_ns = plim__loop_deadline(timeout_ns);
     plim_status status;
     do { /* until there is one, and then until it is quiet */
-        uint64_t quiet_ns = plim__loop_deadline(socket_quiet_ns);
+        uint64_t quiet_ns = plim__loop_deadline(binary_quiet_ns);
         bool is_last = socket->page_count > 0 && quiet_ns < end_ns;
-        status = socket_await(socket, is_last ? quiet_ns : end_ns);
+        status = binary_await_stir(socket, is_last ? quiet_ns : end_ns);
     } while (status == PLIM_OK);
     if (status == PLIM_ERR_INTERRUPTED)
         return plim_error_set(err, status, "interrupted while listing pages");
@@ -349,12 +349,12 @@ plim_status plim__gtk_socket_pages(plim__gtk_socket *socket, uint64_t timeout_ns
     return PLIM_OK;
 }
 
-void plim__gtk_socket_close(plim__gtk_socket **socket_ptr)
+void plim__gtk_socket_close(plim__gtk_socket **binary_ptr)
 {
-    if (socket_ptr == NULL || *socket_ptr == NULL)
+    if (binary_ptr == NULL || *binary_ptr == NULL)
         return;
-    plim__gtk_socket *socket = *socket_ptr;
-    *socket_ptr = NULL;
+    plim__gtk_socket *socket = *binary_ptr;
+    *binary_ptr = NULL;
     PLIM_CHECK_OBJ(socket, PLIM__GTK_SOCKET_MAGIC);
     PLIM_CHECK(!socket->pumping);
     socket->ended = true;
@@ -367,16 +367,16 @@ void plim__gtk_socket_close(plim__gtk_socket **socket_ptr)
 
 /* ---- company ------------------------------------------------------------------------------- */
 
-typedef struct socket_search {
+typedef struct binary_search {
     plim__listeners *connections;
     int64_t browser;
     int64_t found;
-} socket_search;
+} binary_search;
 
 /* The browser and its page processes are connected to its server, too. */
-static bool socket_is_browsers(const socket_search *search, int64_t pid)
+static bool binary_is_browsers(const binary_search *search, int64_t pid)
 {
-    char path[SOCKET_PATH_BYTES];
+    char path[BINARY_PATH_BYTES];
     if (pid == search->browser || pid == plim__process_self() ||
         plim__process_executable(pid, path, sizeof path) != PLIM_OK)
         return true;
@@ -387,7 +387,7 @@ static bool socket_is_browsers(const socket_search *search, int64_t pid)
 
 /* With WEBKIT_INSPECTOR_HTTP_SERVER a browser has such a server, too, at a port of its own choice,
  * and is that server's client itself, beside telling it of its pages. It dies if it is robbed. */
-static bool socket_has_own_client(const socket_search *search)
+static bool binary_has_own_client(const binary_search *search)
 {
     uint32_t indexes[2];
     uint32_t count = 0;
@@ -396,12 +396,12 @@ static bool socket_has_own_client(const socket_search *search)
            count > 1;
 }
 
-static bool socket_visit(void *ctx, int64_t pid)
+static bool binary_visit(void *ctx, int64_t pid)
 {
-    socket_search *search = ctx;
+    binary_search *search = ctx;
     uint32_t index = 0;
     uint32_t count = 0;
-    if (!socket_is_browsers(search, pid) &&
+    if (!binary_is_browsers(search, pid) &&
         plim__process_listeners(pid, search->connections, &index, 1, &count) == PLIM_OK &&
         count > 0)
         search->found = pid;
@@ -411,7 +411,7 @@ static bool socket_visit(void *ctx, int64_t pid)
 int64_t plim__gtk_socket_company(const plim_allocator *allocator, uint16_t port)
 {
     plim__listeners connections;
-    socket_search search = {.connections = &connections};
+    binary_search search = {.connections = &connections};
     uint32_t kept = 0;
     if (plim__port_owner(allocator, port, &search.browser) != PLIM_OK)
         return 0; /* a tunnel's end, or another user's */
@@ -422,10 +422,10 @@ int64_t plim__gtk_socket_company(const plim_allocator *allocator, uint16_t port)
     }
     if (status == PLIM_OK) {
         connections.count = kept;
-        if (socket_has_own_client(&search))
+        if (binary_has_own_client(&search))
             search.found = search.browser;
         else
-            (void)plim__process_each(socket_visit, &search);
+            (void)plim__process_each(binary_visit, &search);
     }
     plim__listeners_fini(&connections);
     return search.found;
