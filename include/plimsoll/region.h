@@ -416,6 +416,8 @@ typedef struct plim_region_info {
     uint64_t epoch;      /**< how often it was opened for writing */
     int64_t writer_pid;  /**< 0: nobody has it open, as far as it says */
     bool recovered;      /**< the last open had something to finish or undo */
+    uint64_t identity;   /**< another one in each region that is made, the same in copies of it,
+                              whose births compare; 0: not known */
 } plim_region_info;
 
 /**

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recording of births: see region_track.h. One walk a look; an object that is born while it goes
- * on may be met or not, and then belongs to the next interval.
+ * A recording of births: see region_track.h. Two walks a look: how far births have come, then who of
+ * those lives. What is born meanwhile, and may be met or not, waits for the next one.
  * Invariant: K1 last_object_id of the intervals rises, so that an id's is found by halving.
  */
 #include "bridge/region_track.h"
@@ -81,12 +81,16 @@ plim_status plim__region_track_look(plim__region_track *track, plim_region_view 
         track->intervals[i].count = track->intervals[i].bytes = 0;
     for (uint32_t at = 0; plim_region_view_next(view, &at, &object, &value);) {
         uint64_t id = plim_region_node_id(object.birth);
+        born.last_object_id = id > born.last_object_id ? id : born.last_object_id;
+    }
+    for (uint32_t at = 0; plim_region_view_next(view, &at, &object, &value);) {
+        uint64_t id = plim_region_node_id(object.birth);
         uint32_t which = track_interval_of(track, id);
         plim_track_interval *interval = which < track->count ? &track->intervals[which] : &born;
+        if (which == track->count && id > born.last_object_id)
+            continue;
         interval->count++;
         interval->bytes += object.held_bytes;
-        if (which == track->count && id > born.last_object_id)
-            born.last_object_id = id;
     }
     if (born.count > 0 || track->count == 0)
         track_add(track, &born);

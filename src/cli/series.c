@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/series.h"
 
+#include <plimsoll/bridge.h>
 #include <plimsoll/file.h>
+#include <plimsoll/region.h>
 
 #include <jansson.h>
 #include <stdio.h>
@@ -65,9 +67,35 @@ plim_status plim__series_write(const plim__cli *cli, const plim__series *series,
     return status;
 }
 
+/* Of a region, at whatever moment: copies of one, and its earlier states, are one series, since a
+   birth is never given twice. */
+static bool series_of_region(const char *path, char out_uuid[PLIM__UUID_BYTES])
+{
+    char stem[PLIM__SERIES_PATH_BYTES];
+    const char *mark = strrchr(path, '#');
+    size_t length =
+        mark != NULL && !plim_region_is_file(path) ? (size_t)(mark - path) : strlen(path);
+    plim_region_view *view = NULL;
+    plim_region_info info = {0};
+    if (length >= sizeof stem)
+        return false;
+    memcpy(stem, path, length);
+    stem[length] = '\0';
+    bool is_region = strncmp(stem, "pid:", 4) == 0 || strncmp(stem, "region:", 7) == 0 ||
+                     plim_region_is_file(stem);
+    if (!is_region || plim_region_view_find(stem, NULL, &view, NULL, NULL) != PLIM_OK)
+        return false;
+    plim_region_view_info(view, &info);
+    plim_region_view_close(&view);
+    (void)snprintf(out_uuid, PLIM__UUID_BYTES, "region %016llx", (unsigned long long)info.identity);
+    return info.identity != 0;
+}
+
 /* The uuid that PATH.series names; false if there is none that can be read. */
 static bool series_read(const char *path, char out_uuid[PLIM__UUID_BYTES])
 {
+    if (series_of_region(path, out_uuid))
+        return true;
     char side_path[PLIM__SERIES_PATH_BYTES];
     char text[SERIES_BYTES_MAX];
     size_t size_bytes = 0;

@@ -4,7 +4,8 @@
  * @brief The small file beside a snapshot that says which series it belongs to.
  *
  * V8 restarts its object ids when the profiler is disabled, so ids compare only between snapshots
- * of one connection. FILE.series says which those are. Files without one are compared by class.
+ * of one connection. FILE.series says which those are. Files without one are compared by class;
+ * but copies of one region, which say themselves what they are copies of.
  */
 #ifndef PLIM_CLI_SERIES_H
 #define PLIM_CLI_SERIES_H

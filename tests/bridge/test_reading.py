@@ -71,10 +71,30 @@ class Reading(unittest.TestCase):
             self.subject.tell("leak 200")
             copies.append(os.path.join(self.folder, f"{i}.region"))
             shutil.copy(self.file, copies[-1])
-        done = run("leaks", "--match", "id", *copies)
+        done = run("leaks", *copies)
         self.assertEqual(done.code, 1, done.out + done.err)
         self.assertIn("session", done.out)
         self.assertIn("main (owner 1)", done.out)
+
+    def test_copies_of_one_region_are_one_series_and_others_are_not(self):
+        copies = []
+        for i in range(3):
+            self.subject.tell("leak 300")
+            copies.append(os.path.join(self.folder, f"{i}.region"))
+            shutil.copy(self.file, copies[-1])
+        value = self.json("leaks", *copies, "--min-growth", "1", code=1)
+        self.assertEqual(value["matched_by"], "id")
+        self.assertIn("main (owner 1)", json.dumps(value["leaks"]))
+        done = run("diff", copies[0], copies[1])
+        self.assertNotIn("--match", done.err)
+        done = run("diff", copies[0], f"pid:{self.subject.pid}")  # of which it is a copy
+        self.assertNotIn("--match", done.err)
+        file = os.path.join(self.folder, "another.region")
+        other = Subject("file", file)
+        self.addCleanup(other.kill)
+        other.tell("leak 300")
+        value = self.json("leaks", copies[0], copies[1], file, "--min-growth", "1", code=0)
+        self.assertEqual(value["matched_by"], "class")
 
     def test_leaks_of_a_healthy_program_is_silent(self):
         copies = []
@@ -82,7 +102,7 @@ class Reading(unittest.TestCase):
             self.subject.tell("work 300")
             copies.append(os.path.join(self.folder, f"{i}.region"))
             shutil.copy(self.file, copies[-1])
-        done = run("leaks", "--match", "id", *copies)
+        done = run("leaks", *copies)
         self.assertEqual(done.code, 0, done.out + done.err)
 
     def test_a_killed_program_left_what_it_had(self):

@@ -106,11 +106,11 @@ class Targets(unittest.TestCase):
         subject = self.start()
         subject.tell("work 200")
         subject.tell("tick 3")
-        told = self.json("track", f"pid:{subject.pid}", "--duration", "900ms", "-o",
+        told = self.json("track", f"pid:{subject.pid}", "--duration", "1500ms", "-o",
                          "a.heaptimeline")
         heap, times, last, names = self.timeline("a.heaptimeline")
         self.assertEqual((times, last), (sorted(set(times)), sorted(set(last))))
-        self.assertGreater(len(times), 8)  # a look in 50 ms
+        self.assertGreater(len(times), 5)  # one in 50 ms, if the machine has time
         self.assertGreater(times[-1], 700000)
         born = [name for of, name in names.items() if last[0] < of <= last[-1]]
         # Sessions of "work" come and go; those of "tick" stay.

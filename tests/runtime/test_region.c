@@ -517,6 +517,31 @@ static void the_same_program_gives_the_same_references(void **state)
     }
 }
 
+static void each_region_has_an_identity_which_its_copies_share(void **state)
+{
+    (void)state;
+    static _Alignas(64) unsigned char copy[STORAGE_BYTES];
+    static uint64_t seen[2000];
+    plim_region_info info;
+    for (int i = 0; i < 2000; i++) {
+        plim_region *region = region_new();
+        plim_region_read_info(region, &info);
+        seen[i] = info.identity;
+        assert_true(seen[i] != 0);
+        for (int before = 0; before < i; before++)
+            assert_true(seen[before] != seen[i]);
+        plim_region_close(&region);
+    }
+    memcpy(copy, storage, sizeof copy);
+    plim_region_options options = small_options();
+    options.storage = copy;
+    plim_region *region = NULL;
+    assert_int_equal(plim_region_open(&options, &region, NULL), PLIM_OK);
+    plim_region_read_info(region, &info);
+    assert_true(info.identity == seen[1999]);
+    plim_region_close(&region);
+}
+
 static void a_birth_never_comes_again(void **state)
 {
     (void)state;
@@ -734,6 +759,7 @@ int main(void)
         cmocka_unit_test(an_observer_is_told_after_each_change_and_may_call_back),
         cmocka_unit_test(objects_are_charged_to_a_domain_and_refused_when_it_is_full),
         cmocka_unit_test(the_same_program_gives_the_same_references),
+        cmocka_unit_test(each_region_has_an_identity_which_its_copies_share),
         cmocka_unit_test(a_birth_never_comes_again),
         cmocka_unit_test(a_value_half_replaced_is_the_old_one_again),
         cmocka_unit_test(a_cascade_cut_short_is_finished),

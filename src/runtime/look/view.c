@@ -509,7 +509,8 @@ void plim_region_view_info(const plim_region_view *view, plim_region_info *out_i
                              .types_hash = plim__types_hash(types),
                              .data_bytes = view->head.data_bytes,
                              .epoch = head->epoch,
-                             .writer_pid = (int64_t)head->writer_pid};
+                             .writer_pid = (int64_t)head->writer_pid,
+                             .identity = view->head.identity};
     uint32_t top = view_count(&head->object_top, view->head.object_max);
     plim_region_object object;
     for (uint32_t i = 0; i < top; i++) {

@@ -52,6 +52,8 @@ typedef struct plim__region_head {
     uint64_t data_bytes;
     uint64_t objects_at, types_at, fields_at, names_at, text_at, log_at, data_at;
     uint64_t history_at, history_bytes; /* 0 bytes: none */
+    uint64_t
+        identity; /* another one in each region that is made, the same in copies; 0: not known */
 
     _Alignas(64) _Atomic uint64_t epoch;
     _Atomic uint64_t writer_pid;

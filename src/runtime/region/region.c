@@ -9,6 +9,7 @@
 #include <plimsoll/region.h>
 
 #include <string.h>
+#include <time.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
@@ -90,6 +91,19 @@ static uint32_t region_or(uint32_t value, uint32_t otherwise)
     return value != 0 ? value : otherwise;
 }
 
+/* Of the moment and the process, well mixed: no two regions have one by chance. */
+static uint64_t region_identity(void)
+{
+    struct timespec now = {0};
+    (void)timespec_get(&now, TIME_UTC);
+    uint64_t mix = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    mix =
+        mix * UINT64_C(0x9e3779b97f4a7c15) + plim__shared_now(); /* no XOR: both clocks go alike */
+    mix = (mix ^ mix >> 33) * UINT64_C(0xff51afd7ed558ccd) + (uint64_t)plim__shared_process();
+    mix = (mix ^ mix >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return (mix ^ mix >> 33) | 1;
+}
+
 static plim_status region_plan(const plim_region_options *options, plim__region_head *head,
                                plim_error *err)
 {
@@ -98,6 +112,7 @@ static plim_status region_plan(const plim_region_options *options, plim__region_
     head->version = PLIM__REGION_VERSION;
     head->order = PLIM__REGION_ORDER;
     head->layout_hash = region_layout_hash();
+    head->identity = region_identity();
     head->object_max = region_or(options->object_max, REGION_OBJECTS_DEFAULT);
     head->type_max = region_or(options->type_max, REGION_TYPES_DEFAULT);
     head->field_max = region_or(options->field_max, REGION_FIELDS_DEFAULT);
@@ -424,5 +439,6 @@ void plim_region_read_info(const plim_region *region, plim_region_info *out_info
                                    .data_bytes = head->data_bytes,
                                    .epoch = head->epoch,
                                    .writer_pid = (int64_t)head->writer_pid,
-                                   .recovered = region->recovered};
+                                   .recovered = region->recovered,
+                                   .identity = head->identity};
 }
