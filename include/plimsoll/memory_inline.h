@@ -7,7 +7,7 @@
  *
  * Nothing here is for use by name, and none of it is a stable interface: a program compiled with
  * this header belongs to libraries in which the same number stands at the end of
- * plim__inline_thread_2, and with others does not link or load. -DPLIM_NO_INLINE leaves it out;
+ * plim__inline_thread_3, and with others does not link or load. -DPLIM_NO_INLINE leaves it out;
  * so do compilations without optimization, with ThreadSanitizer, without an operating system.
  * Thread-safety: any thread; what orders the accesses is in docs/internals/memory.md.
  */
@@ -65,6 +65,10 @@ enum {
     PLIM__INLINE_MAX = 32768,
     PLIM__INLINE_SLOTS = 256,
     PLIM__INLINE_CODES = 64,
+    PLIM__INLINE_SLOT_SHIFT = 8,
+    PLIM__INLINE_CODES_MASK = 0xff,
+    PLIM__INLINE_CODE_MASK = 0xfc, /* of an info word: the class code times 4 … */
+    PLIM__INLINE_BIN_FACTOR = 8,   /* … and times this, the way to its bin */
     PLIM__INLINE_PAGE_SHIFT = 12,
     PLIM__INLINE_ALIGN_SHIFT = 4,
     PLIM__INLINE_LIVE = 0x9c,
@@ -92,8 +96,9 @@ typedef struct __attribute__((may_alias)) plim__inline_thread {
     uint32_t busy;
     size_t home_grains;
     uintptr_t home_base;
-    const uint16_t *home_info;
+    uintptr_t home_pages;
     uint8_t *home_states;
+    size_t home_likely;
     void *late, *next;
     plim__inline_cache *fast[PLIM__INLINE_SLOTS];
 } plim__inline_thread;
@@ -101,7 +106,7 @@ typedef struct __attribute__((may_alias)) plim__inline_thread {
 /* This thread's record; one that is always busy where there is none. (__thread: C++ would reach a
    thread_local of another file through a function.) */
 #define PLIM__WITHOUT_A_CALL __attribute__((tls_model("initial-exec")))
-PLIM_API extern __thread plim__inline_thread *plim__inline_thread_2 PLIM__WITHOUT_A_CALL;
+PLIM_API extern __thread plim__inline_thread *plim__inline_thread_3 PLIM__WITHOUT_A_CALL;
 
 #endif
 
@@ -109,7 +114,7 @@ PLIM_API extern __thread plim__inline_thread *plim__inline_thread_2 PLIM__WITHOU
 /** Private: a block of a domain, if this thread has one at hand. The same steps as alloc_fast(). */
 PLIM__FORCED void *plim__inline_take(uint32_t id, size_t bytes)
 {
-    plim__inline_thread *thread = plim__inline_thread_2;
+    plim__inline_thread *thread = plim__inline_thread_3;
     if (__builtin_expect(__atomic_load_n(&thread->busy, __ATOMIC_RELAXED) != 0, 0))
         return NULL;
     __atomic_store_n(&thread->busy, 1, __ATOMIC_RELAXED);
@@ -130,6 +135,18 @@ PLIM__FORCED void *plim__inline_take(uint32_t id, size_t bytes)
     return block;
 }
 
+/** Private: the cache, and in it the bin, that a page's info word names. */
+PLIM__FORCED plim__inline_cache *plim__inline_cache_of(plim__inline_thread *thread, size_t info)
+{
+    return __atomic_load_n(&thread->fast[info >> PLIM__INLINE_SLOT_SHIFT], __ATOMIC_ACQUIRE);
+}
+
+PLIM__FORCED plim__inline_bin *plim__inline_bin_of(plim__inline_cache *cache, size_t info)
+{
+    size_t into = (info & PLIM__INLINE_CODE_MASK) * PLIM__INLINE_BIN_FACTOR;
+    return (plim__inline_bin *)(void *)((char *)cache->bins + into);
+}
+
 /** Private: the state of a checked block says that it is live; from here on that it is not. */
 PLIM__FORCED bool plim__inline_release(uint8_t *state)
 {
@@ -143,7 +160,7 @@ PLIM__FORCED bool plim__inline_release(uint8_t *state)
  *  steps as plim_free(). */
 PLIM__FORCED bool plim__inline_give(void *block)
 {
-    plim__inline_thread *thread = plim__inline_thread_2;
+    plim__inline_thread *thread = plim__inline_thread_3;
     uintptr_t offset = (uintptr_t)block - thread->home_base;
     uintptr_t grain = offset >> PLIM__INLINE_ALIGN_SHIFT |
                       offset << (8 * sizeof offset - PLIM__INLINE_ALIGN_SHIFT);
@@ -153,10 +170,20 @@ PLIM__FORCED bool plim__inline_give(void *block)
         return false;
     __atomic_store_n(&thread->busy, 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    size_t info = thread->home_info[grain >> (PLIM__INLINE_PAGE_SHIFT - PLIM__INLINE_ALIGN_SHIFT)];
-    plim__inline_cache *cache =
-        __atomic_load_n(&thread->fast[info / PLIM__INLINE_CODES], __ATOMIC_ACQUIRE);
-    plim__inline_bin *bin = &cache->bins[info % PLIM__INLINE_CODES];
+    uintptr_t page = (uintptr_t)block >> PLIM__INLINE_PAGE_SHIFT;
+    size_t info = *(const uint16_t *)(thread->home_pages + page * sizeof(uint16_t));
+    size_t likely = thread->home_likely;
+    plim__inline_cache *cache = plim__inline_cache_of(thread, likely);
+    plim__inline_bin *bin = plim__inline_bin_of(cache, likely);
+    __asm__("" : "+r"(bin)); /* known before the info word is */
+    if (info != likely) {
+        size_t unsure = info & ~(size_t)PLIM__INLINE_CODES_MASK;
+        if (__builtin_expect(unsure != likely, 0)) {
+            thread->home_likely = unsure;
+            cache = plim__inline_cache_of(thread, unsure);
+        }
+        bin = plim__inline_bin_of(cache, info);
+    }
     void **top = bin->top;
     bool is_kept = false;
     if (__builtin_expect(top != bin->end, 1)) {

@@ -60,9 +60,10 @@ static bool heap_map_is_sound(const plim__heap_map *map)
     uint32_t fields = map->run_bytes - (uint32_t)sizeof(uint32_t);
     return map->page_shift == 12 && map->page_count <= PLIM_PROCESS_PAGES_MAX &&
            map->run_bytes >= 8 && map->run_bytes <= HEAP_RUN_BYTES_MAX &&
-           map->run_pages <= fields && map->run_count <= fields && map->class_bits == 6 &&
-           map->class_large < PLIM__HEAP_CLASSES && map->domain_count <= 1u << 10 &&
-           map->domain_bytes <= 1u << 16 && map->name_bytes <= 256 &&
+           map->run_pages <= fields && map->run_count <= fields && map->slot_shift == 8 &&
+           map->class_shift == 2 && map->class_large < PLIM__HEAP_CLASSES &&
+           map->domain_count <= 1u << 10 && map->domain_bytes <= 1u << 16 &&
+           map->name_bytes <= 256 &&
            (map->depth == 0 || (map->site_bits == PLIM__NOTE_SITE_BITS &&
                                 map->stack_bytes == sizeof(plim__heap_stack)));
 }
@@ -178,8 +179,8 @@ static plim_status heap_take_page(heap_window *window, uint32_t page, uint32_t i
     plim__process_heap *heap = window->heap;
     const plim__heap_map *map = &heap->map;
     const uint8_t *run = window->runs + (size_t)i * map->run_bytes;
-    uint32_t code = window->info[i] & ((1u << map->class_bits) - 1);
-    uint32_t domain = (uint32_t)window->info[i] >> map->class_bits;
+    uint32_t code = (window->info[i] & ((1u << map->slot_shift) - 1)) >> map->class_shift;
+    uint32_t domain = (uint32_t)window->info[i] >> map->slot_shift;
     uint32_t pages = heap_word(run, map->run_pages);
     uint64_t block_bytes = map->class_bytes[code];
     bool is_large = code == map->class_large;

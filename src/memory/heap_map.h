@@ -24,7 +24,7 @@
 #define PLIM__HEAP_MAP_NAME "plimsoll-heap-"
 
 enum {
-    PLIM__HEAP_MAP_VERSION = 1,
+    PLIM__HEAP_MAP_VERSION = 2,
     PLIM__HEAP_CLASSES = 64,
     PLIM__HEAP_OWN_RANGES = 6, /* the library, the manager, notes' two, stacks' two */
     PLIM__NOTE_SITE_BITS = 20,
@@ -50,14 +50,15 @@ typedef struct plim__heap_map {
     uint64_t base;
     uint64_t page_count;
     uint64_t touched_at; /* u32: pages from the front that ever were taken */
-    uint64_t info_at;    /* u16 per page: domain << class_bits | class; 0: nothing */
+    uint64_t info_at;    /* u16 per page: domain << slot_shift | class << class_shift */
     uint64_t backs_at;   /* u8 per page of a slab: so many pages before it is its first */
     uint64_t runs_at;    /* per page, of run_bytes, with two fields at those offsets: */
     uint32_t page_shift;
     uint32_t run_bytes;
     uint32_t run_pages; /* u32: pages of the run, at its first page */
     uint32_t run_count; /* u16: blocks of a slab */
-    uint32_t class_bits;
+    uint32_t slot_shift;
+    uint32_t class_shift;
     uint32_t class_large; /* the first page of a large block */
     uint32_t own_domain;  /* of the allocator's own records: not the program's */
     uint16_t class_bytes[PLIM__HEAP_CLASSES]; /* 0: not a class of blocks in slabs */

@@ -39,11 +39,16 @@
 #endif
 #define PLIM__PAGE_BYTES ((size_t)1 << PLIM__PAGE_SHIFT)
 
-/* A page's info word is slot << CLASS_BITS | class code; 0 says that no block begins or lies here.
+/* A page's info word has the slot in its upper byte and the class code in the upper six bits of the
+   lower; 0 says that no block begins or lies here. So the lower byte, times 8, is the way to a
+   cache's bin of 32 bytes: no shift between the load of the word and that of the bin.
    Class codes: 1 to PLIM__CLASS_COUNT are size classes, then the two below. */
 enum {
-    PLIM__CLASS_BITS = 6,
-    PLIM__CLASS_CODES = 1 << PLIM__CLASS_BITS,
+    PLIM__INFO_SLOT_SHIFT = 8,
+    PLIM__INFO_CODE_SHIFT = 2,
+    PLIM__INFO_CODES_MASK = 0xff,
+    PLIM__INFO_CODE_MASK = 0xfc,
+    PLIM__CLASS_CODES = 64,
     PLIM__CLASS_INNER = 62, /* a page of a large block that is not its first */
     PLIM__CLASS_LARGE = 63, /* the first page of a large block */
     PLIM__SLOTS = (int)PLIM__SLOT_COUNT
@@ -56,6 +61,24 @@ enum {
     PLIM__DOMAINS_MAX = 64,               /* of one manager */
     PLIM__DOMAINS_DEFAULT = 16
 };
+
+/** A page's info word. */
+static inline uint16_t plim__info_of(uint32_t slot, unsigned code)
+{
+    return (uint16_t)(slot << PLIM__INFO_SLOT_SHIFT | code << PLIM__INFO_CODE_SHIFT);
+}
+
+/** The class code of one. */
+static inline unsigned plim__info_code(size_t info)
+{
+    return (unsigned)(info & PLIM__INFO_CODE_MASK) >> PLIM__INFO_CODE_SHIFT;
+}
+
+/** The slot of one: below PLIM__SLOTS, or spoiled. */
+static inline uint32_t plim__info_slot(size_t info)
+{
+    return (uint32_t)(info >> PLIM__INFO_SLOT_SHIFT);
+}
 
 /* Bound of one request: what is left for the arithmetic of rounding and tables never overflows. */
 #define PLIM__REQUEST_MAX (SIZE_MAX / 4)

@@ -165,7 +165,7 @@ static inline _Atomic uint64_t *notes_find(const void *block, bool may_grow)
 {
     const plim__space *space = notes_state.space;
     uint32_t page = plim__space_page(space, block);
-    unsigned code = space->info[page] & (PLIM__CLASS_CODES - 1);
+    unsigned code = plim__info_code(space->info[page]);
     uint32_t index = 0;
     unsigned needed = NOTES_LARGE_KIND;
     if (PLIM__LIKELY(code - 1 < PLIM__CLASS_COUNT)) {

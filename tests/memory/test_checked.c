@@ -525,7 +525,7 @@ static void a_spoiled_word_of_the_state_is_named_before_anything_changes(void **
     plim__budget *budget = &plim__domain_of(domain)->budget;
     uint32_t page = plim__space_slab(space, plim__space_page(space, block));
     uint32_t large_page = plim__space_page(space, large);
-    unsigned code = space->info[page] & (PLIM__CLASS_CODES - 1);
+    unsigned code = plim__info_code(space->info[page]);
     plim__run *run = &space->runs[page];
     const spoiled WORDS[] = {
         {"budget: avail", &budget->avail, sizeof(size_t), "B1"},

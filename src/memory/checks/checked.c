@@ -494,8 +494,8 @@ static plim__fault checked_find(plim_manager *manager, const void *address, chec
     plim__space *space = &manager->space;
     uint32_t page = plim__space_page(space, address);
     uint32_t info = space->info[page];
-    plim__slot *slot = &plim__slots[info >> PLIM__CLASS_BITS];
-    unsigned code = info & (PLIM__CLASS_CODES - 1);
+    plim__slot *slot = &plim__slots[plim__info_slot(info)];
+    unsigned code = plim__info_code(info);
     if (info == 0)
         return checked_fault("P5", "no block is there", NULL, address);
     if (code == PLIM__CLASS_INNER)
@@ -552,10 +552,10 @@ static plim__fault checked_give_locked(plim_manager *manager, void *address, pli
 static plim__fault checked_give(plim_manager *manager, void *block)
 {
     uint32_t info = manager->space.info[plim__space_page(&manager->space, block)];
-    const plim__slot *slot = &plim__slots[info >> PLIM__CLASS_BITS];
+    const plim__slot *slot = &plim__slots[plim__info_slot(info)];
     plim__cache *cache = NULL;
     if (info != 0 && slot->central != &manager->tables)
-        cache = checked_cache(manager, slot, info & (PLIM__CLASS_CODES - 1));
+        cache = checked_cache(manager, slot, plim__info_code(info));
     plim__lock_take(&manager->lock);
     plim__fault fault = checked_give_locked(manager, block, cache);
     plim__lock_give(&manager->lock);

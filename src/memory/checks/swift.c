@@ -127,12 +127,12 @@ SWIFT_APART void *plim__swift_take(plim__thread *thread, plim__cache *cache, siz
 }
 
 /* With the thread entered: what its home says of an address in it. */
-static inline void swift_find(plim__thread *thread, uintptr_t grain, swift_block *out)
+static inline void swift_find(plim__thread *thread, uintptr_t grain, const void *block,
+                              swift_block *out)
 {
-    size_t info =
-        plim__own_load(&thread->home_info)[grain >> (PLIM__PAGE_SHIFT - PLIM__ALIGN_SHIFT)];
-    out->cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
-    out->code = info & (PLIM__CLASS_CODES - 1);
+    size_t info = plim__thread_info(thread, block);
+    out->cache = plim__thread_fast(thread, plim__info_slot(info));
+    out->code = plim__info_code(info);
     out->bin = &out->cache->bins[out->code];
     out->state = plim__own_load(&thread->home_states) + grain;
 }
@@ -152,7 +152,7 @@ static uint32_t swift_sound(const swift_block *found, const char *block)
 SWIFT_APART void plim__swift_give(plim__thread *thread, uintptr_t grain, void *block)
 {
     swift_block found;
-    swift_find(thread, grain, &found);
+    swift_find(thread, grain, block, &found);
     void **top = plim__own_load(&found.bin->top);
     uint32_t word = 0;
     if (top != found.bin->end && plim__state_load(found.state) == PLIM__STATE_WATCHED &&
@@ -204,7 +204,7 @@ bool plim__swift_resize(plim__thread *thread, uintptr_t grain, void *block, size
         return false;
     swift_block found;
     plim__thread_enter(thread);
-    swift_find(thread, grain, &found);
+    swift_find(thread, grain, block, &found);
     bool is_kept = found.bin->end != found.bin->array;
     uint8_t state = plim__state_load(found.state);
     bool is_watched =

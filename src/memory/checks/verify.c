@@ -107,7 +107,7 @@ static uint32_t verify_large(verify_walk *walk, uint32_t page, uint32_t slot_num
                      plim__space_address(space, page));
         return 1;
     }
-    uint16_t inner = (uint16_t)(slot_number << PLIM__CLASS_BITS | PLIM__CLASS_INNER);
+    uint16_t inner = plim__info_of(slot_number, PLIM__CLASS_INNER);
     for (uint32_t i = 1; i < run->pages; i++)
         if (space->info[page + i] != inner)
             verify_fault(walk, "P9", "a page inside a large block is marked as another's", slot,
@@ -129,13 +129,18 @@ static void verify_pages(verify_walk *walk)
     }
     for (uint32_t page = 0; page < space->touched;) {
         uint32_t info = space->info[page];
-        uint32_t slot_number = info >> PLIM__CLASS_BITS;
-        unsigned code = info & (PLIM__CLASS_CODES - 1);
+        uint32_t slot_number = plim__info_slot(info);
+        unsigned code = plim__info_code(info);
         if (info == 0) {
             page++;
             continue;
         }
-        if (slot_number >= PLIM__SLOTS || plim__slots[slot_number].manager != walk->manager) {
+        if (info != plim__info_of(slot_number, code)) {
+            verify_fault(walk, "S1", "a page's info word is none that there is", NULL,
+                         plim__space_address(space, page));
+            page++;
+        } else if (slot_number >= PLIM__SLOTS ||
+                   plim__slots[slot_number].manager != walk->manager) {
             verify_fault(walk, "P4", "a page is marked as nobody's, and is not free", NULL,
                          plim__space_address(space, page));
             page++;
@@ -160,7 +165,7 @@ static void verify_lists(verify_walk *walk, uint32_t slot_number)
     for (unsigned list = 0; list < 2 * PLIM__CLASS_CODES; list++) {
         uint32_t before = PLIM__PAGE_NONE;
         unsigned code = list % PLIM__CLASS_CODES;
-        uint16_t info = (uint16_t)(slot_number << PLIM__CLASS_BITS | code);
+        uint16_t info = plim__info_of(slot_number, code);
         plim__room room = slot->central->rooms[list];
         for (uint32_t page = room == PLIM__ROOM_NONE ? PLIM__PAGE_NONE : room;
              page != PLIM__PAGE_NONE; page = space->runs[page].next) {

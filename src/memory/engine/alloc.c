@@ -373,8 +373,8 @@ static alloc_found alloc_find(const void *block)
     }
     found.page = plim__space_page(&found.manager->space, block);
     uint16_t info = found.manager->space.info[found.page];
-    found.code = info & (PLIM__CLASS_CODES - 1);
-    found.slot = &plim__slots[info >> PLIM__CLASS_BITS];
+    found.code = plim__info_code(info);
+    found.slot = &plim__slots[plim__info_slot(info)];
     if (found.code == 0)
         found.fault = "no block is there";
     else if (found.code == PLIM__CLASS_INNER)
@@ -428,6 +428,7 @@ static void alloc_give(const alloc_found *found, void *block)
     plim__lock_take(&manager->lock);
     plim__cache_flush(cache, found->code, block);
     plim__lock_give(&manager->lock);
+    plim__thread_flushed(thread, plim__info_of(cache->slot, found->code));
 }
 
 void plim__give_inside(void *block)
@@ -484,11 +485,8 @@ void plim_free(void *block)
         return;
     }
     plim__thread_enter(thread);
-    size_t info =
-        plim__own_load(&thread->home_info)[grain >> (PLIM__PAGE_SHIFT - PLIM__ALIGN_SHIFT)];
-    plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
-    size_t code = info & (PLIM__CLASS_CODES - 1);
-    plim__bin *bin = &cache->bins[code];
+    size_t info = plim__thread_info(thread, block);
+    plim__bin *bin = plim__thread_bin(thread, info);
     void **top = plim__own_load(&bin->top);
     if (PLIM__UNLIKELY(top == bin->end)) {
         plim__thread_leave(thread, PLIM__IDLE);
@@ -521,7 +519,7 @@ size_t plim__usable(const void *block)
     if (plim__is_full(manager)) /* the rest is guard */
         return plim__checked_look(manager, block, &bytes, &site) ? bytes : 0;
     uint32_t page = plim__space_page(&manager->space, block);
-    unsigned code = manager->space.info[page] & (PLIM__CLASS_CODES - 1);
+    unsigned code = plim__info_code(manager->space.info[page]);
     return code == PLIM__CLASS_LARGE ? plim__large_bytes(manager, page) : plim__class_bytes[code];
 }
 
@@ -604,12 +602,11 @@ void *plim__resize(void *block, size_t bytes, const char *site)
 /* With the thread's home and a size that has a class: as plim_free() as far as the bin. There most
    blocks stay, or move by the fast way. A bin with places says that its class is within what the
    domain grants a single request. NULL: not by this way. */
-static void *alloc_resize_home(plim__thread *thread, uintptr_t grain, void *block, size_t bytes)
+static void *alloc_resize_home(plim__thread *thread, void *block, size_t bytes)
 {
-    size_t info =
-        plim__own_load(&thread->home_info)[grain >> (PLIM__PAGE_SHIFT - PLIM__ALIGN_SHIFT)];
-    plim__cache *cache = plim__thread_fast(thread, info >> PLIM__CLASS_BITS);
-    unsigned code = info & (PLIM__CLASS_CODES - 1);
+    size_t info = plim__thread_info(thread, block);
+    plim__cache *cache = plim__thread_fast(thread, plim__info_slot(info));
+    unsigned code = plim__info_code(info);
     if (!plim__cache_keeps(cache, code))
         return NULL;
     if (plim__class_of(bytes) == code)
@@ -631,7 +628,7 @@ void *plim_resize(void *block, size_t bytes)
     void *resized = NULL;
     if (grain < plim__own_load(&thread->home_grains) && bytes - 1 < PLIM__SMALL_MAX) {
         if (plim__own_load(&thread->home_states) == NULL)
-            resized = alloc_resize_home(thread, grain, block, bytes);
+            resized = alloc_resize_home(thread, block, bytes);
 #if PLIM_VERIFY_MAX >= 3
         else if (plim__swift_resize(thread, grain, block, bytes, &resized))
             return resized;

@@ -23,8 +23,16 @@ enum {
     CACHE_BIN_BYTES_SMALL = 12 << 10, /* of one class up to 2 KiB: what comes and goes most */
     CACHE_BIN_BYTES = 8 << 10,        /* of a larger one: all 60 full are half a MiB */
     CACHE_CAP_TIGHT = 16,
-    CACHE_BIN_BYTES_TIGHT = 900
+    CACHE_BIN_BYTES_TIGHT = 900,
+    /* A bin of blocks above 1 KiB begins with few places, and gets more each time it overflows: so
+       many at most, and all bins together for so small a part of what the domain holds. */
+    CACHE_GROWN_SMALL = 32,
+    CACHE_GROWN_BYTES = 64 << 10,
+    CACHE_GROWN_PART = 64,
+    CACHE_GROWN_UNIT = 128 /* such blocks are multiples of it */
 };
+_Static_assert(PLIM__CLASS_COUNT *CACHE_GROWN_BYTES / CACHE_GROWN_UNIT <= UINT16_MAX,
+               "what bins have more fits its count");
 
 plim__cache plim__cache_empty;
 static void *cache_nothing[2]; /* an array of no places behind a NULL */
@@ -54,11 +62,22 @@ static uint32_t cache_cap(const plim_manager *manager, unsigned code)
     return (uint32_t)(cap > most ? most : cap < 1 ? 1 : cap);
 }
 
+/* Places that a bin can come to have. */
+static uint32_t cache_most(const plim_manager *manager, unsigned code)
+{
+    uint32_t cap = cache_cap(manager, code);
+    if (manager->is_tight || code < PLIM__CLASS_FINE)
+        return cap;
+    size_t most = CACHE_GROWN_BYTES / plim__class_bytes[code];
+    most = most < CACHE_GROWN_SMALL ? most : CACHE_GROWN_SMALL;
+    return (uint32_t)most > cap ? (uint32_t)most : cap;
+}
+
 size_t plim__cache_bytes(const plim_manager *manager)
 {
     size_t bytes = sizeof(plim__cache);
     for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++)
-        bytes += (1 + cache_cap(manager, code)) * sizeof(void *);
+        bytes += (1 + cache_most(manager, code)) * sizeof(void *);
     return bytes;
 }
 
@@ -76,7 +95,7 @@ void plim__cache_init(plim__cache *cache, plim_manager *manager, plim__domain *d
         bin->array = array;
         plim__own_store(&bin->top, array);
         bin->end = array + cap;
-        array += cap;
+        array += cache_most(manager, code);
         cache->batch[code] = 1;
         /* What the domain would refuse must not be at hand. */
         if (domain->request_max_bytes != 0 && plim__class_bytes[code] > domain->request_max_bytes)
@@ -176,8 +195,25 @@ static size_t cache_give(plim__cache *cache, unsigned code, size_t count)
     return bytes;
 }
 
+/* Twice the places, where that is allowed. */
+static void cache_grow(plim__cache *cache, unsigned code)
+{
+    plim__bin *bin = &cache->bins[code];
+    size_t cap = (size_t)(bin->end - bin->array), most = cache_most(cache->manager, code);
+    size_t more = cap < most - cap ? cap : most - cap;
+    size_t grown = cache->grown + more * plim__class_bytes[code] / CACHE_GROWN_UNIT;
+    size_t held = plim__slots[cache->slot].central->charged_bytes;
+    if (grown > held / CACHE_GROWN_PART / CACHE_GROWN_UNIT)
+        return;
+    cache->grown = (uint16_t)grown;
+    bin->end += more;
+}
+
 void plim__cache_flush(plim__cache *cache, unsigned code, void *block)
 {
+    if (plim__cache_keep(cache, code, block))
+        return;
+    cache_grow(cache, code);
     if (plim__cache_keep(cache, code, block))
         return;
     size_t held = cache_held(&cache->bins[code]);

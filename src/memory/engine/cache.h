@@ -65,6 +65,7 @@ typedef struct plim__cache {
     int32_t look_in;   /* full: operations until the whole state is looked at */
     plim__bin bins[PLIM__CLASS_CODES];
     uint8_t batch[PLIM__CLASS_COUNT + 1]; /* blocks of a refill; begins small, grows with use */
+    uint16_t grown; /* by so many times 128 bytes may bins hold more than they began with */
     /* Level full, each block watched, alone. */
     PLIM__OWNED(ptrdiff_t) asked;      /* requested bytes that came and went since the last fold */
     PLIM__OWNED(ptrdiff_t) asked_most; /* the most that ever was */
@@ -79,16 +80,19 @@ enum { PLIM__IDLE = 0, PLIM__BUSY_FAST = 1, PLIM__BUSY_SLOW = 2, PLIM__WATCHED =
 /** One thread. Those without a record share one that is always busy, so they take the slow path. */
 typedef struct plim__thread {
     PLIM__OWNED(uint32_t) busy;
-    /* The space looked at first when a block comes back: its bytes, in units of ALIGN; and, where
-       its blocks are checked, their states. */
+    /* The space looked at first when a block comes back: its bytes, in units of ALIGN; the info
+       word of page 0 of all memory, as it were; where its blocks are checked, their states; and the
+       info word that the next block's page is thought to have, whose class may be 0: unsure. */
     PLIM__OWNED(size_t) home_grains;
     PLIM__OWNED(uintptr_t) home_base;
-    PLIM__OWNED(const uint16_t *) home_info;
+    PLIM__OWNED(uintptr_t) home_pages;
     PLIM__OWNED(uint8_t *) home_states;
+    size_t home_likely;
     _Atomic(void *) late; /* blocks given back by signal handlers, to be looked after */
     struct plim__thread *next;
     PLIM__OWNED(plim__cache *) fast[PLIM__SLOTS]; /* the owner's, or the empty cache */
     plim__cache *own[PLIM__SLOTS];                /* all there are; under the managers' locks */
+    size_t flushed;                               /* the info word that the last flush was of */
 } plim__thread;
 
 /** The cache in which nothing is and for which there is no room. */
@@ -129,6 +133,13 @@ static inline uintptr_t plim__thread_grain(const plim__thread *thread, const voi
     return offset / PLIM__ALIGN | offset << (8 * sizeof offset - PLIM__ALIGN_SHIFT);
 }
 
+/** The info word of an address's page, which is in the owner's home. */
+static inline size_t plim__thread_info(const plim__thread *thread, const void *block)
+{
+    uintptr_t page = (uintptr_t)block >> PLIM__PAGE_SHIFT;
+    return *(const uint16_t *)(plim__own_load(&thread->home_pages) + page * sizeof(uint16_t));
+}
+
 /** While busy: the owner's way to a cache. */
 static inline plim__cache *plim__thread_fast(plim__thread *thread, size_t slot)
 {
@@ -139,6 +150,48 @@ static inline plim__cache *plim__thread_fast(plim__thread *thread, size_t slot)
 #else
     return __atomic_load_n(&thread->fast[slot], __ATOMIC_ACQUIRE);
 #endif
+}
+
+/** The bin that a page's info word names. */
+static inline plim__bin *plim__cache_bin(plim__cache *cache, size_t info)
+{
+    _Static_assert(sizeof(plim__bin) % (1 << PLIM__INFO_CODE_SHIFT) == 0, "a bin in so many parts");
+    size_t part = sizeof(plim__bin) >> PLIM__INFO_CODE_SHIFT;
+    size_t into = (info & PLIM__INFO_CODE_MASK) * part;
+    return (plim__bin *)(void *)((char *)cache->bins + into);
+}
+
+/**
+ * The bin of what comes back to a page with that info word. Whose the last block was, this one's is
+ * likely to be, too, and where two flushes in a row were of one class (plim__thread_flushed()), it
+ * is likely to be of that. Where that is so the processor has the bin before it has the word: a
+ * branch that it foresees instead of two loads that wait.
+ */
+static inline plim__bin *plim__thread_bin(plim__thread *thread, size_t info)
+{
+    size_t likely = thread->home_likely;
+    plim__cache *cache = plim__thread_fast(thread, plim__info_slot(likely));
+    plim__bin *bin = plim__cache_bin(cache, likely);
+#ifdef __GNUC__
+    __asm__("" : "+r"(bin)); /* so that it is not put off until it is needed */
+#endif
+    if (info != likely) {
+        size_t unsure = info & ~(size_t)PLIM__INFO_CODES_MASK;
+        if (PLIM__UNLIKELY(unsure != likely)) {
+            thread->home_likely = unsure;
+            cache = plim__thread_fast(thread, plim__info_slot(unsure));
+        }
+        bin = plim__cache_bin(cache, info);
+    }
+    return bin;
+}
+
+/** A bin was flushed; its slot and class. */
+static inline void plim__thread_flushed(plim__thread *thread, size_t info)
+{
+    if (thread->flushed == info)
+        thread->home_likely = info;
+    thread->flushed = info;
 }
 
 /** Whether blocks of a class are kept at all. */

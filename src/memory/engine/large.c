@@ -14,7 +14,7 @@ enum { LARGE_RETURN_BYTES = 32 << 20 };
 
 static uint16_t large_info(uint32_t slot, unsigned code)
 {
-    return (uint16_t)(slot << PLIM__CLASS_BITS | code);
+    return plim__info_of(slot, code);
 }
 
 size_t plim__large_bytes(const plim_manager *manager, uint32_t page)
@@ -62,7 +62,7 @@ bool plim__large_resize(plim_manager *manager, plim__central *central, uint32_t 
     PLIM_DCHECK(pages > 0);
     if (pages > space->page_count)
         return false;
-    uint32_t slot = (uint32_t)space->info[page] >> PLIM__CLASS_BITS;
+    uint32_t slot = plim__info_slot(space->info[page]);
     if (pages > old_pages) {
         if (!plim__space_extend(space, page, old_pages, (uint32_t)pages - old_pages))
             return false;

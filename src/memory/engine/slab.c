@@ -99,7 +99,7 @@ static bool slab_open(plim_manager *manager, plim__central *central, uint32_t sl
     }
     if (page == PLIM__PAGE_NONE)
         return false;
-    uint16_t info = (uint16_t)(slot << PLIM__CLASS_BITS | code);
+    uint16_t info = plim__info_of(slot, code);
     plim__space_mark(space, page, pages, info, info);
     for (uint32_t i = 0; i < pages; i++)
         space->backs[page + i] = (uint8_t)i;

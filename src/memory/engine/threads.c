@@ -27,7 +27,7 @@ static plim__thread threads_none = {.busy = PLIM__BUSY_SLOW};
 PLIM__THREAD_LOCAL plim__thread *plim__thread_self = &threads_none;
 #ifdef PLIM__HAS_LAYOUT
 /* Programs see the same, but for words that are atomic here and plain there (a sanitizer's). */
-__thread plim__inline_thread *plim__inline_thread_2 = (plim__inline_thread *)&threads_none;
+__thread plim__inline_thread *plim__inline_thread_3 = (plim__inline_thread *)&threads_none;
 #endif
 static PLIM__THREAD_LOCAL bool threads_is_inside;
 static PLIM__THREAD_LOCAL bool threads_is_leaving;
@@ -39,14 +39,15 @@ static size_t threads_count;           /* of both */
 static _Atomic uint32_t threads_fence; /* 0 not tried, 1 being tried, 2 works, 3 does not */
 
 #if defined(PLIM__HAS_LAYOUT) && !defined(PLIM__FENCE_STRONG)
-/* What memory_inline.h says of this; whoever changes it counts up plim__inline_thread_2. */
+/* What memory_inline.h says of this; whoever changes it counts up plim__inline_thread_3. */
 #define SAME_PLACE(here, field, there)                                                             \
     _Static_assert(offsetof(here, field) == offsetof(there, field), "memory_inline.h: " #field)
 SAME_PLACE(plim__thread, busy, plim__inline_thread);
 SAME_PLACE(plim__thread, home_grains, plim__inline_thread);
 SAME_PLACE(plim__thread, home_base, plim__inline_thread);
-SAME_PLACE(plim__thread, home_info, plim__inline_thread);
+SAME_PLACE(plim__thread, home_pages, plim__inline_thread);
 SAME_PLACE(plim__thread, home_states, plim__inline_thread);
+SAME_PLACE(plim__thread, home_likely, plim__inline_thread);
 SAME_PLACE(plim__thread, fast, plim__inline_thread);
 SAME_PLACE(plim__cache, id, plim__inline_cache);
 SAME_PLACE(plim__cache, bins, plim__inline_cache);
@@ -57,6 +58,10 @@ _Static_assert(sizeof(plim__bin) == sizeof(plim__inline_bin), "memory_inline.h: 
 _Static_assert((int)PLIM__SLOTS == (int)PLIM__INLINE_SLOTS &&
                    (int)PLIM__CLASS_CODES == (int)PLIM__INLINE_CODES &&
                    (int)PLIM__SMALL_MAX == (int)PLIM__INLINE_MAX &&
+                   (int)PLIM__INFO_SLOT_SHIFT == (int)PLIM__INLINE_SLOT_SHIFT &&
+                   PLIM__INFO_CODE_MASK == (int)PLIM__INLINE_CODE_MASK &&
+                   (PLIM__INLINE_BIN_FACTOR << PLIM__INFO_CODE_SHIFT) ==
+                       (int)sizeof(plim__inline_bin) &&
                    (int)PLIM__PAGE_SHIFT == (int)PLIM__INLINE_PAGE_SHIFT &&
                    (int)PLIM__ALIGN_SHIFT == (int)PLIM__INLINE_ALIGN_SHIFT &&
                    (int)PLIM__STATE_LIVE == (int)PLIM__INLINE_LIVE &&
@@ -70,7 +75,7 @@ static void threads_self_set(plim__thread *thread)
 {
     plim__thread_self = thread;
 #if defined(PLIM__HAS_LAYOUT) && !defined(PLIM__FENCE_STRONG)
-    plim__inline_thread_2 = (plim__inline_thread *)thread;
+    plim__inline_thread_3 = (plim__inline_thread *)thread;
 #endif
 }
 
@@ -234,7 +239,9 @@ void plim__thread_home(const plim_manager *manager)
     bool is_open = manager->space.states == NULL || !plim__scope_is_any();
     plim__own_store(&thread->home_grains, 0);
     plim__own_store(&thread->home_base, manager->space.base);
-    plim__own_store(&thread->home_info, manager->space.info);
+    uintptr_t first = manager->space.base >> PLIM__PAGE_SHIFT;
+    plim__own_store(&thread->home_pages,
+                    (uintptr_t)manager->space.info - first * sizeof *manager->space.info);
     plim__own_store(&thread->home_states, manager->space.states);
     plim__own_release(&thread->home_grains, is_open ? manager->space.bytes / PLIM__ALIGN : 0);
 }

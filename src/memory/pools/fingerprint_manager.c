@@ -63,7 +63,7 @@ static void walk_marks(walk *here, uint32_t info)
 {
     const plim__space *space = &here->manager->space;
     const uint32_t *marks = plim__mark_of(space, plim__space_address(space, here->page));
-    uint32_t bytes = plim__class_bytes[info & (PLIM__CLASS_CODES - 1)];
+    uint32_t bytes = plim__class_bytes[plim__info_code(info)];
     for (uint32_t i = 0; i < WALK_MARKS; i++) {
         uint32_t mark = plim__mark_load(&marks[i]);
         if (plim__mark_is_live(mark))
@@ -76,11 +76,11 @@ static void walk_page(walk *here)
 {
     const plim__space *space = &here->manager->space;
     uint32_t info = space->info[here->page];
-    unsigned code = info & (PLIM__CLASS_CODES - 1);
+    unsigned code = plim__info_code(info);
     bool is_exact = plim__is_exact(here->manager);
     const plim__run *run = &space->runs[here->page];
     if (code == 0 || code == PLIM__CLASS_INNER ||
-        info >> PLIM__CLASS_BITS == here->manager->tables_slot)
+        plim__info_slot(info) == here->manager->tables_slot)
         return;
     if (code == PLIM__CLASS_LARGE) {
         const uint32_t *mark =
@@ -101,7 +101,7 @@ static uint32_t walk_step(const walk *here)
 {
     const plim__space *space = &here->manager->space;
     const plim__run *run = &space->runs[here->page];
-    unsigned code = space->info[here->page] & (PLIM__CLASS_CODES - 1);
+    unsigned code = plim__info_code(space->info[here->page]);
     bool is_whole = code == PLIM__CLASS_LARGE ||
                     (run->start == here->page && (run->is_free || !plim__is_exact(here->manager)));
     return is_whole && run->pages > 0 ? run->pages : 1;
@@ -144,7 +144,7 @@ static void walk_tell(walk *here, walk_told *told, void *ctx)
         if (cell->info == 0)
             continue;
         plim_fingerprint_row row = {.count = cell->count, .bytes = cell->bytes};
-        walk_row(&row, cell->info >> PLIM__CLASS_BITS, cell->info & (PLIM__CLASS_CODES - 1));
+        walk_row(&row, plim__info_slot(cell->info), plim__info_code(cell->info));
         plim__fingerprint_site(&row, plim__site_text(plim__place_site(cell->place)));
         told(ctx, &row);
         *cell = (walk_cell){0};

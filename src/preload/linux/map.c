@@ -28,7 +28,8 @@ static void map_describe_pages(plim__heap_map *map, const plim_manager *manager)
     map->run_bytes = sizeof(plim__run);
     map->run_pages = offsetof(plim__run, pages);
     map->run_count = offsetof(plim__run, block_count);
-    map->class_bits = PLIM__CLASS_BITS;
+    map->slot_shift = PLIM__INFO_SLOT_SHIFT;
+    map->class_shift = PLIM__INFO_CODE_SHIFT;
     map->class_large = PLIM__CLASS_LARGE;
     map->own_domain = manager->tables_slot;
     for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++)
