@@ -263,7 +263,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_channel_receive(plim_channel *channel, 
  * @param[in]     timeout_ns  in all; UINT64_MAX: for ever.
  * @param[out]    out_answer  status, error and body; as plim_channel_receive().
  * @param[in,out] err         may be NULL.
- * @retval PLIM_ERR_TIMEOUT   no answer came; it is cancelled. The rest as send and receive.
+ * @retval PLIM_ERR_TIMEOUT, PLIM_ERR_INTERRUPTED  no answer came, or a signal did; it is cancelled.
+ *                            The rest as send and receive.
  * @note          Threads: one at a time.
  */
 PLIM_API PLIM_NODISCARD plim_status plim_channel_call(plim_channel *channel, const void *code,

@@ -229,7 +229,8 @@ plim_status plim_channel_call(plim_channel *channel, const void *code, uint32_t 
             out_answer->id == request.id)
             return PLIM_OK;
     }
-    if (status == PLIM_ERR_TIMEOUT && channel->broken == PLIM_OK) {
+    if ((status == PLIM_ERR_TIMEOUT || status == PLIM_ERR_INTERRUPTED) &&
+        channel->broken == PLIM_OK) {
         plim_message cancel = {.kind = PLIM_MESSAGE_CANCEL, .id = request.id};
         plim_status told = plim_channel_send(channel, &cancel, 0, NULL);
         (void)told; /* the failure is told already */
