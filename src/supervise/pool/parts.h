@@ -91,7 +91,7 @@ struct plim_worker_pool {
     plim_pool_figures figures;
     uint64_t chance; /* of the jitter */
     uint64_t drain_until_ns;
-    bool is_ready, is_stopping, is_supervisor_stopped, is_ended;
+    bool is_dispatching, is_ready, is_stopping, is_supervisor_stopped, is_ended;
     plim_status end_status;
 };
 
@@ -100,6 +100,9 @@ void plim__pool_tell(plim_worker_pool *pool, plim_pool_event event);
 
 /** Dispatches what waits once the loop turns again. */
 void plim__pool_soon(plim_worker_pool *pool);
+
+/** Dispatches what waits: before anything that takes its time, such as the start of a process. */
+void plim__pool_dispatch(plim_worker_pool *pool);
 
 /** The loop's clock, in nanoseconds. */
 uint64_t plim__pool_now(const plim_worker_pool *pool);

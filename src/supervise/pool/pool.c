@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests and workers brought together. Whatever changes asks for plim__pool_soon(); one place,
- * pool_dispatch(), then fills the service with spares, replaces who is due, and gives the queue's
+ * Requests and workers brought together. Whatever changes asks for it; one place, pool_give(), then fills the service with spares, replaces who is due, and gives the queue's
  * first to whoever has been idle longest. So callbacks only note what happened.
  * Invariants: P1 at most `workers` seats are in service; a spare enters when one leaves. P2 a
  * worker is asked to end only while another that is idle stands ready for its place, unless there
@@ -126,10 +125,8 @@ static plim__seat *pool_longest_idle(plim_worker_pool *pool)
     return best;
 }
 
-static void pool_dispatch(plim_worker_pool *pool)
+static void pool_give(plim_worker_pool *pool)
 {
-    if (pool->is_supervisor_stopped)
-        return;
     pool_fill_service(pool);
     pool_replace_due(pool);
     /* Each round busies a seat, or takes one out of service. */
@@ -143,11 +140,20 @@ static void pool_dispatch(plim_worker_pool *pool)
     }
 }
 
+void plim__pool_dispatch(plim_worker_pool *pool)
+{
+    if (pool->is_supervisor_stopped || pool->is_dispatching)
+        return;
+    pool->is_dispatching = true;
+    pool_give(pool);
+    pool->is_dispatching = false;
+}
+
 static void pool_on_later(uv_idle_t *handle)
 {
     plim_worker_pool *pool = handle->data;
     (void)uv_idle_stop(handle);
-    pool_dispatch(pool);
+    plim__pool_dispatch(pool);
 }
 
 void plim__pool_soon(plim_worker_pool *pool)
@@ -288,7 +294,7 @@ static void pool_on_tick(uv_timer_t *timer)
     if (pool->is_stopping && (is_drained || now >= pool->drain_until_ns))
         pool_end_workers(pool);
     else
-        pool_dispatch(pool);
+        plim__pool_dispatch(pool);
     bool is_at_work = !is_drained || !pool->is_ready || pool->is_stopping;
     (void)uv_timer_start(timer, pool_on_tick, is_at_work ? POOL_TICK_MS : POOL_IDLE_TICK_MS, 0);
 }

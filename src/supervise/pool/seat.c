@@ -105,7 +105,7 @@ static void seat_lost(plim__seat *seat)
     seat->kill_why = PLIM_WHY_UNRESPONSIVE;
     plim__link_close(&seat->link);
     seat_settle(seat);
-    plim__pool_soon(seat->pool);
+    plim__pool_dispatch(seat->pool);
 }
 
 /* Ends it by force. */
@@ -177,7 +177,7 @@ static void seat_on_greeted(void *ctx, const plim_message *peer)
     seat->health_ns = now + pool->options.health_interval_ns;
     plim__pool_tell(pool, (plim_pool_event){
                               .kind = PLIM_POOL_WORKER_UP, .slot = seat->index, .pid = seat->pid});
-    plim__pool_soon(pool);
+    plim__pool_dispatch(pool);
 }
 
 /* Free for the next, or due to be replaced. */
@@ -193,7 +193,7 @@ static void seat_is_free(plim__seat *seat)
     if (seat->due == PLIM_WHY_NONE && seat->answered_max != 0 &&
         seat->answered >= seat->answered_max)
         seat->due = PLIM_WHY_REQUESTS;
-    plim__pool_soon(pool);
+    plim__pool_dispatch(pool);
 }
 
 static void seat_on_response(plim__seat *seat, const plim_message *message)
