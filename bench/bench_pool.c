@@ -3,8 +3,8 @@
  * Two questions. What does a request through the channel cost, beside the same bytes over a bare
  * socketpair? Bound: a round trip within 1.3 of the bare one, in one run. And how long does whoever
  * waits wait when his worker is killed under load? Bound: of 1,000 kills, the 99th percentile from
- * kill -9 to the answer of the very request that the killed worker had is under 10 ms, and no request
- * is lost.
+ * kill -9 to the answer of the very request that the killed worker had is under 10 ms, and no
+ * request is lost.
  */
 #include <plimsoll/worker.h>
 #include <plimsoll/worker_pool.h>

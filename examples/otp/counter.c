@@ -28,8 +28,7 @@ static plim_status tally_find(plim_region *region, plim_ref *out_ref, plim_error
     uint32_t index = 0;
     plim_region_object object;
     tally first = {0, 0};
-    plim_status status =
-        plim_region_type(region, "tally", sizeof(tally), FIELDS, 2, &type, err);
+    plim_status status = plim_region_type(region, "tally", sizeof(tally), FIELDS, 2, &type, err);
     while (status == PLIM_OK && plim_region_next(region, &index, &object)) {
         if (object.type == type) {
             *out_ref = object.ref;

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A worker where others supervise it. What joins it to them is an executable of its own, so that
    nobody else links their libraries; this finds it and becomes it. */
-#include <stdio.h>
-#include <string.h>
-
 #include "cli/cli.h"
 #include "cli/process.h"
-#include "cli/terminal.h"
 
 enum { WORKER_ARGUMENTS_MAX = 1024, WORKER_FIXED = 7 };
 
@@ -27,14 +23,14 @@ plim_status plim__cmd_worker(plim__cli *cli, plim_error *err)
         return status;
     }
     argv[count++] = "plim-erlang-worker";
-    argv[count++] = plim__args_text(args, PLIM__OPTION_erlang);
+    argv[count++] = args->values[PLIM__OPTION_erlang].text;
     if (plim__args_has(args, PLIM__OPTION_node_name)) {
         argv[count++] = "--name";
-        argv[count++] = plim__args_text(args, PLIM__OPTION_node_name);
+        argv[count++] = args->values[PLIM__OPTION_node_name].text;
     }
     if (plim__args_has(args, PLIM__OPTION_cookie_file)) {
         argv[count++] = "--cookie-file";
-        argv[count++] = plim__args_text(args, PLIM__OPTION_cookie_file);
+        argv[count++] = args->values[PLIM__OPTION_cookie_file].text;
     }
     argv[count++] = "--";
     for (uint32_t i = 0; args->program[i] != NULL; i++) {

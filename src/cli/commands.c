@@ -144,6 +144,8 @@ const char *plim__group_name(plim__group group)
         return "change";
     case PLIM__GROUP_SHARE:
         return "share";
+    case PLIM__GROUP_LIVE:
+        return "live";
     case PLIM__GROUP_HELP:
     case PLIM__GROUP_COUNT:
         break;

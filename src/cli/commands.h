@@ -17,6 +17,7 @@ typedef enum plim__group {
     PLIM__GROUP_JUDGE,
     PLIM__GROUP_CHANGE,
     PLIM__GROUP_SHARE,
+    PLIM__GROUP_LIVE,
     PLIM__GROUP_HELP,
     PLIM__GROUP_COUNT
 } plim__group;

@@ -65,6 +65,10 @@ void plim__path_remove(const char *path);
 /** Removes an empty directory. */
 void plim__path_remove_directory(const char *path);
 
+/** Goes on as another program of Plimsoll's, argv[0] in PLIM_LIBEXEC, beside plim, or where it is
+    installed. Returns only if that failed: PLIM_ERR_NOT_FOUND there is none. */
+plim_status plim__process_become(const char *const *argv, plim_error *err);
+
 enum { PLIM__UUID_BYTES = 37 };
 
 /** A random UUID. */

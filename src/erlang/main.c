@@ -4,8 +4,8 @@
  *     plim-erlang-worker NODE@HOST [--name NAME[@HOST]] [--cookie-file FILE] -- COMMAND…
  * It connects to the node, starts COMMAND as a pool of one, and carries requests from Erlang to it
  * and answers back (terms.h). It restarts nothing: when the worker dies, whoever waits is told, and
- * this program ends with 1; the OTP supervisor that sees that starts it anew. It ends, too, when the
- * node goes, or its standard input does, which an Erlang port closes with its owner.
+ * this program ends with 1; the OTP supervisor that sees that starts it anew. It ends, too, when
+ * the node goes, or its standard input does, which an Erlang port closes with its owner.
  * The cookie comes from a file that is its user's alone, never from a command line or environment.
  * Node names are fresh in every life, NAME_PID: epmd and peers remember the last one for a while.
  */
@@ -212,7 +212,7 @@ static void on_term(bridge *all)
     case PLIM__TERM_OTHER:
         break;
     }
-    free(term.code);
+    plim__term_fini(&term);
 }
 
 static void on_line(uv_poll_t *poll, int status, int events)

@@ -6,7 +6,6 @@
 #include "erlang/terms.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { TERM_STATUS_BYTES = 32 };
@@ -18,7 +17,8 @@ static char *term_text(const char *bytes, int *index, uint32_t max, uint32_t *ou
     long len = 0;
     if (ei_get_type(bytes, index, &type, &size) != 0 || size < 0 || (uint32_t)size > max)
         return NULL;
-    char *text = malloc((size_t)size + 1);
+    const plim_allocator *system = plim_allocator_system();
+    char *text = system->resize(system->ctx, NULL, 0, (size_t)size + 1);
     if (text == NULL)
         return NULL;
     int code = -1;
@@ -27,7 +27,7 @@ static char *term_text(const char *bytes, int *index, uint32_t max, uint32_t *ou
     else if (type == ERL_STRING_EXT || type == ERL_NIL_EXT)
         code = ei_decode_string(bytes, index, text);
     if (code != 0) {
-        free(text);
+        (void)system->resize(system->ctx, text, (size_t)size + 1, 0);
         return NULL;
     }
     *out_len = type == ERL_BINARY_EXT ? (uint32_t)len : (uint32_t)size;
@@ -73,10 +73,16 @@ void plim__term_read(const char *bytes, uint32_t payload_max, plim__term *out)
              ei_decode_pid(bytes, &index, &out->from) == 0 &&
              ei_decode_ref(bytes, &index, &out->ref) == 0)
         out->kind = PLIM__TERM_HEALTH;
-    if (out->kind == PLIM__TERM_OTHER) {
-        free(out->code);
-        out->code = NULL;
-    }
+    if (out->kind == PLIM__TERM_OTHER)
+        plim__term_fini(out);
+}
+
+void plim__term_fini(plim__term *term)
+{
+    const plim_allocator *system = plim_allocator_system();
+    if (term->code != NULL)
+        (void)system->resize(system->ctx, term->code, (size_t)term->bytes + 1, 0);
+    term->code = NULL;
 }
 
 static bool term_start(ei_x_buff *out, int arity, const char *name)

@@ -28,13 +28,16 @@ typedef struct plim__term {
     plim__term_kind kind;
     erlang_pid from;
     erlang_ref ref;
-    char *code; /**< to be freed by free() */
+    char *code; /**< ended by plim__term_fini() */
     uint32_t bytes;
     bool is_idempotent;
 } plim__term;
 
 /** Understands a message; what is not one of the above is PLIM__TERM_OTHER. */
 void plim__term_read(const char *bytes, uint32_t payload_max, plim__term *out);
+
+/** Gives back what reading took. */
+void plim__term_fini(plim__term *term);
 
 /** Terms to be sent; false: no memory. Each starts its buffer anew. */
 bool plim__term_up(ei_x_buff *out, const erlang_pid *self, int64_t pid, int64_t worker_pid);

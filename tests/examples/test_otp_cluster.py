@@ -109,7 +109,8 @@ class Otp(unittest.TestCase):
         with open(os.open(other, os.O_CREAT | os.O_WRONLY, 0o400), "w") as file:
             file.write("ANOTHERCOOKIE")
         started = time.monotonic()
-        done = self.run_worker("--erlang", "a@localhost", "--cookie-file", other, "--", COUNTER, "x")
+        done = self.run_worker("--erlang", "a@localhost", "--cookie-file", other, "--", COUNTER,
+                               "x")
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertLess(time.monotonic() - started, 20)
 

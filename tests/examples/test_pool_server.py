@@ -136,7 +136,8 @@ class PoolServer(unittest.TestCase):
         self.assertIsNotNone(found, server.lines[-1])
         self.assertEqual(int(found[1]), asked)
         self.assertGreaterEqual(int(found[3]), KILLS)
-        print(f"{kills} kills, {asked} answers, {found[2]} given to another worker", file=sys.stderr)
+        print(f"{kills} kills, {asked} answers, {found[2]} given to another worker",
+              file=sys.stderr)
 
     def test_hostile_clients_harm_nobody(self):
         server = self.start()

@@ -267,15 +267,17 @@ static void what_was_begun_fails_unless_it_may_be_done_twice(void **state)
 {
     (void)state;
     static world at;
-    begin(&at, options_of(&at));
+    plim_worker_pool_options options = options_of(&at);
+    options.tries_max = 5;
+    begin(&at, options);
     asked *once = ask(&at, "die-kill", 0);
     assert_int_equal(once->status, PLIM_ERR_GONE);
     assert_int_equal(once->tries, 1);
     assert_holds(once->error, "may not be done twice");
     asked *poison = ask(&at, "die-kill", PLIM_MESSAGE_IDEMPOTENT);
     assert_int_equal(poison->status, PLIM_ERR_GONE);
-    assert_int_equal(poison->tries, 3);
-    assert_holds(poison->error, "3 workers");
+    assert_int_equal(poison->tries, 5);
+    assert_holds(poison->error, "5 workers");
     asked *twice = ask_with(&at, "sleep:200", PLIM_MESSAGE_IDEMPOTENT, 0);
     turn_for(&at, SECOND / 20);
     for (uint32_t i = 0; i < 3; i++) {
@@ -284,7 +286,7 @@ static void what_was_begun_fails_unless_it_may_be_done_twice(void **state)
     }
     turn_until_told(&at);
     assert_int_equal(twice->status, PLIM_OK);
-    assert_int_equal(twice->tries, 2);
+    assert_true(twice->tries >= 2); /* the spare may have been dying, too */
     finish(&at);
 }
 

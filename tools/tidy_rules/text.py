@@ -45,7 +45,7 @@ def banned(tree):
         words = dict(_EVERYWHERE)
         if file.path.startswith("src/"):
             words |= _MEMORY
-            if file.module != "cli":
+            if not tree.modules.get(file.module, {}).get("only_public"): # programs print
                 words |= _PRINTING
             if tree.modules.get(file.module, {}).get("freestanding"):
                 words |= _STRINGS

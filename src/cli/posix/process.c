@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -285,6 +286,41 @@ void plim__path_remove(const char *path)
 void plim__path_remove_directory(const char *path)
 {
     (void)rmdir(path);
+}
+
+/* True: it is there; a failure to run it is told. */
+static bool become(const char *folder, const char *more, const char *const *argv, plim_error *err)
+{
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s%s/%s", folder, more, argv[0]);
+    if (len < 0 || (size_t)len >= sizeof path || access(path, F_OK) != 0)
+        return false;
+    (void)execv(path, (char *const *)(uintptr_t)argv);
+    (void)plim_error_set(err, errno == EACCES ? PLIM_ERR_ACCESS : PLIM_ERR_IO, "cannot run %s: %s",
+                         path, strerror(errno));
+    return true;
+}
+
+plim_status plim__process_become(const char *const *argv, plim_error *err)
+{
+    static const char *const BESIDE[] = {"/../erlang", "/../libexec/plimsoll"};
+    char own[PATH_MAX];
+    plim_error found = {.status = PLIM_OK};
+    const char *given = getenv("PLIM_LIBEXEC");
+    bool is_there = given != NULL && become(given, "", argv, &found);
+    ssize_t len = given == NULL ? readlink("/proc/self/exe", own, sizeof own - 1) : 0;
+    own[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(own, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    for (size_t i = 0; i < sizeof BESIDE / sizeof BESIDE[0] && slash != NULL && !is_there; i++)
+        is_there = become(own, BESIDE[i], argv, &found);
+    if (!is_there && given == NULL)
+        is_there = become(PLIM__LIBEXEC, "", argv, &found);
+    if (is_there)
+        return plim_error_set(err, found.status, "%s", found.what);
+    return plim_error_set(err, PLIM_ERR_NOT_FOUND, "%s is not in %s", argv[0],
+                          given != NULL ? given : PLIM__LIBEXEC);
 }
 
 plim_status plim__random_uuid(char out[PLIM__UUID_BYTES], plim_error *err)

@@ -49,7 +49,7 @@ uint64_t plim__socket_now(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static plim_status socket_status(int code)
+static plim_status stream_status(int code)
 {
     switch (code) {
     case EPIPE:
@@ -84,7 +84,7 @@ static plim_status socket_status(int code)
 static plim_status socket_fail(plim_error *err, const char *what, const char *address, int code)
 {
     plim_status status =
-        plim_error_set(err, socket_status(code), "cannot %s %s: %s", what, address, strerror(code));
+        plim_error_set(err, stream_status(code), "cannot %s %s: %s", what, address, strerror(code));
     plim_error_where(err, "%s", address);
     return status;
 }
@@ -177,12 +177,12 @@ static uint64_t socket_left(uint64_t timeout_ns, uint64_t started_ns)
 }
 
 /* Waits for events; interruptions are the caller's to judge. */
-static plim_status socket_await(int descriptor, short events, uint64_t timeout_ns)
+static plim_status stream_await(int descriptor, short events, uint64_t timeout_ns)
 {
     struct pollfd at = {.fd = descriptor, .events = events};
     int code = poll(&at, 1, socket_poll_ms(timeout_ns));
     if (code < 0)
-        return socket_status(errno);
+        return stream_status(errno);
     if (code == 0)
         return PLIM_ERR_TIMEOUT;
     return (at.revents & POLLNVAL) != 0 ? PLIM_ERR_IO : PLIM_OK;
@@ -202,7 +202,7 @@ plim_status plim__socket_connect(const char *address, uint64_t timeout_ns, int *
     int code = connect(made, &place.at.any, place.len) == 0 ? 0 : errno;
     if (code == EINPROGRESS || code == EAGAIN) {
         socklen_t len = sizeof code;
-        status = socket_await(made, POLLOUT, timeout_ns);
+        status = stream_await(made, POLLOUT, timeout_ns);
         if (status == PLIM_OK && getsockopt(made, SOL_SOCKET, SO_ERROR, &code, &len) != 0)
             code = errno;
         if (status != PLIM_OK)
@@ -283,7 +283,7 @@ plim_status plim__socket_address(int descriptor, char *out_text, size_t cap)
     char host[NI_MAXHOST];
     char port[SOCKET_PORT_BYTES];
     if (getsockname(descriptor, &place.at.any, &place.len) != 0)
-        return socket_status(errno);
+        return stream_status(errno);
     int wanted;
     if (place.at.any.sa_family == AF_UNIX) {
         wanted = snprintf(out_text, cap, SOCKET_UNIX "%.*s", (int)sizeof place.at.local.sun_path,
@@ -306,7 +306,7 @@ plim_status plim__socket_accept(int listener, int *out_descriptor)
     socklen_t len = sizeof from;
     int made = accept4(listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (made < 0)
-        return socket_status(errno == ECONNABORTED ? EAGAIN : errno);
+        return stream_status(errno == ECONNABORTED ? EAGAIN : errno);
     socket_no_delay(made, from.ss_family);
     *out_descriptor = made;
     return PLIM_OK;
@@ -316,7 +316,7 @@ plim_status plim__socket_pair(int out_descriptors[2], plim_error *err)
 {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, out_descriptors) == 0)
         return PLIM_OK;
-    return plim_error_set(err, socket_status(errno), "cannot make a pair of sockets: %s",
+    return plim_error_set(err, stream_status(errno), "cannot make a pair of sockets: %s",
                           strerror(errno));
 }
 
@@ -370,7 +370,7 @@ static plim_status socket_push(int descriptor, const plim__socket_part *parts, u
         return PLIM_OK;
     ssize_t sent = sendmsg(descriptor, &message, MSG_NOSIGNAL | flags);
     if (sent < 0)
-        return socket_status(errno);
+        return stream_status(errno);
     *gone += (size_t)sent;
     return PLIM_OK;
 }
@@ -396,7 +396,7 @@ plim_status plim__socket_send(int descriptor, const plim__socket_part *parts, ui
         if (status == PLIM_ERR_TIMEOUT) {
             started = started == 0 ? plim__socket_now() : started;
             uint64_t left = socket_left(timeout_ns, started);
-            status = left == 0 ? PLIM_ERR_TIMEOUT : socket_await(descriptor, POLLOUT, left);
+            status = left == 0 ? PLIM_ERR_TIMEOUT : stream_await(descriptor, POLLOUT, left);
         }
         if (status != PLIM_OK && status != PLIM_ERR_INTERRUPTED)
             return status;
@@ -409,14 +409,14 @@ plim_status plim__socket_take(int descriptor, void *buffer, size_t cap, bool is_
 {
     ssize_t got = recv(descriptor, buffer, cap, is_blocking ? 0 : MSG_DONTWAIT);
     if (got < 0)
-        return socket_status(errno);
+        return stream_status(errno);
     *out_len = (size_t)got;
     return got > 0 ? PLIM_OK : PLIM_ERR_GONE;
 }
 
 plim_status plim__socket_wait(int descriptor, uint64_t timeout_ns)
 {
-    return socket_await(descriptor, POLLIN, timeout_ns);
+    return stream_await(descriptor, POLLIN, timeout_ns);
 }
 
 void plim__socket_close(int descriptor)

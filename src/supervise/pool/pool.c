@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests and workers brought together. Whatever changes asks for it; one place, pool_give(), then fills the service with spares, replaces who is due, and gives the queue's
- * first to whoever has been idle longest. So callbacks only note what happened.
+ * Requests and workers brought together. Whatever changes asks for it; one place, pool_give(), then
+ * fills the service with spares, replaces who is due, and gives the queue's first to whoever has
+ * been idle longest. So callbacks only note what happened.
  * Invariants: P1 at most `workers` seats are in service; a spare enters when one leaves. P2 a
  * worker is asked to end only while another that is idle stands ready for its place, unless there
  * are no spares. P3 an owner's callback is never inside a call of his. P4 once ended, nothing
