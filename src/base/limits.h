@@ -141,6 +141,18 @@ enum {
 };
 #define PLIM_CONFIG_FILE_BYTES_MAX (256u << 10) /* 64 domains with every key: 20 KiB */
 
+/* Entries of a REPL. */
+#define PLIM_REPL_TEXT_BYTES_MAX   (1u << 20)   /* of one entry: a program of 30,000 lines */
+#define PLIM_REPL_UNIT_BYTES_MAX   (16u << 20)  /* of what is made of it for the compiler */
+#define PLIM_REPL_AST_WIDTH_MAX    16384u       /* nodes of an expression still to be looked at */
+#define PLIM_REPL_MESSAGES_MAX     512u         /* about one entry; clang stops at 200 errors */
+#define PLIM_REPL_TRIES_MAX        16u          /* of an entry that redefines name after name */
+#define PLIM_REPL_TOKENS_MAX       (1u << 20)   /* of one entry: one for each byte */
+#define PLIM_REPL_NAMES_MAX        (1u << 22)   /* of a session: 400 for each of 10,000 entries */
+#define PLIM_REPL_TOOL_SECONDS_MAX 20u          /* CPU of one compilation; a large one takes 0.1 */
+#define PLIM_REPL_TOOL_MEMORY_MAX  (4ull << 30) /* address space; clang starts with 0.5 GiB */
+#define PLIM_REPL_TOOL_OUTPUT_MAX  (256u << 20) /* a syntax tree is 500 times its text */
+
 /* Memory. */
 #define PLIM_MAP_ENTRIES_MAX (SIZE_MAX > UINT32_MAX ? 1u << 30 : 1u << 24) /* slots fit 32 bits */
 enum { PLIM_SCOPES_MAX = 16 }; /* open in one thread: levels of calls that bound themselves */
