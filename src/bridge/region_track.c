@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recording of births: see region_track.h. Two walks a look: how far births have come, then who of
- * those lives. What is born meanwhile, and may be met or not, waits for the next one.
+ * A recording of births: see region_track.h. Two walks a look: how far births have come, then who
+ * of those lives. What is born meanwhile, and may be met or not, waits for the next one.
  * Invariant: K1 last_object_id of the intervals rises, so that an id's is found by halving.
  */
 #include "bridge/region_track.h"

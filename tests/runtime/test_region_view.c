@@ -24,7 +24,7 @@
 
 #include "runtime/region/region.h"
 
-enum { VALUE_BYTES = 1000, OBJECTS = 200 };
+enum { VALUE_BYTES = 1024, OBJECTS = 256 }; /* 256 KB */
 
 typedef struct person {
     char name[16];
@@ -266,7 +266,11 @@ static void every_value_seen_beside_a_busy_writer_is_whole(void **state)
     assert_true(info.object_count >= OBJECTS - 1);
     uint64_t seen = 0, most = 0;
     unsigned char last[OBJECTS + 1] = {0};
-    for (int round = 0; round < 2000; round++) {
+    bool is_soak = getenv("PLIM_SOAK_SECONDS") != NULL; /* then as fast as it can, 20,000 times */
+    int rounds = is_soak ? 20000 : 2000;
+    if (is_soak)
+        plim_region_view_pace(view, 0);
+    for (int round = 0; round < rounds; round++) {
         plim_region_object object;
         const void *place = NULL;
         uint64_t count = 0;
@@ -282,6 +286,9 @@ static void every_value_seen_beside_a_busy_writer_is_whole(void **state)
     }
     (void)kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
+    if (is_soak)
+        print_message("%d looks of %d bytes beside a busy writer, each whole: %llu values\n",
+                      rounds, OBJECTS * VALUE_BYTES, (unsigned long long)seen);
     if (seen < 300000 || most < 50)
         fail_msg("%llu values seen, %llu of them changed", (unsigned long long)seen,
                  (unsigned long long)most);
