@@ -307,6 +307,12 @@ static plim_status compile_parse(compilation *self, plim_error *err)
     return status;
 }
 
+/* A tool that crashed on the text, or did not come to an end: the text is refused for it. */
+static bool compile_is_texts_fault(plim_status status)
+{
+    return status == PLIM_ERR_GONE || status == PLIM_ERR_TIMEOUT || status == PLIM_ERR_REFUSED;
+}
+
 static plim_status compile_read_tokens(compilation *self, plim_error *err)
 {
     return plim__tokens_read(self->source->tools, self->text, self->text_bytes, &self->arena,
@@ -683,8 +689,14 @@ static plim_status compile_run(compilation *self, plim_error *err)
     plim__unit_times *times = &self->box->unit.times;
     bool is_done = false;
     uint64_t begin = compile_now_us();
-    plim_status status = compile_understand(self, &is_done, err);
-    if (status == PLIM_OK && !is_done)
+    plim_error fault = {0};
+    plim_status status = compile_understand(self, &is_done, &fault);
+    if (compile_is_texts_fault(status))
+        return compile_refuse(self, "error: clang crashed on this text, or did not come to an "
+                                    "end with it\n");
+    if (status != PLIM_OK)
+        return plim_error_set(err, status, "%s", fault.what);
+    if (!is_done)
         status = compile_read_tree(self, &is_done, err);
     uint64_t parsed = compile_now_us();
     times->parse = parsed - begin;

@@ -52,14 +52,21 @@ static plim__name_group *declare_group(declarer *self)
     return group;
 }
 
+/* The tree and the tokens are gone before the names are. */
+static const char *declare_keep(declarer *self, const char *string)
+{
+    const char *copy = plim__arena_copy(self->arena, string, strlen(string));
+    return copy != NULL ? copy : "";
+}
+
 static void declare_name(declarer *self, plim__name_space space, plim__symbol_kind kind,
                          const char *name, const plim__ast_item *item)
 {
     PLIM_CHECK(self->out->name_count < self->name_max);
     self->out->names[self->out->name_count++] = (plim__name){
-        .name = name,
-        .type = item != NULL ? item->type : "",
-        .canonical = item != NULL ? item->canonical : "",
+        .name = declare_keep(self, name),
+        .type = item != NULL ? declare_keep(self, item->type) : "",
+        .canonical = item != NULL ? declare_keep(self, item->canonical) : "",
         .group = (uint32_t)self->out->group_count,
         .space = space,
         .kind = kind,
