@@ -256,6 +256,7 @@ int main(int argc, char **argv)
                  PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, area, 0);
     if (mapped == MAP_FAILED)
         return 3;
+    (void)dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL);
     driver self = {.text_at = TEXT_AREA + (1 << 20), .data_at = DATA_AREA};
     int used = 3;
     for (; used < argc && (strcmp(argv[used], "-q") == 0 || strcmp(argv[used], "-t") == 0);

@@ -224,8 +224,9 @@ static plim_status ast_item(ast_reader *reader, const json_t *node, plim__ast_it
                              .canonical = "",
                              .name = "",
                              .tag = ""};
-    if (!ast_range(reader, node, &item->begin, &item->end))
-        return PLIM_ERR_NOT_FOUND; /* of a header, or clang's own */
+    if (json_is_true(json_object_get(node, "isImplicit")) ||
+        !ast_range(reader, node, &item->begin, &item->end))
+        return PLIM_ERR_NOT_FOUND; /* of a header, or clang's own: a builtin where it is used */
     if (!ast_offset(reader, json_object_get(node, "loc"), &item->name_at, &ignored))
         item->name_at = item->begin;
     item->name = ast_keep(reader, ast_string(node, "name"));

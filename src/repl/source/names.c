@@ -326,9 +326,11 @@ static void names_mark(const plim__names *names, const plim__names_new *news, ch
         if (old == NULL || new->space == PLIM__SPACE_MACRO || names_is_same_type(old, new) ||
             names_group_is_known(names, news, &news->groups[new->group]))
             continue;
-        if (marked[old->group] == 0)
-            marked[old->group] = 2;
         names_mark_resting(names, old, new, marked, reasons);
+        for (const plim__name *at = old; at != NULL; /* older versions of the same type, too */
+             at = at->previous != 0 ? &names->names[at->previous - 1] : NULL)
+            if (!names->groups[at->group].is_hidden)
+                marked[at->group] = 2;
     }
     /* What rests on something hidden is hidden: one pass, since things rest on older ones only. */
     for (uint32_t i = 0; i < names->group_count; i++)

@@ -166,7 +166,7 @@ void plim__source_each(const plim__source *source,
         const plim__name_group *group = &names->groups[name->group];
         const plim__name *newest =
             plim__names_find(names, name->space, name->name, strlen(name->name));
-        if (newest != name && !group->is_hidden)
+        if (newest != NULL && newest != name)
             continue; /* replaced by another version */
         plim__symbol symbol = {
             .name = name->name,
