@@ -197,6 +197,8 @@ void plim_config_manager_options(const plim_config *config, plim_manager_options
     else if (config->domain_count > CONFIG_DOMAINS_DEFAULT &&
              config->domain_count > options->domain_count_max)
         options->domain_count_max = config->domain_count;
+    if (config->watch_every.is_set)
+        options->watch_every = (uint32_t)config->watch_every.value;
     if (config->verify.given)
         options->verify = (plim_verify)config->verify.index;
     if (config->backing.given)

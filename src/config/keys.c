@@ -16,6 +16,8 @@ const plim__config_key plim__config_keys[] = {
      false},
     {"memory", "verify", "PLIM_VERIFY", PLIM__CONFIG_CHOICE, KEY_OF(verify),
      "default|none|minimal|standard|full|redundant", false},
+    {"memory", "watch_every", "PLIM_WATCH_EVERY", PLIM__CONFIG_EVERY, KEY_OF(watch_every), NULL,
+     false},
     {"memory", "backing", "PLIM_BACKING", PLIM__CONFIG_CHOICE, KEY_OF(backing), "map|fixed|libc",
      false},
     {"domain", "limit", NULL, PLIM__CONFIG_BOUND, KEY_OF_DOMAIN(limit), NULL, true},

@@ -245,6 +245,7 @@ static plim_status resolve_memory(plim_config *config, plim_error *err)
 {
     (void)resolve_figure(&config->total, false, 0);
     (void)resolve_figure(&config->domain_count_max, false, 0);
+    (void)resolve_figure(&config->watch_every, false, 0);
     static const uint32_t fixed = 1; /* its word's place in keys.c */
     if (config->backing.given && config->backing.index == fixed) {
         plim_status status = plim_error_set(err, PLIM_ERR_CONTRADICTION,

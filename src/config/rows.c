@@ -53,6 +53,7 @@ static void rows_fill(const plim_config *config, const plim__config_domain *doma
         rows_figure(row, field, false);
         break;
     case PLIM__CONFIG_COUNT:
+    case PLIM__CONFIG_EVERY:
         rows_figure(row, field, true);
         break;
     case PLIM__CONFIG_CHOICE:

@@ -83,7 +83,7 @@ struct plim_config {
     char paths[PLIM_CONFIG_PROJECT + 1][PLIM__CONFIG_PATH_BYTES]; /* by source */
     plim__config_figure total, margin;
     plim__config_choice verify, backing;
-    plim__config_figure domain_count_max; /* a plain number in bytes.number */
+    plim__config_figure domain_count_max, watch_every; /* plain numbers in bytes.number */
     plim__config_choice mode, modules, form, fatal, sites;
     plim__config_text report, signal;
     bool has_file;
@@ -98,7 +98,8 @@ struct plim_config {
 typedef enum plim__config_kind {
     PLIM__CONFIG_BOUND,  /* a figure; the least holds */
     PLIM__CONFIG_FIGURE, /* a figure; the nearest holds */
-    PLIM__CONFIG_COUNT,  /* a whole number; the nearest holds */
+    PLIM__CONFIG_COUNT,  /* so many domains; the nearest holds */
+    PLIM__CONFIG_EVERY,  /* one of so many; the nearest holds */
     PLIM__CONFIG_CHOICE, /* one of the key's words; the nearest holds */
     PLIM__CONFIG_TEXT    /* any; the nearest holds */
 } plim__config_kind;

@@ -145,22 +145,28 @@ static plim_status values_set_figure(plim__config_figure *figure, bool is_bound,
     return PLIM_OK;
 }
 
-static plim_status values_set_count(plim__config_figure *figure, const char *key, const char *value,
-                                    plim__config_origin origin, plim_error *err)
+/* As plim_manager_create() has it. */
+enum { VALUES_EVERY_MAX = 1 << 24 };
+
+static plim_status values_set_count(plim__config_figure *figure, const plim__config_key *key,
+                                    const char *value, plim__config_origin origin, plim_error *err)
 {
+    bool is_every = key->kind == PLIM__CONFIG_EVERY;
+    uint64_t most = is_every ? VALUES_EVERY_MAX : PLIM_CONFIG_DOMAINS_MAX;
     uint64_t number = 0;
     plim__config_found found = plim__config_read_figure(value, &number);
     size_t length = strlen(value);
     if (found != PLIM__CONFIG_FOUND_BYTES || strspn(value, "0123456789") != length || number == 0 ||
-        number > PLIM_CONFIG_DOMAINS_MAX) {
+        number > most) {
         plim_status status =
-            plim_error_set(err, PLIM_ERR_DAMAGED, "%s: \"%.60s\" is not a number from 1 to %d", key,
-                           value, PLIM_CONFIG_DOMAINS_MAX);
-        plim_error_hint(err, "it is how many domains there may be at once");
+            plim_error_set(err, PLIM_ERR_DAMAGED, "%s: \"%.60s\" is not a number from 1 to %u",
+                           key->name, value, (unsigned)most);
+        plim_error_hint(err, is_every ? "at level full, of so many blocks one is watched"
+                                      : "it is how many domains there may be at once");
         return status;
     }
     if (values_same_source(figure->bytes.given, figure->bytes.origin, origin))
-        return values_twice(key, figure->bytes.origin, err);
+        return values_twice(key->name, figure->bytes.origin, err);
     figure->bytes = (plim__config_amount){true, number, origin};
     return PLIM_OK;
 }
@@ -227,7 +233,8 @@ plim_status plim__config_set(plim_config *config, uint32_t domain, const plim__c
                                    value, origin, err);
         break;
     case PLIM__CONFIG_COUNT:
-        status = values_set_count(field, key->name, value, origin, err);
+    case PLIM__CONFIG_EVERY:
+        status = values_set_count(field, key, value, origin, err);
         break;
     case PLIM__CONFIG_CHOICE:
         status = values_set_choice(field, key, value, origin, err);

@@ -124,6 +124,14 @@ static const struct {
     {TOTAL "domains = 65\n", PLIM_ERR_DAMAGED,
      "t:3: domains: \"65\" is not a number from 1 to 64 | it is how many domains there may be at "
      "once"},
+    {TOTAL "watch_every = 16777217\n", PLIM_ERR_DAMAGED,
+     "t:3: watch_every: \"16777217\" is not a number from 1 to 16777216 | at level full, of so "
+     "many "
+     "blocks one is watched"},
+    {TOTAL "watch_every = 0\n", PLIM_ERR_DAMAGED,
+     "t:3: watch_every: \"0\" is not a number from 1 to 16777216 | at level full, of so many "
+     "blocks "
+     "one is watched"},
     {TOTAL "verify = some\n", PLIM_ERR_DAMAGED,
      "t:3: verify: \"some\" is none of default|none|minimal|standard|full|redundant | write one "
      "of them, in small letters"},
@@ -293,16 +301,18 @@ static void of_bounds_the_least_holds_and_of_the_rest_the_nearest(void **state)
                                "[domain net-io]\nlimit = 8M\n[domain b]\nlimit = 8M\n";
     static const char *const tighter[] = {
         "PATH=/bin",         "PLIM_TOTAL=32M", "PLIM_VERIFY=minimal", "PLIM_BUDGET_NET_IO=4M",
-        "PLIM_BUDGET_B=16M", "PLIM_MODE=",     "PLIM_RUNTIMES=/x",    NULL};
+        "PLIM_BUDGET_B=16M", "PLIM_MODE=",     "PLIM_WATCH_EVERY=1",  NULL};
     static const char *const nearest[] = {"PLIM_VERIFY=none", "PLIM_TOTAL=48M", NULL};
     assert_rows(text, tighter, NULL,
                 "memory total = 32 MiB (PLIM_TOTAL:0)\n"
                 "memory verify = minimal (PLIM_VERIFY:0)\n"
+                "memory watch_every = 1 (PLIM_WATCH_EVERY:0)\n"
                 "domain net-io limit = 4 MiB (PLIM_BUDGET_NET_IO:0)\n"
                 "domain b limit = 8 MiB (t:7)\n");
     assert_rows(text, tighter, nearest,
                 "memory total = 32 MiB (PLIM_TOTAL:0)\n"
                 "memory verify = none (PLIM_VERIFY:0)\n"
+                "memory watch_every = 1 (PLIM_WATCH_EVERY:0)\n"
                 "domain net-io limit = 4 MiB (PLIM_BUDGET_NET_IO:0)\n"
                 "domain b limit = 8 MiB (t:7)\n");
 }
@@ -387,7 +397,7 @@ static void what_a_manager_is_told_is_what_was_said(void **state)
     (void)state;
     plim_config *config = NULL;
     assert_int_equal(read_text("[memory]\ntotal = 8M\nmargin = 25%\nverify = standard\n"
-                               "backing = libc\ndomains = 5\n",
+                               "backing = libc\ndomains = 5\nwatch_every = 7\n",
                                &config, NULL),
                      PLIM_OK);
     plim_manager_options options = {.struct_bytes = sizeof options, .name = "kept"};
@@ -397,6 +407,7 @@ static void what_a_manager_is_told_is_what_was_said(void **state)
     assert_int_equal(options.verify, PLIM_VERIFY_STANDARD);
     assert_int_equal(options.backing, PLIM_BACKING_LIBC);
     assert_int_equal(options.domain_count_max, 5);
+    assert_int_equal(options.watch_every, 7);
     assert_string_equal(options.name, "kept");
     plim_config_preload preload;
     plim_config_preload_read(config, &preload);

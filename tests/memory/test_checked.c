@@ -572,6 +572,25 @@ static void a_spoiled_word_of_the_state_is_named_before_anything_changes(void **
     end();
 }
 
+/* A page that is a slab of its own, on no list: nothing else says what its word should be. */
+static void a_bit_without_meaning_in_a_pages_word_is_told(void **state)
+{
+    (void)state;
+    begin(PLIM_VERIFY_MINIMAL);
+    void *block = plim_alloc_in(domain, 4096);
+    assert_non_null(block);
+    uint16_t *info = &manager->space.info[plim__space_page(&manager->space, block)];
+    for (unsigned bit = 0; bit < PLIM__INFO_CODE_SHIFT; bit++) {
+        plim_error err = {0};
+        *info ^= (uint16_t)(1u << bit);
+        assert_int_equal(plim_manager_verify(manager, &err), PLIM_ERR_INTERNAL);
+        *info ^= (uint16_t)(1u << bit);
+        assert_int_equal(plim_manager_verify(manager, &err), PLIM_OK);
+    }
+    plim_free(block);
+    end();
+}
+
 /* At full, the sums around each operation at once, the whole state within so many operations. */
 static void at_full_samples_find_it_in_time(void **state)
 {
@@ -713,6 +732,7 @@ int main(void)
         cmocka_unit_test(a_write_far_inside_a_released_block_is_seen_in_samples),
         cmocka_unit_test(a_spoiled_mark_is_seen),
         cmocka_unit_test(a_spoiled_word_of_the_state_is_named_before_anything_changes),
+        cmocka_unit_test(a_bit_without_meaning_in_a_pages_word_is_told),
         cmocka_unit_test(at_full_samples_find_it_in_time),
         cmocka_unit_test(random_work_is_sound_at_every_level),
     };
