@@ -54,14 +54,14 @@ static void take_list(const plim__gtk_frames *frames, told *all)
         FUZZ_CLAIM(pages[i].ids.connection == connection);
         note(all, pages[i].ids.target);
     }
-    note(all, status);
+    note(all, status == PLIM_OK);
     free(exact);
 }
 
 static void take(const plim__gtk_frames *frames, const plim__gtk_step *step, told *all)
 {
     if (step->what != PLIM__GTK_NOTHING && step->what != PLIM__GTK_TEXT)
-        note(all, step->what);
+        note(all, (uint64_t)step->what);
     if (step->what == PLIM__GTK_LIST)
         take_list(frames, all);
     for (size_t i = 0; step->what == PLIM__GTK_TEXT && i < step->text_len; i++) {

@@ -211,6 +211,11 @@ PLIM_NODISCARD plim_status plim__address_parse(const char *text, plim__address *
 /** Whether it names this machine. */
 bool plim__address_is_loopback(const plim__address *address);
 
+/** Lends a value as JSON text until the next call, as plim_target_evaluate(); takes the reference.
+    PLIM_ERR_NO_MEMORY. */
+PLIM_NODISCARD plim_status plim__target_lend_json(plim_target *target, json_t *value,
+                                                  const char **out_json, plim_error *err);
+
 /** The time a call may take: what the user said, or fallback_ns. */
 static inline uint64_t plim__target_timeout(const plim_target *target, uint64_t fallback_ns)
 {

@@ -169,6 +169,10 @@ class Browser(unittest.TestCase):
             usage = json.loads(run("usage", row["address"], "--json")[1])
             self.assertGreater(usage["process_rss_bytes"], 10 << 20)
         worker = json.loads(run("usage", browser.address + "#worker:1", "--json")[1])
+        # The number moves as workers come and go; the address names this one for good.
+        self.assertRegex(worker["address"], f"^{browser.address}/[0-9A-F]{{32}}$")
+        again = json.loads(run("usage", worker["address"], "--json")[1])
+        self.assertEqual(again["title"], worker["title"])
         self.assertEqual((worker["worker"], worker["title"]), (1, "first"))
         code, _, err = run("usage", browser.address + "#worker:2")
         self.assertEqual(code, 3)

@@ -112,26 +112,10 @@ static plim_status heap_evaluate(plim__cdp_session *session, const char *context
 plim_status plim__cdp_evaluate(plim_target *target, const char *context, const char *expression,
                                uint64_t timeout_ns, const char **out_json, plim_error *err)
 {
-    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
     json_t *value = NULL;
     plim_status status =
         heap_evaluate(target->cdp.session, context, expression, timeout_ns, &value, err);
-    if (status != PLIM_OK)
-        return status;
-    size_t len = json_dumpb(value, NULL, 0, flags);
-    char *text = plim__array_resize(target->allocator, target->text, target->text_cap, len + 1, 1);
-    if (text == NULL) {
-        json_decref(value);
-        return plim__no_memory(err, "the value of an expression");
-    }
-    target->text = text;
-    target->text_cap = len + 1;
-    (void)json_dumpb(value, text, len, flags);
-    text[len] = '\0';
-    json_decref(value);
-    if (out_json != NULL)
-        *out_json = text;
-    return PLIM_OK;
+    return status == PLIM_OK ? plim__target_lend_json(target, value, out_json, err) : status;
 }
 
 static plim_status heap_evaluate_text(plim_target *target, const char *expression,

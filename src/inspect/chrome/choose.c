@@ -301,6 +301,26 @@ static plim_status choose_take(plim_target *target, const json_t *list, const js
     return status;
 }
 
+/* #worker:N, once: numbers move when workers come and go, so from then on it is meant by its id. */
+static plim_status choose_worker(plim_target *target, plim__chrome_state *state, plim_error *err)
+{
+    const plim__address *address = &target->address;
+    bool is_found = false;
+    if (state->worker[0] == '\0') {
+        plim_status status = plim__chrome_worker(target, address->worker_id, state->worker, err);
+        if (status == PLIM_OK && address->kind != PLIM__ADDRESS_NAMED &&
+            target->shown_address[0] == '\0')
+            (void)snprintf(target->shown_address, sizeof target->shown_address,
+                           strchr(address->host, ':') != NULL ? "[%s]:%u/%s" : "%s:%u/%s",
+                           address->host, (unsigned)address->port, state->worker);
+        return status;
+    }
+    plim_status status = plim__chrome_wake(target, state->worker, &is_found, err);
+    if (status == PLIM_OK && !is_found)
+        status = plim_error_set(err, PLIM_ERR_NOT_FOUND, "the worker has ended");
+    return status;
+}
+
 static plim_status choose_and_attach(plim_target *target, uint64_t deadline_ns, plim_error *err)
 {
     plim__chrome_state *state = plim__chrome_state_of(target);
@@ -320,14 +340,13 @@ static plim_status choose_and_attach(plim_target *target, uint64_t deadline_ns, 
     json_decref(list);
     if (status != PLIM_OK || target->address.worker_id == 0)
         return status;
-    char id[PLIM__CHROME_ID_BYTES];
-    status = plim__chrome_worker(target, target->address.worker_id, id, err);
+    status = choose_worker(target, state, err);
     if (status == PLIM_OK)
         status = choose_let_go(target, err);
     if (status != PLIM_OK)
         return status;
     state->is_page = false;
-    return choose_attach(target, id, deadline_ns, err);
+    return choose_attach(target, state->worker, deadline_ns, err);
 }
 
 /* The path of the browser's own WebSocket; empty where it has none: only its pages are shown

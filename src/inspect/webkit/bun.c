@@ -202,7 +202,7 @@ static plim_status bun_evaluate(plim_target *target, const char *expression, uin
 {
     json_t *value = NULL;
     plim_status status = plim__webkit_evaluate(target, expression, true, timeout_ns, &value, err);
-    return status == PLIM_OK ? plim__webkit_lend_text(target, value, out_json, err) : status;
+    return status == PLIM_OK ? plim__target_lend_json(target, value, out_json, err) : status;
 }
 
 /* ---- snapshots ------------------------------------------------------------------------------- */

@@ -396,7 +396,7 @@ static plim_status gtk_evaluate(plim_target *target, const char *expression, uin
     if (status == PLIM_OK)
         status = plim__webkit_evaluate(target, expression, false, timeout_ns, &value, err);
     if (status == PLIM_OK)
-        return plim__webkit_lend_text(target, value, out_json, err);
+        return plim__target_lend_json(target, value, out_json, err);
     return gtk_judge(target, status, err);
 }
 

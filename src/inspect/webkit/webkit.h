@@ -97,10 +97,6 @@ PLIM_NODISCARD plim_status plim__webkit_evaluate(plim_target *target, const char
                                                  bool is_guarded, uint64_t timeout_ns,
                                                  json_t **out_value, plim_error *err);
 
-/** As plim_target_evaluate(), of a value that plim__webkit_evaluate() gave; takes it. */
-PLIM_NODISCARD plim_status plim__webkit_lend_text(plim_target *target, json_t *value,
-                                                  const char **out_json, plim_error *err);
-
 /* ---- gc.c ---- */
 
 PLIM_NODISCARD plim_status plim__webkit_gc_start(plim_target *target, plim_error *err);
