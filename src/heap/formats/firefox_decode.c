@@ -374,7 +374,8 @@ bool plim__firefox_decode(plim__firefox *firefox)
     bool is_metadata = true, goes_on = true;
     while (goes_on && fx_length(firefox, &length)) {
         goes_on = fx_message(firefox, &message, length);
-        const unsigned char *bytes = message.data;
+        static const unsigned char nothing[1] = {0};
+        const unsigned char *bytes = message.count > 0 ? message.data : nothing;
         if (goes_on && !is_metadata)
             goes_on = fx_node(firefox, (fx_span){bytes, bytes + message.count});
         is_metadata = false;

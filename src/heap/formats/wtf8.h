@@ -30,6 +30,8 @@ static inline size_t plim__wtf8_put(char *out, uint32_t code)
 /** Whether bytes are WTF-8: UTF-8, and surrogates as if they were characters. */
 static inline bool plim__wtf8_is_valid(const void *text, size_t size_bytes)
 {
+    if (size_bytes == 0)
+        return true; /* text may be NULL, and then it has no end */
     const uint8_t *at = text, *end = at + size_bytes;
     while (at < end) {
         uint8_t first = *at++;
