@@ -80,7 +80,9 @@ def _include_fault(tree, file, target):
         return None
     if module.get("os") and not is_public:
         return None
-    if os.path.dirname(file.path) == module.get("os_folder") and file.path.endswith(".c"):
+    folders = module.get("os_folder", [])
+    folders = [folders] if isinstance(folders, str) else folders
+    if os.path.dirname(file.path) in folders and file.path.endswith(".c"):
         return None
     return f"<{name}> is not ISO C: src/platform/ has system headers, layers.toml the others"
 

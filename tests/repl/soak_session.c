@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many entries in one session: what an entry takes, what the owner's process takes, and where
+ * things lie are at the end what they were at the beginning. Every 16th entry crashes, every 50th
+ *is undone. 
+ *     soak_session ENTRIES
+ */
+#include <plimsoll/repl.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WINDOW = 100, COUNT_MAX = 100000 };
+
+static plim_repl *repl;
+static uint64_t times[COUNT_MAX];
+
+static int fail(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "%s: %s\n", what, why);
+    plim_repl_close(&repl);
+    return 1;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static uint64_t median(const uint64_t *from, size_t count)
+{
+    static uint64_t sorted[COUNT_MAX];
+    memcpy(sorted, from, count * sizeof *from);
+    qsort(sorted, count, sizeof *sorted, by_value);
+    return sorted[count / 2];
+}
+
+/* The process's own memory: mappings of the session's file are accounted by the session. */
+static long own_kib(void)
+{
+    char line[256];
+    long kib = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status != NULL && fgets(line, sizeof line, status) != NULL)
+        if (strncmp(line, "RssAnon:", 8) == 0)
+            kib = strtol(line + 8, NULL, 10);
+    if (status != NULL)
+        (void)fclose(status);
+    return kib;
+}
+
+static int enter(const char *text, plim_repl_end expected, plim_repl_outcome *outcome)
+{
+    plim_error error = {0};
+    if (plim_repl_enter(repl, text, outcome, &error) != PLIM_OK)
+        return fail(text, error.what);
+    if (outcome->end != expected)
+        return fail(text,
+                    outcome->diagnostics[0] != 0 ? outcome->diagnostics : outcome->explanation);
+    return 0;
+}
+
+/* One round: a function and a variable of its own, a node on a list, a sum over the list. */
+static int round_of(size_t i, plim_repl_outcome *outcome)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text,
+                   "int f%zu(int n) { static int calls; return n + ++calls; }\n"
+                   "int v%zu = %zu;\npush(f%zu(v%zu)); total()",
+                   i % 997, i % 997, i, i % 997, i % 997);
+    if (enter(text, PLIM_REPL_OK, outcome) != 0)
+        return 1;
+    times[i] = outcome->times.total;
+    plim_repl_outcome other;
+    if (i % 16 == 15 &&
+        enter("head = NULL; *(volatile int *)8 = 1;", PLIM_REPL_CRASHED, &other) != 0)
+        return 1;
+    plim_error error = {0};
+    if (i % 50 == 49 && (enter("head = NULL; count = -1;", PLIM_REPL_OK, &other) != 0 ||
+                         plim_repl_undo(repl, 1, &other, &error) != PLIM_OK))
+        return fail("undo", error.what);
+    return 0;
+}
+
+static bool find_head(void *ctx, const plim_repl_variable *variable)
+{
+    if (strcmp(variable->name, "head") == 0)
+        *(uint64_t *)ctx = variable->address;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    size_t count = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
+    if (count < 4 * (size_t)WINDOW || count > COUNT_MAX)
+        return 2;
+    const plim_repl_options options = {
+        .struct_bytes = sizeof options, .moment_max = 64, .history_bytes = 64 << 20, .input = -1};
+    plim_error error = {0};
+    plim_repl_outcome outcome;
+    if (plim_repl_open(&options, &repl, &error) != PLIM_OK)
+        return fail("open", error.what);
+    if (enter(
+            "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
+            "struct node { struct node *next; int value; } *head;\nint count;\n"
+            "void push(int v) { struct node *n = malloc(sizeof *n); n->next = head; n->value = v; "
+            "head = n; count++; }\n"
+            "int total(void) { int s = 0; for (struct node *n = head; n; n = n->next) s++; return "
+            "s == count ? s : -1; }",
+            PLIM_REPL_OK, &outcome) != 0)
+        return 1;
+    uint64_t head = 0, later = 0, first = 0, last = 0;
+    long kib = 0;
+    (void)plim_repl_variables(repl, find_head, &head);
+    if (enter("push(-1);", PLIM_REPL_OK, &outcome) != 0 ||
+        plim_repl_read(repl, head, &first, sizeof first) != PLIM_OK)
+        return fail("head", "cannot be read");
+    for (size_t i = 0; i < count; i++) {
+        if (round_of(i, &outcome) != 0)
+            return 1;
+        int value = 0;
+        if (plim_repl_read(repl, outcome.result.address, &value, sizeof value) != PLIM_OK ||
+            value != (int)i + 2)
+            return fail("total()", "another number than entries");
+        if (i == 2 * (size_t)WINDOW)
+            kib = own_kib();
+    }
+    (void)plim_repl_variables(repl, find_head, &later);
+    if (enter("struct node *end = head; while (end->next) end = end->next; end", PLIM_REPL_OK,
+              &outcome) != 0 ||
+        plim_repl_read(repl, outcome.result.address, &last, sizeof last) != PLIM_OK)
+        return fail("end", "cannot be read");
+    long grown = own_kib() - kib;
+    plim_repl_info info;
+    plim_repl_read_info(repl, &info);
+    uint64_t early = median(times + WINDOW, WINDOW), late = median(times + count - WINDOW, WINDOW);
+    (void)printf("%zu entries, %u workers; an entry %llu us at first, %llu at last; the owner grew "
+                 "by %ld KiB; the session holds %llu MiB; addresses %s\n",
+                 count, info.worker_count, (unsigned long long)early, (unsigned long long)late,
+                 grown, (unsigned long long)(info.held_bytes >> 20),
+                 head == later && first == last ? "unchanged" : "CHANGED");
+    plim_repl_close(&repl);
+    return head == later && first == last && late * 100 <= early * 120 ? 0 : 1;
+}
