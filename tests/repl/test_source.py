@@ -14,14 +14,41 @@ HERE = pathlib.Path(__file__).parent / "source"
 
 
 def entries(text):
-    """The lines that were entered: those behind "> ", and those up to the first line of an answer."""
-    return re.sub(r"(?ms)^%%\n.*?(?=^> |\Z)", "%%\n", text).replace("> ", "", 1).replace("%%\n> ", "%%\n")
+    """What was entered: behind "> ", up to the first line of an answer."""
+    script = re.sub(r"(?ms)^%%\n.*?(?=^> |\Z)", "%%\n", text)
+    return script.replace("> ", "", 1).replace("%%\n> ", "%%\n")
 
 
-def play(driver, libexec, script):
+# Texts meant to harm; after each of them the session answers as before.
+HOSTILE = [
+    "a$%^&*( @#!~ `" * 70000, "{" * 100000, "}" * 100000, "(" * 100000,
+    "int x = " + "(" * 20000 + "1" + ")" * 20000 + ";", '#include "/dev/zero"',
+    '#include "plim-entry.c"', "#define X X X\nX", "#pragma clang __debug crash",
+    "#pragma clang __debug parser_crash", "#pragma GCC poison x\nint x;", "int q = ??/\n3;",
+    '#line 100 "foo.c"\nint zz = 3;\nzz + nope', '"abc', "'", "#", "#if 1", "#endif", "\\",
+    "\ufeffint bom = 3;", "int f(void){" + "if(1){" * 500 + "}" * 500 + "return 0;}",
+    "struct A {" * 300 + "int x;" + "} a;" * 300, "return;", "break;", "case 3: ;",
+    "#error no", "#include <nothere.h>", 'int x asm("foo\\"bar");',
+    '__attribute__((section(".init_array"))) void *v = 0;', "__thread int t;", "int a;\0int b;",
+    "\n".join(f"#define {a} {b} {b} {b} {b}" for a, b in zip("ABCDEFG", "BCDEFGH")) + "\nA",
+]
+
+
+def hostile(driver, libexec):
+    script = "".join(f"{text}\n%%\n1+2\n%%\n" for text in HOSTILE if "\0" not in text)
+    got = play(driver, libexec, script, "-q")
+    answers = got.count("= (int) 3\n")
+    wanted = script.count("1+2\n%%")
+    if answers != wanted or "exit code" in got or "failed:" in got:
+        print(f"hostile texts: {answers} answers of {wanted} came after them\n{got[-2000:]}")
+        return 1
+    return 0
+
+
+def play(driver, libexec, script, *options):
     with tempfile.TemporaryDirectory(prefix="plim-source-") as scratch:
-        run = subprocess.run([driver, scratch, libexec], input=script, capture_output=True, text=True,
-                             errors="replace", timeout=100)
+        run = subprocess.run([driver, scratch, libexec, *options], input=script,
+                             capture_output=True, text=True, errors="replace", timeout=100)
     if run.returncode != 0:
         return run.stdout + f"exit code {run.returncode}\n{run.stderr}"
     return run.stdout
@@ -44,7 +71,8 @@ def main():
                     break
             else:
                 print("  one is longer:", got[-300:])
-    count = len(list(HERE.glob("*.txt")))
+    failed += hostile(driver, libexec)
+    count = len(list(HERE.glob("*.txt"))) + 1
     print(f"{count - failed} passed, {failed} failed")
     return 1 if failed or count == 0 else 0
 

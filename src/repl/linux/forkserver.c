@@ -79,7 +79,7 @@ static void become_child(pid_t server)
 }
 
 /* Returns in each child; never in the server. */
-static void serve(void)
+static void fork_for_requests(void)
 {
     pid_t self = getpid();
     int32_t ready = PLIM__TOOL_IS_READY;
@@ -109,7 +109,7 @@ static int entry_text(const char *path)
     if (fork_at == NULL || path == NULL || strcmp(path, fork_at) != 0)
         return -1;
     if (!is_child)
-        serve();
+        fork_for_requests();
     return fcntl(PLIM__TOOL_INPUT, F_DUPFD_CLOEXEC, 32);
 }
 
@@ -172,7 +172,7 @@ static int served_main(int argc, char **argv, char **envp)
 {
     fork_at = getenv("PLIM_FORK_AT");
     if (fork_at != NULL && strcmp(fork_at, "main") == 0)
-        serve();
+        fork_for_requests();
     int code = real_main(argc, argv, envp);
     if (!is_child)
         return code; /* it failed before it came to the entry: the reader of the socket sees that */

@@ -226,9 +226,12 @@ static bool parser_serve_one(parser *self)
         struct rlimit limit = {seconds, RLIM_INFINITY};
         (void)setrlimit(RLIMIT_CPU, &limit);
     }
-    (void)fseek(self->out, 0, SEEK_SET);
-    bool is_done = got == info.st_size && parser_work(self, input, (size_t)got);
-    is_done = fflush(self->out) == 0 && is_done;
+    /* A stream of its own: an old one remembers offsets that the other side has reset. */
+    int copy = lseek(PLIM__TOOL_OUTPUT, 0, SEEK_SET) == 0 ? dup(PLIM__TOOL_OUTPUT) : -1;
+    self->out = copy >= 0 ? fdopen(copy, "w") : NULL;
+    bool is_done =
+        self->out != NULL && got == info.st_size && parser_work(self, input, (size_t)got);
+    is_done = self->out != NULL && fclose(self->out) == 0 && is_done;
     plim__array_free(plim_allocator_system(), input, (size_t)info.st_size + 1, 1);
     return is_done;
 }
@@ -246,8 +249,8 @@ int main(void)
     limits.rlim_cur = limits.rlim_max =
         memory != NULL ? (rlim_t)strtoull(memory, NULL, 10) : (rlim_t)PLIM_REPL_TOOL_MEMORY_MAX;
     (void)setrlimit(RLIMIT_AS, &limits);
-    parser self = {.index = clang_createIndex(0, 0), .out = fdopen(PLIM__TOOL_OUTPUT, "w")};
-    if (self.index == NULL || self.out == NULL || !parser_tell(PLIM__TOOL_IS_READY))
+    parser self = {.index = clang_createIndex(0, 0)};
+    if (self.index == NULL || !parser_tell(PLIM__TOOL_IS_READY))
         return EXIT_FAILURE;
     char request[PLIM__TOOL_REQUEST_BYTES];
     for (unsigned i = 0; i < PARSER_REQUESTS_MAX; i++) {

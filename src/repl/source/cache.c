@@ -33,7 +33,7 @@ plim__cached *plim__cache_find(plim__source *source, const char *key, size_t key
     return NULL;
 }
 
-void plim__cache_keep(plim__source *source, const char *key, size_t key_bytes,
+void plim__cache_keep(plim__source *source, const char *key, size_t key_bytes, size_t text_at,
                       plim__tool_result *tree, plim__tool_result *object)
 {
     plim__cached *oldest = &source->cached[0];
@@ -52,6 +52,7 @@ void plim__cache_keep(plim__source *source, const char *key, size_t key_bytes,
     memcpy(copy, key, key_bytes);
     *oldest = (plim__cached){.key = copy,
                              .key_bytes = key_bytes,
+                             .text_at = text_at,
                              .prelude = source->prelude,
                              .used = ++source->clock,
                              .tree = *tree,

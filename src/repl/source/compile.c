@@ -286,6 +286,7 @@ static bool compile_was_done(compilation *self)
     /* Lent: given back before the results are freed. */
     self->tree = cached->tree;
     self->object = cached->object;
+    self->text_at = cached->text_at; /* the entry's name may be longer now */
     self->is_cached = true;
     return true;
 }
@@ -740,7 +741,8 @@ static void compile_remember(compilation *self)
     if (is_clean)
         compile_key(self, &key);
     if (is_clean && !key.is_refused)
-        plim__cache_keep(self->source, key.bytes, key.count, &self->tree, &self->object);
+        plim__cache_keep(self->source, key.bytes, key.count, self->text_at, &self->tree,
+                         &self->object);
     plim__grow_fini(&key);
 }
 

@@ -225,7 +225,8 @@ plim_status plim__names_prefix(plim__names *names, const char *text, size_t byte
         const plim__name_group *group = &names->groups[names->work[i]];
         names_mentioned(names, group->text, strlen(group->text), names->work[i], wish, &count);
     }
-    qsort(names->work, count, sizeof *names->work, names_compare);
+    if (count > 0)
+        qsort(names->work, count, sizeof *names->work, names_compare);
     for (size_t i = 0; i < count; i++) {
         const plim__name_group *group = &names->groups[names->work[i]];
         bool is_macro = group->count > 0 && names->names[group->first].space == PLIM__SPACE_MACRO;

@@ -19,7 +19,8 @@ typedef struct plim__cached {
     char *key; /* declarations and text; NULL: free */
     size_t key_bytes;
     uint32_t prelude;
-    uint64_t used; /* by the clock of the source */
+    size_t text_at; /* the tree's offsets count from there */
+    uint64_t used;  /* by the clock of the source */
     plim__tool_result tree, object;
 } plim__cached;
 
@@ -63,7 +64,7 @@ void plim__source_tend_prelude(plim__source *source);
 plim__cached *plim__cache_find(plim__source *source, const char *key, size_t key_bytes);
 
 /** Keeps it: takes both results. */
-void plim__cache_keep(plim__source *source, const char *key, size_t key_bytes,
+void plim__cache_keep(plim__source *source, const char *key, size_t key_bytes, size_t text_at,
                       plim__tool_result *tree, plim__tool_result *object);
 void plim__cache_fini(plim__source *source);
 
