@@ -272,7 +272,7 @@ static int join(bridge *all, const char *node, const char *name, const char *coo
     return EXIT_UNREACHABLE;
 }
 
-static int serve(bridge *all, const char *const *command_argv)
+static int bridge_serve(bridge *all, const char *const *command_argv)
 {
     plim_error err = {.status = PLIM_OK};
     plim_child_command command = {.argv = command_argv, .output = PLIM_OUTPUT_NOTHING};
@@ -334,5 +334,5 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     code = join(&all, node, name, cookie);
     memset(cookie, 0, sizeof cookie);
-    return code != 0 ? code : serve(&all, (const char *const *)&argv[i + 1]);
+    return code != 0 ? code : bridge_serve(&all, (const char *const *)&argv[i + 1]);
 }
