@@ -20,7 +20,7 @@ typedef struct metrics_page {
 
 /* Backslash, quote and line end, as the format has it; the rest as it is. Bytes that are no UTF-8
    would end the whole page for a collector: they become '?'. */
-static void metrics_label(plim__draft *out, const char *key, const char *value)
+void plim__metrics_label(plim__draft *out, const char *key, const char *value)
 {
     static const unsigned char least[] = {0, 0, 0xc2, 0xe0, 0xf0};
     plim__draft_printf(out, "%s=\"", key);
@@ -64,10 +64,10 @@ static void metrics_sample(const metrics_page *page, const char *name,
                            const plim__metric_target *target, const char *key, const char *value)
 {
     plim__draft_printf(page->out, "%s{", name);
-    metrics_label(page->out, "target", target->address);
+    plim__metrics_label(page->out, "target", target->address);
     if (key != NULL) {
         plim__draft_puts(page->out, ",");
-        metrics_label(page->out, key, value);
+        plim__metrics_label(page->out, key, value);
     }
     plim__draft_puts(page->out, "} ");
 }
@@ -99,13 +99,13 @@ static void metrics_about(const metrics_page *page)
         if (!target->is_up)
             continue;
         plim__draft_puts(page->out, "plim_target_info{");
-        metrics_label(page->out, "target", target->address);
+        plim__metrics_label(page->out, "target", target->address);
         plim__draft_puts(page->out, ",");
-        metrics_label(page->out, "runtime", target->runtime);
+        plim__metrics_label(page->out, "runtime", target->runtime);
         plim__draft_puts(page->out, ",");
-        metrics_label(page->out, "version", target->version);
+        plim__metrics_label(page->out, "version", target->version);
         plim__draft_puts(page->out, ",");
-        metrics_label(page->out, "title", target->title);
+        plim__metrics_label(page->out, "title", target->title);
         plim__draft_puts(page->out, "} 1\n");
     }
     metrics_family(page, "plim_looked_timestamp_seconds", "gauge", "seconds",

@@ -33,6 +33,9 @@ typedef struct plim__metric_target {
     uint32_t domain_count;
 } plim__metric_target;
 
+/** key="value", the value made safe. */
+void plim__metrics_label(plim__draft *out, const char *key, const char *value);
+
 /** The whole page. */
 void plim__metrics_write(plim__draft *out, bool is_open, const plim__metric_target *targets,
                          uint32_t count);

@@ -69,8 +69,12 @@ bool plim__signal_is_ask(int signal);
 /** Orphans among our descendants become our children, or not any more. */
 void plim__reaper_set(bool is_reaper);
 /** Looks at all our children: those not kept are waited for if they have ended, and killed if not.
-    At most PLIM_SUPERVISED_MAX of them. */
-void plim__reaper_sweep(bool (*is_kept)(void *ctx, int64_t pid, bool has_ended), void *ctx);
+    At most PLIM_SUPERVISED_MAX of them. Gives how many were killed. */
+uint32_t plim__reaper_sweep(bool (*is_kept)(void *ctx, int64_t pid, bool has_ended), void *ctx);
+
+/** Sweeps until there are none but those kept: what the killed leave behind is ours then. Gives up
+    after two seconds, on processes that the system cannot end. */
+void plim__reaper_end(bool (*is_kept)(void *ctx, int64_t pid, bool has_ended), void *ctx);
 
 /** A pipe, ours to read without waiting. */
 plim_status plim__ends_open(int *out_read, int *out_write);

@@ -25,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -35,7 +36,10 @@
 #define P_PIDFD 3
 #endif
 
-enum { SPAWN_LOW_DESCRIPTOR = 256 }; /* what is moved out of the way goes here or above */
+enum {
+    SPAWN_LOW_DESCRIPTOR = 256, /* what is moved out of the way goes here or above */
+    SPAWN_END_ROUNDS = 2000
+};
 
 /* Where the child failed. */
 typedef struct spawn_failure {
@@ -284,11 +288,12 @@ static void reaper_each(void (*visit)(void *ctx, pid_t pid), void *ctx)
 typedef struct reaper_work {
     bool (*is_kept)(void *ctx, int64_t pid, bool has_ended);
     void *ctx;
+    uint32_t killed;
 } reaper_work;
 
 static void reaper_one(void *ctx, pid_t pid)
 {
-    const reaper_work *work = ctx;
+    reaper_work *work = ctx;
     siginfo_t info;
     memset(&info, 0, sizeof(info));
     bool has_ended =
@@ -299,12 +304,21 @@ static void reaper_one(void *ctx, pid_t pid)
         (void)waitpid(pid, NULL, WNOHANG);
     else
         (void)kill(pid, SIGKILL);
+    work->killed += !has_ended;
 }
 
-void plim__reaper_sweep(bool (*is_kept)(void *ctx, int64_t pid, bool has_ended), void *ctx)
+uint32_t plim__reaper_sweep(bool (*is_kept)(void *ctx, int64_t pid, bool has_ended), void *ctx)
 {
     reaper_work work = {.is_kept = is_kept, .ctx = ctx};
     reaper_each(reaper_one, &work);
+    return work.killed;
+}
+
+void plim__reaper_end(bool (*is_kept)(void *ctx, int64_t pid, bool has_ended), void *ctx)
+{
+    static const struct timespec pause = {.tv_nsec = 1000000};
+    for (int i = 0; i < SPAWN_END_ROUNDS && plim__reaper_sweep(is_kept, ctx) > 0; i++)
+        (void)nanosleep(&pause, NULL);
 }
 
 plim_status plim__ends_open(int *out_read, int *out_write)

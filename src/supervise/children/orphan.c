@@ -87,5 +87,8 @@ static bool orphan_is_kept_at_end(void *ctx, int64_t pid, bool has_ended)
 void plim__orphans_sweep(plim_supervisor *supervisor, bool all)
 {
     PLIM_CHECK(supervisor->is_reaper && supervisor->orphan != NULL);
-    plim__reaper_sweep(all ? orphan_is_kept_at_end : orphan_is_kept, supervisor);
+    if (all)
+        plim__reaper_end(orphan_is_kept_at_end, supervisor);
+    else
+        (void)plim__reaper_sweep(orphan_is_kept, supervisor);
 }

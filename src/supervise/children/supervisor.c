@@ -183,6 +183,8 @@ static void supervisor_pump(plim_supervisor *supervisor)
     supervisor->is_pumping = true;
     uint64_t settle = UINT64_MAX;
     bool is_done = false;
+    if (supervisor->look != NULL && !supervisor->is_ended && uv_hrtime() >= supervisor->look_ns)
+        supervisor->look_ns = supervisor->look(supervisor->look_ctx, uv_hrtime());
     for (int i = 0; i < SUPERVISOR_TURN_MAX && !is_done; i++) {
         plim__tree_action action;
         settle = supervisor_settle(supervisor, uv_hrtime());
@@ -193,7 +195,14 @@ static void supervisor_pump(plim_supervisor *supervisor)
     }
     uint64_t deadline = plim__tree_deadline(supervisor->tree);
     deadline = settle < deadline ? settle : deadline;
-    supervisor_schedule(supervisor, is_done ? deadline : 0);
+    if (supervisor->look != NULL && !supervisor->is_ended && supervisor->look_ns < deadline)
+        deadline = supervisor->look_ns;
+    if (supervisor->is_ended && !supervisor->is_end_seen) {
+        supervisor->is_end_seen = true;
+        is_done = false; /* so that the turn under way ends, and whoever waits for it sees */
+    }
+    /* Not 0: libuv would call again within this turn, and the rest of the loop would wait. */
+    supervisor_schedule(supervisor, is_done ? deadline : uv_hrtime() + 1000000);
     supervisor->is_pumping = false;
 }
 
@@ -202,6 +211,15 @@ static void supervisor_wake(plim_supervisor *supervisor)
 {
     if (!supervisor->is_pumping)
         supervisor_schedule(supervisor, 0);
+}
+
+void plim__supervisor_look_set(plim_supervisor *supervisor,
+                               uint64_t (*look)(void *ctx, uint64_t now_ns), void *ctx)
+{
+    supervisor->look = look;
+    supervisor->look_ctx = ctx;
+    supervisor->look_ns = 0;
+    supervisor_wake(supervisor);
 }
 
 static void supervisor_on_watch(uv_poll_t *poll, int status, int events)
