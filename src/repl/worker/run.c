@@ -108,8 +108,8 @@ static void worker_start(plim__wire *message)
     run_reply(message);
 }
 
-/* The heap's tables are walked at each end while that takes a fraction of a millisecond, else at each
-   16th: an overrun into them is found then, and not later than the next call that meets it. */
+/* The heap's tables are walked at each end while that takes a fraction of a millisecond, else at
+   each 16th: an overrun into them is found then, and no later than the next call that meets it. */
 static bool worker_heap_is_sound(plim__wire *message)
 {
     if (message->heap_used > (UINT64_C(32) << 20) && message->entry % 16 != 0)
