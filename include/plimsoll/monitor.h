@@ -5,9 +5,9 @@
  *
  * A monitor looks at the children of a supervisor several times a second. Past a soft threshold, by
  * what is seen from outside or by the worker's own report, whichever is higher, a child is
- * recycled: asked to end, and started anew, which counts as no crash. Past a hard one it is killed, which
- * does. So do a missed deadline and silence. What a worker reports can only make this happen
- * sooner: a lie does not keep it alive.
+ * recycled: asked to end, and started anew, which counts as no crash. Past a hard one it is
+ * killed, which does. So do a missed deadline and silence. What a worker reports can only make this
+ * happen sooner: a lie does not keep it alive.
  *
  * What is counted is by default what the process has for itself: memory that is shared through a
  * region (region.h, a memfd) or a file is not counted once per worker. Figures are the system's:

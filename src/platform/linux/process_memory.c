@@ -3,8 +3,8 @@
  * /proc/PID/statm through a descriptor that stays open: 0.4 microseconds a look, and the descriptor
  * is of that very process (reads fail with ESRCH once it is gone). Its third number is what is
  * shared, be it a file or shared memory: resident less shared is RssAnon, which is how memory
- * shared through a region (a memfd) is not counted once per worker. Swapped pages are in no field of it,
- * so where the machine has swap, VmSwap of /proc/PID/status is added.
+ * shared through a region (a memfd) is not counted once per worker. Swapped pages are in no field
+ * of it, so where the machine has swap, VmSwap of /proc/PID/status is added.
  */
 #define _GNU_SOURCE
 #include "platform/process_memory.h"
