@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file replserver.h
+ * @brief C sessions for other programs: one JSON object a line, over a socket of this machine.
+ */
+#ifndef PLIM_CLI_REPLSERVER_H
+#define PLIM_CLI_REPLSERVER_H
+#include <plimsoll/repl.h>
+
+#include "cli/cli.h"
+
+/** Listens at unix:/path or HOST:PORT (loopback) until a stop is asked for. */
+plim_status plim__repl_listen(plim__cli *cli, const char *where, plim_error *err);
+
+/** The options of sessions that the command line gives. */
+plim_status plim__repl_options_of(const plim__cli *cli, plim_repl_options *out, plim_error *err);
+
+#endif
