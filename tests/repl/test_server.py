@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""plim repl --listen, as clients meet it: sessions apart, interrupts, bounds, hostile lines; and the
-Jupyter kernel over it, with the real jupyter_client."""
+"""plim repl --listen, as clients meet it: sessions apart, interrupts, bounds, hostile lines; and
+the Jupyter kernel over it, with the real jupyter_client."""
 
 import json
 import os

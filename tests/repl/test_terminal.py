@@ -34,7 +34,8 @@ class Screen:
         command = shlex.join([PLIM, "repl", f"--color={colour}", *words])
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines),
                   "env", "-u", "XDG_STATE_HOME", "TERM=screen-256color", "LANG=C.UTF-8",
-                  f"HOME={folder}", "sh", "-c", f"trap : INT; {command}; echo ended with $?; exec cat")
+                  f"HOME={folder}", "sh", "-c",
+                  f"trap : INT; {command}; echo ended with $?; exec cat")
 
     def tmux(self, *words):
         return subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lines by libedit, with colours that libedit knows nothing of. It asks us for each key, and when
- * it asks, the screen shows the line and the cursor stands where it belongs: then the line is painted
+ * it asks, the screen shows the line and the cursor stands where it belongs: the line is painted
  * over itself, the same characters at the same places, in colours, and the cursor put back. What
  * libedit remembers of the screen (characters) stays true, so its next change is right; what it
  * writes plain is painted before the next key. Nothing is painted while more keys wait (a paste).
