@@ -419,7 +419,7 @@ class BadInput(Files):
 
     def test_mistyped_words_are_met_with_the_nearest(self):
         for typed, meant in (("sumary", "summary"), ("clases", "classes"), ("dif", "diff"),
-                             ("retainer", "retainers"), ("hepl", "help")):
+                             ("retainer", "retainers"), ("helpp", "help")):
             self.assertIn(f"plim {meant}", self.fails(2, typed))
         self.assertIn("--filter", self.fails(2, "classes", "f", "--fliter", "x"))
         self.assertIn("--json", self.fails(2, "summary", "f", "--jsn"))
