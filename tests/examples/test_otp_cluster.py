@@ -14,7 +14,7 @@ import tempfile
 import time
 import unittest
 
-SOURCES, COUNTER, WORKER, PLIM = (sys.argv.pop() for _ in range(4))
+SOURCES, COUNTER, WORKER, PLIM = (os.path.abspath(sys.argv.pop()) for _ in range(4))
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 

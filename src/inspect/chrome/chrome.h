@@ -38,7 +38,7 @@ typedef struct plim__chrome_state {
     char session_id[PLIM__CHROME_ID_BYTES];
     char target_id[PLIM__CHROME_ID_BYTES];
     char worker[PLIM__CHROME_ID_BYTES]; /**< what #worker:N was when it was first looked for */
-    bool is_page;                             /**< it can be loaded again */
+    bool is_page;                       /**< it can be loaded again */
     char isolate[PLIM__CHROME_ISOLATE_BYTES]; /**< that the last snapshot or recording is of */
     bool was_reset;                           /**< it may have been swapped since */
     bool has_moved;                           /**< to another process, perhaps */
