@@ -207,7 +207,8 @@ class RunTest(unittest.TestCase):
         run.process.kill()
         run.process.wait()
 
-    def test_children_die_with_plim(self):
+    def test_the_programs_themselves_die_with_plim(self):
+        """What they had started does not: nobody is there to end it."""
         mark = f"plimorphan{os.getpid()}"
         run = Run("--workers", "2", program=["sh", "-c", f"sleep 1000; : {mark}", mark])
         run.wait_for("started", 3)
