@@ -231,6 +231,54 @@ static bool clusters_is_better(const plim__leak_search *search, uint32_t node, b
     return search->birth[node] < search->birth[sample];
 }
 
+/* The one distance that more than half can have (Boyer and Moore's majority vote, 1981). */
+static void classes_vote(plim__leak_class *class_at, int32_t distance)
+{
+    if (class_at->votes == 0)
+        class_at->usual = distance;
+    class_at->votes += class_at->usual == distance ? 1 : UINT32_MAX;
+}
+
+/*
+ * The nearest of a class may be the exception that an engine's own list happens to begin with, and
+ * its path says nothing of the others'. Where more than half of the tops stand at one distance,
+ * the sample is the eldest of these.
+ */
+static plim_status clusters_prefer_usual(plim__leak_search *search, plim__leak_clusters *clusters,
+                                         plim_error *err)
+{
+    uint32_t *there =
+        plim__array_new_zero(search->allocator, clusters->class_count + 1, 2 * sizeof *there);
+    if (there == NULL)
+        return plim__no_memory(err, "classes");
+    uint32_t count = clusters->class_count;
+    uint32_t *eldest = there + count + 1; /* node + 1 */
+    plim_status status = PLIM_OK;
+    for (uint32_t i = 0; i < search->graph->node_count && status == PLIM_OK; i++) {
+        uint32_t node = search->tree.order[i];
+        uint32_t cluster = clusters->of_node[node];
+        if (cluster == PLIM_NONE || search->role[node] == PLIM__ROLE_SCOPE)
+            continue;
+        uint32_t dominator = search->last->dominator[node];
+        if (node != 0 && clusters->inside[dominator] == cluster)
+            continue;                 /* inside another member */
+        plim__leak_class *one = NULL; /* there is one: clusters_sum() met it */
+        uint32_t key = search->groups[search->group[node]].key;
+        status = classes_at(search, clusters, cluster, key, &one, err);
+        if (status != PLIM_OK || search->last->distance[node] != one->usual)
+            continue;
+        size_t at = (size_t)(one - clusters->classes);
+        there[at]++;
+        if (eldest[at] == 0 || search->birth[node] < search->birth[eldest[at] - 1])
+            eldest[at] = node + 1;
+    }
+    for (uint32_t i = 0; i < count && status == PLIM_OK; i++)
+        if (eldest[i] != 0 && there[i] > clusters->classes[i].top_count / 2)
+            clusters->classes[i].sample = eldest[i] - 1;
+    plim__array_free(search->allocator, there, count + 1, 2 * sizeof *there);
+    return status;
+}
+
 /* Sums up the members, in preorder, so that whoever holds a member was met before it. */
 static plim_status clusters_sum(plim__leak_search *search, plim__leak_clusters *clusters,
                                 plim_error *err)
@@ -254,6 +302,7 @@ static plim_status clusters_sum(plim__leak_search *search, plim__leak_clusters *
         class_at->count++;
         class_at->rounds |= (uint64_t)1 << (search->birth[node] - 1);
         if (is_top) {
+            classes_vote(class_at, search->last->distance[node]);
             class_at->top_count++;
             class_at->top_rounds |= (uint64_t)1 << (search->birth[node] - 1);
             class_at->top_retained += search->last->retained[node];
@@ -263,7 +312,7 @@ static plim_status clusters_sum(plim__leak_search *search, plim__leak_clusters *
             class_at->sample_is_top = is_top;
         }
     }
-    return PLIM_OK;
+    return clusters_prefer_usual(search, clusters, err);
 }
 
 /* The weight of a class as the name of its cluster; 0 if it cannot be. */

@@ -198,7 +198,9 @@ typedef struct plim__leak_class {
     uint32_t cluster;
     uint32_t key;
     uint32_t top_count;
-    uint32_t sample; /* nearest to the roots, tops first */
+    uint32_t sample; /* tops first; at the usual distance from the roots, else the nearest */
+    int32_t usual;   /* the distance at which most of the tops may be, */
+    uint32_t votes;  /* and how many more are there than elsewhere */
     uint32_t next;   /* in the same cluster, or PLIM_NONE */
     bool sample_is_top;
 } plim__leak_class;
