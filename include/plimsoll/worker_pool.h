@@ -86,7 +86,8 @@ typedef struct plim_worker_pool_options {
     uint32_t client_max;      /**< connections served at once; 0: 64 */
     uint64_t max_requests;    /**< answered by one worker before it is replaced; 0: no end */
     uint64_t max_requests_jitter; /**< up to so many fewer, by chance: not all at once */
-    uint64_t memory_bytes;        /**< replaced past it, by report or from outside; 0: no end */
+    uint64_t memory_bytes;        /**< replaced past it, by report or from outside (what it has for
+                                       itself: plim_memory_of()); 0: no end */
     uint64_t memory_kill_bytes;   /**< killed past it, whatever it does; 0: no end */
     uint64_t request_timeout_ns;  /**< of a request that names no deadline; 0: none */
     uint64_t cancel_grace_ns;     /**< from CANCEL until the worker is killed; 0: 100 ms */

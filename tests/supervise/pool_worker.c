@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -111,6 +112,12 @@ static plim_status serve(plim_worker *worker, const plim_request *request, char 
         leaked = malloc(bytes);
         if (leaked != NULL)
             memset(leaked, 1, bytes);
+    } else if (strncmp(code, "share:", 6) == 0) {
+        size_t bytes = strtoul(code + 6, NULL, 10);
+        void *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (shared == MAP_FAILED)
+            return PLIM_ERR_NO_MEMORY;
+        memset(shared, 1, bytes);
     } else if (strncmp(code, "report:", 7) == 0)
         return plim_worker_report_memory(worker, strtoull(code + 7, NULL, 10), 0, &err);
     else if (strncmp(code, "log:", 4) == 0)

@@ -406,6 +406,23 @@ static void memory_past_the_threshold_replaces_by_report_or_from_outside(void **
     finish(&at);
 }
 
+static void memory_that_a_worker_shares_is_not_held_against_it(void **state)
+{
+    (void)state;
+    static world at;
+    plim_worker_pool_options options = options_of(&at);
+    options.memory_bytes = 64u << 20;
+    begin(&at, options);
+#ifndef PLIM_SANITIZED /* where memory is not what a program asked for */
+    assert_int_equal(ask(&at, "share:100000000", 0)->status, PLIM_OK);
+    turn_for(&at, SECOND / 2);
+    assert_int_equal(at.replaced, 0);
+    assert_int_equal(ask(&at, "leak:100000000", 0)->status, PLIM_OK);
+    turn_until_count(&at, &at.replaced, 1); /* it was looked at */
+#endif
+    finish(&at);
+}
+
 static void memory_past_the_second_threshold_kills_whatever_is_under_way(void **state)
 {
     (void)state;
@@ -601,6 +618,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_cancelled_request_is_told_so_once),
         cmocka_unit_test(a_worker_that_has_answered_enough_is_replaced_and_nobody_notices),
         cmocka_unit_test(memory_past_the_threshold_replaces_by_report_or_from_outside),
+        cmocka_unit_test(memory_that_a_worker_shares_is_not_held_against_it),
         cmocka_unit_test(memory_past_the_second_threshold_kills_whatever_is_under_way),
         cmocka_unit_test(a_worker_that_sends_what_it_may_not_send_is_killed),
         cmocka_unit_test(a_worker_that_does_not_answer_for_its_health_is_killed),

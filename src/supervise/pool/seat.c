@@ -8,13 +8,14 @@
  * a worker that sends what it may not send is killed: nothing of its line is believed any more. S4
  * each life has a page of its own: children of a dead worker cannot write into the next one's.
  */
+#include <plimsoll/monitor.h>
+
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "platform/process.h"
 #include "platform/stream_socket.h"
 #include "supervise/pool/parts.h"
 
@@ -465,9 +466,9 @@ void plim__seat_tick(plim__seat *seat, uint64_t now_ns)
     if (seat->state != PLIM__SEAT_IDLE && seat->state != PLIM__SEAT_BUSY)
         return;
     if (options->memory_bytes != 0 || options->memory_kill_bytes != 0) {
-        plim__process_memory memory;
-        if (plim__process_memory_read(seat->pid, &memory) == PLIM_OK)
-            seat_on_memory(seat, memory.rss_bytes, false);
+        plim_memory_figures memory;
+        if (plim_memory_of(seat->pid, false, &memory) == PLIM_OK)
+            seat_on_memory(seat, memory.counted_bytes, false);
     }
     if (seat->state == PLIM__SEAT_IDLE && seat->health_id == 0 && seat->health_ns <= now_ns)
         seat_ask_health(seat, now_ns);
