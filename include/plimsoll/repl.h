@@ -68,7 +68,6 @@ typedef struct plim_repl_options {
                                    -f; NULL: none */
     const char *libexec;      /**< folder of plim-repl-worker and its like; NULL: PLIM_LIBEXEC,
                                    else found beside the program, else where it was installed */
-    const char *scratch; /**< folder for temporary files; NULL: $XDG_RUNTIME_DIR, $TMPDIR, /tmp */
 } plim_repl_options;
 
 /** A value to be shown: the entry's last expression. */

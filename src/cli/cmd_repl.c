@@ -199,6 +199,22 @@ static plim_status repl_survive(repl_work *work, plim_status status, plim_error 
 
 /* --- the terminal ---------------------------------------------------------------------------- */
 
+/* The entry as it is typed so far, with a line of which the first bytes are blanked. Gives where
+   the line begins in it. */
+static size_t repl_text_so_far(const repl_work *work, const char *line, size_t blank,
+                               plim__draft *out)
+{
+    plim__draft_init(out, work->ui.cli->allocator);
+    if (work->entry.size_bytes > 0) {
+        plim__draft_puts(out, plim__draft_peek(&work->entry));
+        plim__draft_puts(out, "\n");
+    }
+    size_t before = out->size_bytes;
+    plim__draft_fill(out, ' ', blank);
+    plim__draft_puts(out, line + blank);
+    return before;
+}
+
 static void repl_complete(void *ctx, const char *line, size_t cursor, size_t *out_from,
                           plim__line_offer *offer, void *to)
 {
@@ -212,15 +228,8 @@ static void repl_complete(void *ctx, const char *line, size_t cursor, size_t *ou
         plim__replui_commands_begin_with(line, cursor, offer, to);
         return;
     }
-    plim__draft_init(&text, work->ui.cli->allocator);
-    if (work->entry.size_bytes > 0) {
-        plim__draft_puts(&text, plim__draft_peek(&work->entry));
-        plim__draft_puts(&text, "\n");
-    }
-    size_t before = text.size_bytes;
     size_t skipped = line[0] == ':' ? strcspn(line, " ") : 0; /* ":type x." completes x. */
-    plim__draft_fill(&text, ' ', skipped);
-    plim__draft_puts(&text, line + skipped);
+    size_t before = repl_text_so_far(work, line, skipped, &text);
     if (plim_repl_complete(work->ui.repl, plim__draft_peek(&text), before + cursor, &candidates,
                            &count, &from, NULL) == PLIM_OK &&
         from >= before) {
@@ -233,16 +242,52 @@ static void repl_complete(void *ctx, const char *line, size_t cursor, size_t *ou
     plim__draft_fini(&text);
 }
 
+static plim__style repl_style_of(plim_repl_token_kind kind)
+{
+    switch (kind) {
+    case PLIM_REPL_TOKEN_KEYWORD:
+    case PLIM_REPL_TOKEN_TYPE:
+    case PLIM_REPL_TOKEN_DIRECTIVE:
+        return PLIM__STYLE_HEAD;
+    case PLIM_REPL_TOKEN_MACRO:
+    case PLIM_REPL_TOKEN_NUMBER:
+        return PLIM__STYLE_NAME;
+    case PLIM_REPL_TOKEN_STRING:
+        return PLIM__STYLE_GOOD;
+    case PLIM_REPL_TOKEN_COMMENT:
+        return PLIM__STYLE_DIM;
+    case PLIM_REPL_TOKEN_PUNCTUATION:
+    case PLIM_REPL_TOKEN_NAME:
+    case PLIM_REPL_TOKEN_FUNCTION:
+        break;
+    }
+    return PLIM__STYLE_NONE;
+}
+
+/* By the session's own tokens, of all the entry so far: a comment may have begun lines before. */
 static bool repl_paint(void *ctx, const char *line, size_t bytes, unsigned char *out_styles)
 {
     repl_work *work = ctx;
+    const plim_repl_token *tokens = NULL;
+    size_t count = 0;
+    plim__draft text;
     if (work->entry.size_bytes == 0 && line[0] == ':') {
         size_t length = strcspn(line, " ");
         memset(out_styles, PLIM__STYLE_HEAD, length < bytes ? length : bytes);
         return true;
     }
-    plim__repl_paint(line, bytes, out_styles);
-    return true;
+    size_t before = repl_text_so_far(work, line, 0, &text);
+    bool is_known =
+        plim_repl_tokens(work->ui.repl, plim__draft_peek(&text), &tokens, &count, NULL) == PLIM_OK;
+    for (size_t i = 0; is_known && i < count; i++) {
+        size_t from = tokens[i].from > before ? tokens[i].from - before : 0;
+        size_t end = tokens[i].from + tokens[i].bytes;
+        size_t to = end > before ? end - before : 0;
+        for (size_t at = from; at < to && at < bytes; at++)
+            out_styles[at] = (unsigned char)repl_style_of(tokens[i].kind);
+    }
+    plim__draft_fini(&text);
+    return is_known;
 }
 
 /* $XDG_STATE_HOME/plimsoll/repl_history; false: there is no place for it. */

@@ -47,9 +47,6 @@ plim__line_end plim__lineedit_read(plim__lineedit *edit, const char *prompt, pli
 /** Adds an entry (of several lines, perhaps) to the history, and writes that to its file. */
 void plim__lineedit_remember(plim__lineedit *edit, const char *entry);
 
-/** A plim__style for each byte of a line of C, by its words alone. */
-void plim__repl_paint(const char *line, size_t bytes, unsigned char *out_styles);
-
 /**
  * Reads a line of standard input, without its end; false: there is none, or it is longer than most.
  * It is added to out.

@@ -20,13 +20,13 @@ struct run_block {
 };
 
 /* A supervisor whose children are still to be read. */
-typedef struct run_todo {
+typedef struct run_pending {
     json_t *children;
     plim_supervisor_spec *into;
     const char *path; /* "" for the top */
-} run_todo;
+} run_pending;
 
-enum { RUN_TODO_MAX = 256, RUN_ARGUMENTS_MAX = 1024, RUN_JITTER = 10 };
+enum { RUN_PENDING_MAX = 256, RUN_ARGUMENTS_MAX = 1024, RUN_JITTER = 10 };
 
 static const char *const run_restarts[] = {"permanent", "transient", "temporary", NULL};
 static const char *const run_strategies[] = {"one_for_one", "one_for_all", "rest_for_one", NULL};
@@ -302,8 +302,8 @@ static plim_status run_place(plim__run_tree *tree, const run_child *it, const ch
     return PLIM_OK;
 }
 
-static plim_status run_level(plim__run_tree *tree, run_todo *todo, uint32_t *todo_count,
-                             const run_todo *level, plim_error *err)
+static plim_status run_level(plim__run_tree *tree, run_pending *pending, uint32_t *pending_count,
+                             const run_pending *level, plim_error *err)
 {
     size_t rows = json_array_size(level->children), count = 0;
     plim_child_spec *specs = run_new(tree, PLIM__RUN_CHILDREN_MAX * sizeof(*specs));
@@ -330,14 +330,14 @@ static plim_status run_level(plim__run_tree *tree, run_todo *todo, uint32_t *tod
                 run_text(tree, level->path[0] == '\0' ? "" : "/", level->path, it.spec.id);
             if (below == NULL || path == NULL)
                 return run_no_memory(err);
-            if (*todo_count == RUN_TODO_MAX)
+            if (*pending_count == RUN_PENDING_MAX)
                 return plim_error_set(err, PLIM_ERR_LIMIT, "more than %d supervisors",
-                                      RUN_TODO_MAX);
+                                      RUN_PENDING_MAX);
             *below = it.supervisor;
             specs[count] = it.spec;
             specs[count].supervisor = below;
-            todo[(*todo_count)++] =
-                (run_todo){.children = it.children, .into = below, .path = path};
+            pending[(*pending_count)++] =
+                (run_pending){.children = it.children, .into = below, .path = path};
         }
         count += it.workers;
     }
@@ -358,18 +358,19 @@ static plim_status run_read_file(plim__run_tree *tree, const char *path, plim_er
         plim_error_where(err, "%s:%d:%d", path, where.line, where.column);
         return status;
     }
-    run_todo todo[RUN_TODO_MAX];
-    uint32_t todo_count = 0;
+    run_pending pending[RUN_PENDING_MAX];
+    uint32_t pending_count = 0;
     run_child it;
     plim_status status = run_members(tree, root, "", &it, err);
     if (status == PLIM_OK && (it.children == NULL || it.command.argv != NULL))
         status = run_wrong(err, "", "is what the file begins with", "a supervisor with children");
     if (status == PLIM_OK) {
         tree->top = it.supervisor;
-        todo[todo_count++] = (run_todo){.children = it.children, .into = &tree->top, .path = ""};
+        pending[pending_count++] =
+            (run_pending){.children = it.children, .into = &tree->top, .path = ""};
     }
-    for (uint32_t i = 0; status == PLIM_OK && i < todo_count; i++)
-        status = run_level(tree, todo, &todo_count, &todo[i], err);
+    for (uint32_t i = 0; status == PLIM_OK && i < pending_count; i++)
+        status = run_level(tree, pending, &pending_count, &pending[i], err);
     json_decref(root);
     return status;
 }

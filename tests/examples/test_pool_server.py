@@ -120,6 +120,7 @@ class PoolServer(unittest.TestCase):
             except ProcessLookupError:
                 pass
             server.pids.pop(slot)
+        server.wait(lambda: server.deaths >= KILLS)  # one seen only while stopping would be none
         for client in clients:
             client.send_signal(signal.SIGTERM)
         asked = 0

@@ -164,6 +164,25 @@ class Server(unittest.TestCase):
             time.sleep(0.1)
         self.assertEqual(children(self.process.pid), [])
 
+    def test_what_a_killed_session_left_is_swept_by_the_next(self):
+        with tempfile.TemporaryDirectory() as place:
+            run = [PLIM, "repl"]
+            environment = {**os.environ, "TMPDIR": place}
+            # pylint: disable=consider-using-with
+            killed = subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      env=environment)
+            killed.stdin.write(b"40 + 2\n")
+            killed.stdin.flush()
+            self.assertIn(b"42", killed.stdout.readline())
+            killed.kill()
+            killed.wait(timeout=30)
+            killed.stdin.close()
+            killed.stdout.close()
+            self.assertEqual(len(os.listdir(place)), 1)
+            subprocess.run(run, input=b"1\n", env=environment, check=True, timeout=60,
+                           stdout=subprocess.DEVNULL)
+            self.assertEqual(os.listdir(place), [])
+
     def test_a_port_wants_its_token_and_only_the_loopback_is_offered(self):
         refused = subprocess.run([PLIM, "repl", "--listen", "0.0.0.0:0"], capture_output=True,
                                  check=False, timeout=30)

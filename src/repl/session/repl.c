@@ -22,6 +22,7 @@ enum { REPL_TEXT_MAX = 1 << 20, REPL_PIECES_MAX = 512, REPL_MOMENTS = 1000, REPL
 #define REPL_MEMORY_BYTES  (UINT64_C(1) << 30)
 #define REPL_MEMORY_MAX    (UINT64_C(64) << 30)
 #define REPL_HISTORY_BYTES (UINT64_C(512) << 20)
+#define REPL_SCRATCH       "plim-repl"
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
@@ -137,8 +138,10 @@ plim_status plim_repl_open(const plim_repl_options *options, plim_repl **out_rep
     plim__machine_init(&repl->machine, &filled);
     status = plim__libexec_find(filled.libexec, repl->machine.libexec, sizeof repl->machine.libexec,
                                 err);
-    if (status == PLIM_OK)
-        status = plim__folder_make(filled.scratch, repl->scratch, sizeof repl->scratch, err);
+    if (status == PLIM_OK) {
+        plim__scratch_sweep(REPL_SCRATCH);
+        status = plim__scratch_make(REPL_SCRATCH, repl->scratch, sizeof repl->scratch, err);
+    }
     if (status == PLIM_OK)
         status = plim__store_open(&repl->store, repl->scratch, err);
     if (status == PLIM_OK)
@@ -150,7 +153,7 @@ plim_status plim_repl_open(const plim_repl_options *options, plim_repl **out_rep
         return status;
     }
     repl->machine.options.flags = NULL; /* the caller's; the source has copied what it needs */
-    repl->machine.options.libexec = repl->machine.options.scratch = NULL;
+    repl->machine.options.libexec = NULL;
     *out_repl = repl;
     return PLIM_OK;
 }

@@ -2,7 +2,7 @@
 /**
  * @file store.h
  * @brief What is kept of units that were adopted: image and text, in a file, mapped at one place
- *        for good; and the folders a session lives in.
+ *        for good; and where the worker's program is.
  *
  * Images are looked at after a crash and when values are shown: they are the file's, not memory of
  * the owner's, which so stays the same over any number of entries.
@@ -40,8 +40,5 @@ void plim__store_cut(plim__store *store, uint64_t at);
 /** Finds the folder of plim-repl-worker: the caller's, PLIM_LIBEXEC, beside the program,
     installed. */
 plim_status plim__libexec_find(const char *asked, char *out_folder, size_t cap, plim_error *err);
-
-/** Makes a folder of the session's own; base NULL: where such things go. */
-plim_status plim__folder_make(const char *base, char *out_folder, size_t cap, plim_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Units' images in a file; folders. */
+/* Units' images in a file; where the worker's program is. */
 #include "repl/session/store.h"
 
 #include <errno.h>
@@ -131,23 +131,4 @@ plim_status plim__libexec_find(const char *asked, char *out_folder, size_t cap, 
         plim_error_set(err, PLIM_ERR_NOT_FOUND, "plim-repl-worker is not in %s", PLIM__LIBEXEC);
     plim_error_hint(err, "PLIM_LIBEXEC names its folder");
     return status;
-}
-
-plim_status plim__folder_make(const char *base, char *out_folder, size_t cap, plim_error *err)
-{
-    if (base == NULL)
-        base = secure_getenv("XDG_RUNTIME_DIR");
-    if (base == NULL || access(base, W_OK) != 0)
-        base = secure_getenv("TMPDIR");
-    if (base == NULL)
-        base = "/tmp";
-    if ((size_t)snprintf(out_folder, cap, "%s/plim-repl-XXXXXX", base) >= cap)
-        return plim_error_set(err, PLIM_ERR_USAGE, "the scratch folder's name is too long");
-    if (mkdtemp(out_folder) == NULL) {
-        plim_status status =
-            plim_error_set(err, PLIM_ERR_IO, "%s: %s", out_folder, strerror(errno));
-        out_folder[0] = 0;
-        return status;
-    }
-    return PLIM_OK;
 }
