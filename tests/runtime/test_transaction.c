@@ -143,6 +143,53 @@ static void a_reference_of_what_was_taken_back_never_names_another_object(void *
     plim_region_close(&region);
 }
 
+static plim_region *region_again(plim_region *region)
+{
+    plim_region_options options = region_options();
+    plim_region_close(&region);
+    return region_of(&options);
+}
+
+static uint64_t birth_of_next(plim_region *region)
+{
+    plim_ref ref;
+    plim_region_object object;
+    assert_int_equal(plim_region_allocate(region, 1, NULL, 0, NONE, &ref), PLIM_OK);
+    assert_int_equal(plim_region_describe(region, ref, &object), PLIM_OK);
+    return object.birth;
+}
+
+static void a_birth_that_was_taken_back_never_comes_again_in_any_process(void **state)
+{
+    (void)state;
+    plim_region *region = region_new();
+    (void)type_of(region, "t", 8);
+    uint64_t newest = birth_of_next(region);
+    enum { UNDONE, ROLLED_BACK, TO_A_MARK, CLOSED, WAYS };
+    for (int way = 0; way < WAYS; way++) {
+        uint32_t mark;
+        assert_int_equal(plim_region_begin(region, NULL), PLIM_OK);
+        assert_int_equal(plim_region_mark(region, &mark), PLIM_OK);
+        for (int i = 0; i < 3; i++) {
+            uint64_t birth = birth_of_next(region);
+            assert_true(birth > newest);
+            newest = birth;
+        }
+        if (way == UNDONE) {
+            assert_int_equal(plim_region_commit(region), PLIM_OK);
+            assert_int_equal(plim_region_undo(region, 1, NULL), PLIM_OK);
+        } else if (way == ROLLED_BACK) {
+            assert_int_equal(plim_region_rollback(region, NULL), PLIM_OK);
+        } else if (way == TO_A_MARK) {
+            assert_int_equal(plim_region_rollback_to(region, mark, NULL), PLIM_OK);
+            assert_int_equal(plim_region_commit(region), PLIM_OK);
+        }
+        region = region_again(region_again(region));
+        assert_true(region->next_birth == newest + 1); /* and none is passed over */
+    }
+    plim_region_close(&region);
+}
+
 static void types_texts_and_names_go_back_too(void **state)
 {
     (void)state;
@@ -511,6 +558,7 @@ static void random_transactions_agree_with_full_copies_and_every_look_at_them(vo
 /* --- crashes ------------------------------------------------------------------------------- */
 
 typedef struct crash_world {
+    const plim_region *writer;
     uint64_t values[3]; /* what the three objects may hold, before and after */
     uint64_t next[3];
     uint64_t crashes, recovered;
@@ -544,6 +592,7 @@ static void crash_here(void *context)
     plim_region *region = region_of(&options);
     assert_false(history_of(region).is_open);
     assert_true(crash_values_are(region, world->values) || crash_values_are(region, world->next));
+    assert_true(region->next_birth >= world->writer->next_birth);
     plim_region_read_info(region, &info);
     world->recovered += info.recovered;
     world->crashes++;
@@ -562,8 +611,8 @@ static void crash_expect(crash_world *world, uint64_t a, uint64_t b, uint64_t c)
 static void a_crash_at_any_step_is_a_rollback_or_a_commit(void **state)
 {
     (void)state;
-    crash_world world = {.crashes = 0};
     plim_region *region = region_new();
+    crash_world world = {.writer = region};
     uint16_t type = type_of(region, "t", 8);
     plim_ref refs[3];
     region->history->on_step = crash_here;
@@ -767,6 +816,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_history_there_are_no_transactions),
         cmocka_unit_test(a_reference_of_what_was_taken_back_never_names_another_object),
+        cmocka_unit_test(a_birth_that_was_taken_back_never_comes_again_in_any_process),
         cmocka_unit_test(types_texts_and_names_go_back_too),
         cmocka_unit_test(a_transaction_that_fills_the_history_refuses_whole_calls),
         cmocka_unit_test(every_refused_allocation_is_said_and_leaks_nothing),

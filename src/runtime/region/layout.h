@@ -36,6 +36,9 @@ enum {
     PLIM__NAME_TEXT_BITS = 28 /* of a row of names: kind, text, number */
 };
 
+/* No region lives to see as many: a number above it is damage. */
+#define PLIM__BIRTH_MAX (UINT64_MAX / 2)
+
 /* In an object's word, above the generation: so a live one's upper half is what its references
  * hold, and one comparison says both. */
 #define PLIM__OBJECT_LIVE (UINT64_C(1) << 63)
@@ -64,7 +67,10 @@ typedef struct plim__region_head {
     _Atomic uint64_t cut_descriptor;
     _Atomic uint64_t safe_points;
     _Atomic uint64_t cut_taken; /* by a reader */
-    uint64_t reserved[11];      /* zero */
+    /* No birth below it comes again; 0: what the slots say is all. Written before births are taken
+     * back, as slots forget them then. */
+    _Atomic uint64_t birth_floor;
+    uint64_t reserved[10]; /* zero */
     /* From here to the end of the data a transaction can be taken back. */
     _Alignas(64) _Atomic uint64_t types; /* hash of all their rows << 32 | how many: see types.c */
     _Atomic uint32_t field_count, text_used;

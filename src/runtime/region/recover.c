@@ -404,7 +404,10 @@ static plim_status recover_slots(plim_region *region, recover_work *work, plim_e
         return status;
     if (work->linked > work->newest)
         work->newest = work->linked;
-    if (work->newest > UINT64_MAX / 2)
+    uint64_t floor = atomic_load_explicit(&region->head->birth_floor, memory_order_relaxed);
+    if (floor > region->next_birth)
+        region->next_birth = floor;
+    if (work->newest > PLIM__BIRTH_MAX || region->next_birth > PLIM__BIRTH_MAX)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "it has seen more objects than there can be");
     if (work->newest >= region->next_birth) /* what was taken back does not come again either */
         region->next_birth = work->newest + 1;

@@ -3,7 +3,8 @@
  * Transactions of a region: its journal (commit/journal.c) watches over all that can be taken back,
  * and calls say what they change before they do (plim__region_touch). Here is what a region adds:
  * after going back its own lists are made anew, and no reference that was given out is ever valid
- * for another object: a slot's next generation is above all that were taken back.
+ * for another object: a slot's next generation is above all that were taken back. Nor does a birth
+ * come again, in this process or a later one: looks at different moments match objects by it.
  */
 #include <plimsoll/transaction.h>
 
@@ -11,12 +12,40 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "runtime/commit/log.h"
+#include "runtime/commit/store.h"
 #include "runtime/region/region.h"
 
 enum {
     HISTORY_GRAIN = 256,            /* four slots; figures in docs/internals/commit.md */
     HISTORY_BYTES_PER_MOMENT = 4096 /* of the budget: one row for each is set aside */
 };
+
+/* Before slots forget births. */
+static void history_keep_births(plim_region *region, uint64_t next)
+{
+    _Atomic uint64_t *floor = &region->head->birth_floor;
+    if (next > atomic_load_explicit(floor, memory_order_relaxed))
+        plim__commit(floor, next);
+}
+
+/* Likewise, where a writer died in a transaction: the slots have still all that it gave out. (One
+   that died while it took back had written it before.) */
+static void history_find_births(plim_region *region)
+{
+    const plim__region_head *head = region->head;
+    const plim__log_head *log = (const void *)((const char *)head + head->history_at);
+    uint64_t newest = 0;
+    if (log->magic != PLIM__LOG_FILE_MAGIC ||
+        plim__log_state(atomic_load_explicit(&log->word, memory_order_relaxed)) != PLIM__LOG_OPEN)
+        return;
+    for (uint32_t i = 0; i < atomic_load_explicit(&head->object_top, memory_order_relaxed); i++) {
+        uint64_t birth = region->objects[i].birth;
+        if (birth > newest && birth < PLIM__BIRTH_MAX) /* more is damage, judged later */
+            newest = birth;
+    }
+    history_keep_births(region, newest + 1);
+}
 
 plim_status plim__history_open(plim_region *region, plim_error *err)
 {
@@ -37,6 +66,7 @@ plim_status plim__history_open(plim_region *region, plim_error *err)
         .log_bytes = (size_t)head->history_bytes,
         .allocator = region->allocator};
     plim_journal_info info;
+    history_find_births(region);
     plim_status status = plim_journal_open(&options, &region->history, err);
     if (status != PLIM_OK)
         return status;
@@ -49,6 +79,11 @@ plim_status plim__history_open(plim_region *region, plim_error *err)
 void plim__history_close(plim_region *region)
 {
     size_t count = region->head != NULL ? region->head->object_max : 0;
+    plim_journal_info info = {.is_open = false};
+    if (region->history != NULL)
+        plim_journal_read_info(region->history, &info);
+    if (info.is_open)
+        history_keep_births(region, region->next_birth);
     plim_journal_close(&region->history);
     if (region->scratch != NULL)
         plim__array_free(region->allocator, region->scratch, plim__scratch_bytes(region), 1);
@@ -84,9 +119,10 @@ static plim_status transaction_prepare(plim_region *region, plim_error *err)
                : plim__no_memory(err, "a region's transactions");
 }
 
-/* Before going back: no generation that was given out comes again. */
-static void transaction_keep_generations(plim_region *region)
+/* Before going back: no generation and no birth that was given out comes again. */
+static void transaction_keep_numbers(plim_region *region)
 {
+    history_keep_births(region, region->next_birth);
     uint32_t top = atomic_load_explicit(&region->head->object_top, memory_order_relaxed);
     for (uint32_t i = 0; i < top; i++)
         region->generations[i] = plim__slot_generation(region, i);
@@ -139,7 +175,7 @@ plim_status plim_region_rollback(plim_region *region, plim_error *err)
     plim_status status = transaction_may(region, err);
     if (status != PLIM_OK)
         return status;
-    transaction_keep_generations(region);
+    transaction_keep_numbers(region);
     status = plim_journal_rollback(region->history);
     PLIM_CHECK(status == PLIM_OK);
     return transaction_went_back(region, err);
@@ -161,7 +197,7 @@ plim_status plim_region_rollback_to(plim_region *region, uint32_t mark, plim_err
     plim_status status = transaction_may(region, err);
     if (status != PLIM_OK)
         return status;
-    transaction_keep_generations(region);
+    transaction_keep_numbers(region);
     status = plim_journal_rollback_to(region->history, mark);
     PLIM_CHECK(status == PLIM_OK);
     return transaction_went_back(region, err);
@@ -180,7 +216,7 @@ plim_status plim_region_undo(plim_region *region, uint32_t count, plim_error *er
         status = transaction_prepare(region, err);
     if (status != PLIM_OK || count == 0)
         return status;
-    transaction_keep_generations(region);
+    transaction_keep_numbers(region);
     status = plim_journal_undo(region->history, count, err);
     return status == PLIM_OK ? transaction_went_back(region, err) : status;
 }
