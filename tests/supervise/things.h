@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file things.h
+ * @brief What this process holds of the system's, counted, so that before and after can be
+ *        compared.
+ */
+#ifndef PLIM_TESTS_SUPERVISE_THINGS_H
+#define PLIM_TESTS_SUPERVISE_THINGS_H
+#include <stdint.h>
+
+typedef struct things {
+    int descriptors;
+    int children; /* of this process, those that have ended and are not waited for included */
+    uint64_t heap_bytes, private_bytes;
+} things;
+
+/** Now. */
+things things_now(void);
+/** Fails the test unless all is as it was; memory may have grown by `slack` bytes. */
+void things_assert_same(const things *before, uint64_t slack);
+/** Nanoseconds of the monotonic clock. */
+uint64_t things_clock(void);
+
+#endif
