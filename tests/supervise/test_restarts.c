@@ -76,7 +76,13 @@ static void on_event(void *ctx, const plim_supervisor_event *event)
     }
 }
 
-#define COMMAND(...) {.argv = (const char *const[]){__VA_ARGS__, NULL}}
+#define COMMAND(...)                                                                               \
+    {                                                                                              \
+        .argv = (const char *const[])                                                              \
+        {                                                                                          \
+            __VA_ARGS__, NULL                                                                      \
+        }                                                                                          \
+    }
 
 static void on_handle(uv_handle_t *handle, void *ctx)
 {
@@ -134,9 +140,8 @@ static void supervise(course *all, const plim_supervisor_spec *spec)
                                        .ctx = all};
     plim_monitor_options looks = {
         .struct_bytes = sizeof looks, .allocator = &memory.allocator, .interval_ns = 10000000};
-    plim_monitor_policy policy = {.struct_bytes = sizeof policy,
-                                  .memory_bytes = UINT64_C(1) << 40,
-                                  .requests_max = 10};
+    plim_monitor_policy policy = {
+        .struct_bytes = sizeof policy, .memory_bytes = UINT64_C(1) << 40, .requests_max = 10};
     assert_int_equal(plim_supervisor_create(spec, &options, &all->supervisor, NULL), PLIM_OK);
     assert_int_equal(plim_monitor_create(all->supervisor, &looks, &all->monitor, NULL), PLIM_OK);
     assert_int_equal(plim_monitor_watch(all->monitor, PLIM_CHILD_ROOT, &policy, NULL), PLIM_OK);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "things.h"
 
+#include <plimsoll/monitor.h>
+
 #include <dirent.h>
 #include <malloc.h>
 #include <setjmp.h>
@@ -13,7 +15,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <plimsoll/monitor.h>
 
 /* Without the one that counting opens. */
 static int things_descriptors(void)
@@ -69,7 +70,8 @@ void things_assert_same(const things *before, uint64_t slack)
     assert_int_equal(now.descriptors, before->descriptors);
     assert_int_equal(now.children, before->children);
     if (now.heap_bytes > before->heap_bytes + slack)
-        fail_msg("%llu bytes more are out", (unsigned long long)(now.heap_bytes - before->heap_bytes));
+        fail_msg("%llu bytes more are out",
+                 (unsigned long long)(now.heap_bytes - before->heap_bytes));
 }
 
 uint64_t things_clock(void)
