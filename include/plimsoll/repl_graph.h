@@ -120,6 +120,15 @@ PLIM_API PLIM_NODISCARD plim_status plim_serve_repl(plim_server *server, plim_re
                                                     plim_served_repl **out_served, plim_error *err);
 
 /**
+ * @brief         Stops the entry that a console runs: it has not happened. One without an end is
+ *                stopped after 10 seconds anyway, if the session has no deadline of its own.
+ * @param[in,out] served  not NULL.
+ * @return        false: none runs.
+ * @note          Threads: any, and signal handlers.
+ */
+PLIM_API bool plim_served_repl_interrupt(plim_served_repl *served);
+
+/**
  * @brief         Ends it; @p *served is NULL.
  * @param[in,out] served  NULL and a pointer to NULL are accepted.
  * @note          Threads: any.

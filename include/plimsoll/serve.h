@@ -38,7 +38,9 @@ typedef enum plim_served_kind {
     PLIM_SERVED_BOOL,       /**< text is "true" or "false" */
     PLIM_SERVED_TEXT,       /**< text is its bytes up to the NUL */
     PLIM_SERVED_OBJECT,     /**< text is its type; with an id it can be opened */
-    PLIM_SERVED_NOTHING     /**< a reference that leads nowhere; text is how that is written */
+    PLIM_SERVED_NOTHING,    /**< a reference that leads nowhere; text is how that is written */
+    PLIM_SERVED_NOTE,       /**< of an expression: text stands in the console beside its value */
+    PLIM_SERVED_FAILED      /**< of an expression: it has no value; text says why, in lines */
 } plim_served_kind;
 
 /** One value. */
@@ -92,9 +94,14 @@ typedef struct plim_served {
     const char *(*source)(void *ctx, uint32_t index);
     /** The text of that source. plim_serve_source() reads a file. */
     plim_status (*source_text)(void *ctx, uint32_t index, plim_sink sink, plim_error *err);
-    /** What a person types: adds one value. PLIM_ERR_REFUSED with the reason in err. */
+    /** What a person types: adds notes, and one value or none. PLIM_ERR_REFUSED with the reason in
+     *  err, or PLIM_SERVED_FAILED where a sentence is not enough. */
     plim_status (*evaluate)(void *ctx, const char *expression, plim_served_values out,
                             plim_error *err);
+    /** Whether an expression is whole, or another line is to be typed. NULL: a line is. */
+    bool (*is_complete)(void *ctx, const char *expression);
+    /** Names that expressions may begin with: values of which only the name is looked at. */
+    void (*names)(void *ctx, plim_served_values out);
 } plim_served;
 
 /** A server; ended by plim_server_destroy(). */

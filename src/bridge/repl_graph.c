@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A session's picture as a heap graph: (GC roots) lead to each variable by its name, a piece to
- * another by the name of the member that points there, or by an element's number where that was
- * only found in memory without a type. What nothing reaches stands below a node that says so.
+ * another by the name of the member that points there ("*" of a pointer itself, "next?" in a
+ * union), or by an element's number where that was only found in memory without a type. What
+ * nothing reaches stands below a node that says so.
  */
 #include <plimsoll/build.h>
 
@@ -27,6 +28,7 @@ typedef struct repl_graph_work {
     plim_graph_builder *builder;
     uint32_t first; /* ordinal of the first piece */
     uint32_t from;
+    uint64_t bytes; /* of the piece there */
     bool failed;
 } repl_graph_work;
 
@@ -70,12 +72,19 @@ static bool repl_graph_add_edge(void *ctx, const plim__found *found)
     char clean[REPL_GRAPH_NAME_BYTES];
     uint32_t to = work->first + found->to;
     bool done;
-    if (found->name[0] != '\0')
+    bool is_pointer = found->is_exact && work->bytes == 8;
+    if (found->name[0] == '\0' && is_pointer) { /* a variable or block that is itself one */
         done = plim_graph_builder_edge(work->builder, work->from, PLIM_EDGE_PROPERTY,
-                                       repl_graph_clean(clean, found->name), to);
-    else
+                                       (plim_text){"*", 1}, to);
+    } else if (found->name[0] != '\0') {
+        char name[REPL_GRAPH_NAME_BYTES];
+        (void)snprintf(name, sizeof name, "%s%s", found->name, found->is_exact ? "" : "?");
+        done = plim_graph_builder_edge(work->builder, work->from, PLIM_EDGE_PROPERTY,
+                                       repl_graph_clean(clean, name), to);
+    } else {
         done = plim_graph_builder_element(work->builder, work->from, PLIM_EDGE_ELEMENT,
                                           (uint32_t)(found->offset / 8), to);
+    }
     work->failed = work->failed || !done;
     return !work->failed;
 }
@@ -108,9 +117,11 @@ static void repl_graph_make(repl_graph_work *work)
             (void)plim_graph_builder_element(work->builder, lost, PLIM_EDGE_ELEMENT, i,
                                              work->first + i);
         work->from = work->first + i;
+        work->bytes = piece->bytes;
         plim__piece_each(picture, i, repl_graph_add_edge, work);
     }
     work->from = other;
+    work->bytes = 0;
     plim__picture_each_unnamed(picture, repl_graph_add_edge, work);
 }
 

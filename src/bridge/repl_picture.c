@@ -85,6 +85,11 @@ static bool picture_knows(const plim_repl_picture *picture, uint64_t address)
     return false;
 }
 
+uint64_t plim__picture_variable_id(const plim_repl_picture *picture, uint64_t address)
+{
+    return picture_id_variables + (address - picture->info.variables_address);
+}
+
 static bool picture_take_variable(void *ctx, const plim_repl_variable *variable)
 {
     plim_repl_picture *picture = ctx;
@@ -97,7 +102,7 @@ static bool picture_take_variable(void *ctx, const plim_repl_variable *variable)
         return false;
     piece->address = variable->address;
     piece->bytes = variable->bytes;
-    piece->id = picture_id_variables + (variable->address - picture->info.variables_address);
+    piece->id = plim__picture_variable_id(picture, variable->address);
     piece->is_reachable = true;
     (void)snprintf(piece->name, sizeof piece->name, "%s", variable->name);
     (void)snprintf(piece->text, sizeof piece->text, "%s", variable->type);

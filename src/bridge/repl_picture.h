@@ -56,6 +56,9 @@ void plim__piece_each(const plim_repl_picture *picture, uint32_t piece,
 void plim__picture_each_unnamed(const plim_repl_picture *picture,
                                 bool (*add)(void *ctx, const plim__found *found), void *ctx);
 
+/** The id of what lies at an address among the variables, named or not. */
+uint64_t plim__picture_variable_id(const plim_repl_picture *picture, uint64_t address);
+
 /** The piece of an id; PLIM__PIECE_NONE: it is gone. */
 uint32_t plim__picture_find(const plim_repl_picture *picture, uint64_t id);
 

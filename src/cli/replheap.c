@@ -181,9 +181,17 @@ void plim__repl_snap(plim__replui *ui, const char *operands)
         plim__out_printf(&ui->cli->out, "written: %s\n", operands);
 }
 
+typedef struct heap_serving {
+    plim_interrupt stop;
+    plim_served_repl *served;
+} heap_serving;
+
+/* The first Ctrl-C is for an entry that a console runs. */
 static void heap_stop_serving(void *ctx)
 {
-    plim_interrupt_raise(ctx);
+    heap_serving *serving = ctx;
+    if (!plim_served_repl_interrupt(serving->served))
+        plim_interrupt_raise(&serving->stop);
 }
 
 static void heap_interrupt(void *ctx)
@@ -193,12 +201,11 @@ static void heap_interrupt(void *ctx)
 
 void plim__repl_serve(plim__replui *ui, const char *operands)
 {
-    static plim_interrupt stop; /* a signal handler raises it */
+    static heap_serving serving; /* a signal handler has it */
     plim_server *server = NULL;
-    plim_served_repl *served = NULL;
     plim_error err = {0};
     uint64_t port = HEAP_PORT;
-    stop = (plim_interrupt){0};
+    serving = (heap_serving){0};
     if (operands[0] != '\0' && (!plim__units_parse_count(operands, &port) || port > UINT16_MAX)) {
         (void)plim_error_set(&err, PLIM_ERR_USAGE, "a port is a number up to 65535");
         plim__replui_complain(ui, &err);
@@ -207,14 +214,15 @@ void plim__repl_serve(plim__replui *ui, const char *operands)
     plim_server_options options = {.struct_bytes = sizeof options,
                                    .port = (uint16_t)port,
                                    .allocator = ui->cli->allocator,
-                                   .interrupt = &stop};
+                                   .interrupt = &serving.stop};
     plim_status status = plim_server_create(&options, &server, operands[0] != '\0' ? &err : NULL);
     if (status == PLIM_ERR_EXISTS && operands[0] == '\0') {
         options.port = 0;
         status = plim_server_create(&options, &server, &err);
     }
     if (status == PLIM_OK)
-        status = plim_serve_repl(server, ui->repl, "C session", ui->cli->allocator, &served, &err);
+        status = plim_serve_repl(server, ui->repl, "C session", ui->cli->allocator, &serving.served,
+                                 &err);
     if (status == PLIM_OK) {
         plim__out_printf(&ui->cli->out,
                          "serving the session on %s until Ctrl-C: open chrome://inspect; its "
@@ -222,14 +230,14 @@ void plim__repl_serve(plim__replui *ui, const char *operands)
                          plim_server_address(server));
         plim__out_flush(&ui->cli->out);
         plim__interrupts_take(NULL, NULL);
-        plim__interrupts_take(heap_stop_serving, &stop);
+        plim__interrupts_take(heap_stop_serving, &serving);
         status = plim_server_run(server, UINT64_MAX, &err);
         plim__interrupts_take(NULL, NULL);
         plim__interrupts_take(heap_interrupt, ui->repl);
         (void)plim__interrupts_seen();
     }
     plim_server_destroy(&server);
-    plim_served_repl_destroy(&served);
+    plim_served_repl_destroy(&serving.served);
     if (status != PLIM_OK && status != PLIM_ERR_INTERRUPTED)
         plim__replui_complain(ui, &err);
 }

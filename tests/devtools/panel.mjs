@@ -18,9 +18,12 @@ const PATIENCE_MS = Number(process.env.PLIM_PATIENCE_MS ?? 30000);
 
 const { chromium } = createRequire(join(RUNTIMES, 'playwright/'))('playwright-core');
 
-// Starts a program; resolves with it and with the line it begins with on a stream.
-export function start(words, stream, pattern) {
-  const child = spawn(words[0], words.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+// Starts a program; resolves with it and with the line it begins with on a stream. What it is to
+// read, if anything, is given as text.
+export function start(words, stream, pattern, input) {
+  const reads = input === undefined ? 'ignore' : 'pipe';
+  const child = spawn(words[0], words.slice(1), { stdio: [reads, 'pipe', 'pipe'] });
+  child.stdin?.end(input);
   let said = '';
   child.said = () => said;
   child.ended = new Promise((resolve) => {

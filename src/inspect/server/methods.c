@@ -66,12 +66,6 @@ static json_t *method_nothing(plim__call *call)
     return json_object();
 }
 
-static json_t *method_names(plim__call *call)
-{
-    (void)call;
-    return json_pack("{s:[]}", "names");
-}
-
 static json_t *method_enable_runtime(plim__call *call)
 {
     json_t *event = json_pack("{s:s, s:{s:{s:i, s:s, s:s, s:s, s:{s:b}}}}", "method",
@@ -112,6 +106,15 @@ static json_t *method_usage(plim__call *call)
                      (json_int_t)total, "embedderHeapUsedSize", 0, "backingStorageSize", 0);
 }
 
+void plim__method_note(plim__call *call, const char *type, const char *words)
+{
+    json_t *event =
+        json_pack("{s:s, s:{s:s, s:[{s:s, s:o}], s:i, s:f}}", "method", "Runtime.consoleAPICalled",
+                  "params", "type", type, "args", "type", "string", "value",
+                  plim__method_text(words), "executionContextId", 1, "timestamp", 0.0);
+    (void)plim__method_send(call->connection, event, NULL);
+}
+
 /* How much came back stands in the console, and in the result for those who read it. */
 static json_t *method_collect(plim__call *call)
 {
@@ -124,10 +127,7 @@ static json_t *method_collect(plim__call *call)
     if (status != PLIM_OK)
         return plim__method_failed(call, status, "not collected");
     (void)snprintf(words, sizeof words, "collected: %" PRIu64 " bytes given back", bytes);
-    json_t *event = json_pack("{s:s, s:{s:s, s:[{s:s, s:s}], s:i, s:f}}", "method",
-                              "Runtime.consoleAPICalled", "params", "type", "info", "args", "type",
-                              "string", "value", words, "executionContextId", 1, "timestamp", 0.0);
-    (void)plim__method_send(call->connection, event, NULL);
+    plim__method_note(call, "info", words);
     return json_pack("{s:I}", "bytes", (json_int_t)bytes);
 }
 
@@ -162,7 +162,7 @@ static const struct {
     {"Runtime.getHeapUsage", method_usage},
     {"Runtime.getIsolateId", method_isolate},
     {"Runtime.getProperties", plim__method_properties},
-    {"Runtime.globalLexicalScopeNames", method_names},
+    {"Runtime.globalLexicalScopeNames", plim__method_names},
     {"Runtime.releaseObject", method_nothing},
     {"Runtime.releaseObjectGroup", method_nothing},
     {"Runtime.runIfWaitingForDebugger", method_nothing},

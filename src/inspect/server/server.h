@@ -154,6 +154,9 @@ plim_status plim__method_send(plim__connection *connection, json_t *message, pli
 /** NULL, for a method to give: the words are said if the error has none of its own. */
 json_t *plim__method_failed(plim__call *call, plim_status status, const char *words);
 
+/** A line in the client's console: "info" or "warning", and the words. */
+void plim__method_note(plim__call *call, const char *type, const char *words);
+
 /** A text as JSON; bytes that are not UTF-8 are replaced. NULL: no memory. */
 json_t *plim__method_text(const char *text);
 
@@ -174,7 +177,7 @@ void plim__record_leave(plim__connection *connection);
 /* --- values.c: objects, expressions, sources ------------------------------------------------- */
 
 plim__method plim__method_object, plim__method_object_id, plim__method_properties;
-plim__method plim__method_evaluate, plim__method_compile, plim__method_source;
+plim__method plim__method_evaluate, plim__method_compile, plim__method_source, plim__method_names;
 
 /** Tells the client of the sources it has not been told of. */
 void plim__values_tell_sources(plim__call *call);

@@ -60,6 +60,8 @@ static json_t *values_remote(const plim_served_value *value)
     case PLIM_SERVED_NOTHING:
         return json_pack("{s:s, s:s, s:n}", "type", "object", "subtype", "null", "value");
     case PLIM_SERVED_OBJECT:
+    case PLIM_SERVED_NOTE: /* these two are no values: whoever asks an expression takes them */
+    case PLIM_SERVED_FAILED:
         break;
     }
     return values_object(value);
@@ -162,18 +164,46 @@ json_t *plim__method_properties(plim__call *call)
 
 /* --- expressions --------------------------------------------------------------------------- */
 
-/* A refusal as the console shows it. */
+/* A refusal as the console shows it: the text of the details and then the exception's, so that the
+   first is empty. */
 static json_t *values_refusal(const char *why)
 {
-    json_t *text = plim__method_text(why);
-    json_t *thrown = json_pack("{s:s, s:s, s:s, s:O*}", "type", "object", "subtype", "error",
-                               "className", "Error", "description", text);
-    json_t *whole = json_pack("{s:O, s:{s:i, s:O*, s:i, s:i, s:O}}", "result", thrown,
-                              "exceptionDetails", "exceptionId", 1, "text", text, "lineNumber", 0,
+    json_t *thrown = json_pack("{s:s, s:s, s:s, s:o*}", "type", "object", "subtype", "error",
+                               "className", "Error", "description", plim__method_text(why));
+    json_t *whole = json_pack("{s:O, s:{s:i, s:s, s:i, s:i, s:O}}", "result", thrown,
+                              "exceptionDetails", "exceptionId", 1, "text", "", "lineNumber", 0,
                               "columnNumber", 0, "exception", thrown);
-    json_decref(text);
     json_decref(thrown);
     return whole;
+}
+
+/* What comes of an expression: notes go to the console at once, a failure is kept as one. */
+typedef struct values_outcome {
+    values_taken taken;
+    plim__call *call;
+    json_t *failure;
+} values_outcome;
+
+static bool values_add_outcome(void *ctx, const plim_served_value *value)
+{
+    values_outcome *outcome = ctx;
+    switch (value->kind) {
+    case PLIM_SERVED_NOTE:
+        plim__method_note(outcome->call, "warning", value->text);
+        return true;
+    case PLIM_SERVED_FAILED:
+        if (outcome->failure == NULL)
+            outcome->failure = values_refusal(value->text);
+        outcome->taken.is_short = outcome->failure == NULL;
+        return false;
+    case PLIM_SERVED_NUMBER:
+    case PLIM_SERVED_BOOL:
+    case PLIM_SERVED_TEXT:
+    case PLIM_SERVED_OBJECT:
+    case PLIM_SERVED_NOTHING:
+        break;
+    }
+    return values_add(&outcome->taken, value);
 }
 
 json_t *plim__method_evaluate(plim__call *call)
@@ -183,31 +213,59 @@ json_t *plim__method_evaluate(plim__call *call)
     const char *expression = json_string_value(json_object_get(call->params, "expression"));
     const char *group = json_string_value(json_object_get(call->params, "objectGroup"));
     bool is_typed = group != NULL && strcmp(group, "console") == 0;
-    values_taken taken = {NULL, NULL, false};
+    bool is_asked = is_typed || group == NULL; /* else the page wants to know something itself */
+    values_outcome outcome = {.call = call};
     if (served->evaluate == NULL && is_typed)
         return values_refusal(NONE);
     if (served->evaluate == NULL)
         return plim__method_failed(call, PLIM_ERR_UNSUPPORTED, NONE);
     if (expression == NULL)
         return plim__method_failed(call, PLIM_ERR_USAGE, "no expression");
-    if (json_is_true(json_object_get(call->params, "throwOnSideEffect")))
+    if (!is_asked || json_is_true(json_object_get(call->params, "throwOnSideEffect")))
         return plim__method_failed(call, PLIM_ERR_REFUSED,
                                    "nothing is evaluated while it is being typed");
-    plim_status status = served->evaluate(served->ctx, expression,
-                                          (plim_served_values){&taken, values_add}, &call->error);
-    if (status == PLIM_OK && taken.self != NULL)
-        return json_pack("{s:o}", "result", taken.self);
-    json_decref(taken.self);
+    plim_status status = served->evaluate(
+        served->ctx, expression, (plim_served_values){&outcome, values_add_outcome}, &call->error);
+    json_t *self = outcome.taken.self;
+    if (status == PLIM_OK && self != NULL && outcome.failure == NULL)
+        return json_pack("{s:o}", "result", self);
+    json_decref(self);
+    if (outcome.failure != NULL)
+        return outcome.failure;
     if (status == PLIM_OK)
-        return taken.is_short ? NULL : json_pack("{s:{s:s}}", "result", "type", "undefined");
+        return outcome.taken.is_short ? NULL
+                                      : json_pack("{s:{s:s}}", "result", "type", "undefined");
     return values_refusal(call->error.what[0] != '\0' ? call->error.what : "refused");
 }
 
-/* Asked before each evaluation, whether the expression is whole. It is: a line is. */
+/* Asked at Enter, whether the expression is whole; the words are those that DevTools looks for. */
 json_t *plim__method_compile(plim__call *call)
 {
-    (void)call;
-    return json_object();
+    const plim_served *served = &call->shown->served;
+    const char *expression = json_string_value(json_object_get(call->params, "expression"));
+    if (served->is_complete == NULL || expression == NULL ||
+        served->is_complete(served->ctx, expression))
+        return json_object();
+    json_t *refusal = values_refusal("SyntaxError: Unexpected end of input");
+    (void)json_object_del(refusal, "result");
+    return refusal;
+}
+
+static bool values_add_name(void *ctx, const plim_served_value *value)
+{
+    json_t *names = ctx;
+    return json_array_size(names) < PLIM_SERVER_FIELDS_MAX &&
+           json_array_append_new(names, plim__method_text(value->name)) == 0;
+}
+
+/* What the console offers while a name is typed. */
+json_t *plim__method_names(plim__call *call)
+{
+    const plim_served *served = &call->shown->served;
+    json_t *names = json_array();
+    if (names != NULL && served->names != NULL)
+        served->names(served->ctx, (plim_served_values){names, values_add_name});
+    return json_pack("{s:o}", "names", names);
 }
 
 /* --- sources ------------------------------------------------------------------------------- */
