@@ -28,5 +28,7 @@ plim_status plim__cgroup_make(const char *name, uint64_t limit_bytes, plim__cgro
 plim_status plim__cgroup_add(const plim__cgroup *group, int64_t pid);
 /** PLIM_ERR_BUSY: processes are in it; it stays. None is accepted. */
 plim_status plim__cgroup_remove(plim__cgroup *group);
+/** Ends it whoever is in it: they go to the group that it stands in, unbounded. */
+void plim__cgroup_leave(plim__cgroup *group);
 
 #endif

@@ -44,6 +44,9 @@ plim_status plim__spawn_process(const plim__spawn *spawn, int64_t *out_pid, int 
 /** A pidfd for a process that runs. */
 plim_status plim__pidfd_open(int64_t pid, int *out_pidfd);
 
+/** Whether it has ended, waited for or not. */
+bool plim__pidfd_has_ended(int pidfd);
+
 /** Whether it leads a process group of its own. */
 bool plim__process_leads_group(int64_t pid);
 
@@ -56,7 +59,7 @@ typedef struct plim__process_end {
 
 /** Waits for a child that has ended; with `has_group` what is left of its group is killed first,
     while its number is still its own. False: it has not ended. Post: is_known is false for one
-    that is no child of ours. */
+    that is no child of ours; of its group is killed what the system still knows by its pidfd. */
 bool plim__process_reap(int64_t pid, int pidfd, bool has_group, plim__process_end *out_end);
 
 /** SIGTERM, and what lets a stopped one notice it. To its group, if it leads one. */

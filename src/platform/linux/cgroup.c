@@ -20,6 +20,8 @@
 #define CGROUP_V2_MOUNT "/sys/fs/cgroup"
 #define CGROUP_V1_MOUNT "/sys/fs/cgroup/memory"
 
+enum { CGROUP_EVICTIONS_MAX = 65536 };
+
 static bool cgroup_write(const char *folder, const char *name, const char *text)
 {
     char path[PLIM__CGROUP_PATH_BYTES + 64];
@@ -71,7 +73,8 @@ static bool cgroup_folder(const char *mount, const char *own, const char *name,
                           char out[PLIM__CGROUP_PATH_BYTES])
 {
     const char *below = strcmp(own, "/") == 0 ? "" : own;
-    int put = snprintf(out, PLIM__CGROUP_PATH_BYTES, "%s%s/%s", mount, below, name);
+    int put = snprintf(out, PLIM__CGROUP_PATH_BYTES, "%s%s%s/%s", plim__procfs_root(), mount, below,
+                       name);
     return put > 0 && put < PLIM__CGROUP_PATH_BYTES;
 }
 
@@ -98,6 +101,7 @@ static bool cgroup_make_v2(const char *name, const char *limit, plim__cgroup *ou
         return false;
     out->is_v2 = true;
     (void)cgroup_write(out->path, "memory.oom.group", "1");
+    (void)cgroup_write(out->path, "memory.swap.max", "0"); /* not there without swap */
     if (cgroup_write(out->path, "memory.max", limit))
         return true;
     (void)rmdir(out->path);
@@ -149,4 +153,23 @@ plim_status plim__cgroup_remove(plim__cgroup *group)
         return PLIM_ERR_BUSY;
     *group = (plim__cgroup){0};
     return PLIM_OK;
+}
+
+void plim__cgroup_leave(plim__cgroup *group)
+{
+    if (plim__cgroup_remove(group) == PLIM_OK)
+        return;
+    char above[PLIM__CGROUP_PATH_BYTES + 4];
+    (void)snprintf(above, sizeof(above), "%s/..", group->path);
+    char text[32];
+    /* The list begins anew at each look, without those that have gone. */
+    for (int i = 0; i < CGROUP_EVICTIONS_MAX; i++) {
+        if (!cgroup_read(group->path, "cgroup.procs", text, sizeof(text)))
+            break;
+        text[strcspn(text, "\n")] = '\0';
+        if (!cgroup_write(above, "cgroup.procs", text) && errno != ESRCH)
+            break;
+    }
+    (void)rmdir(group->path);
+    *group = (plim__cgroup){0};
 }

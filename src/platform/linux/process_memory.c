@@ -86,7 +86,11 @@ plim_status plim__gauge_read(const plim__gauge *gauge, plim__gauge_figures *out_
 plim_status plim__gauge_exact(const plim__gauge *gauge, uint64_t *out_bytes)
 {
     PLIM_CHECK(gauge != NULL && gauge->handle > 0 && out_bytes != NULL);
-    return gauge_line(gauge->pid, "smaps_rollup", "Pss:", out_bytes);
+    plim_status status = gauge_line(gauge->pid, "smaps_rollup", "Pss:", out_bytes);
+    plim__gauge_figures still;
+    if (status == PLIM_OK)
+        status = plim__gauge_read(gauge, &still); /* alive, so the number was its own till now */
+    return status;
 }
 
 void plim__gauge_close(plim__gauge *gauge)

@@ -8,8 +8,8 @@
  * calls, all signals are blocked around it, and the reason of a failure comes back in a variable.
  *
  * Invariants
- * S1  A group is signalled only while its leader is not yet waited for: its number cannot be
- *     another's.
+ * S1  A group is signalled by its leader's pidfd (Linux 6.9), or else by its number and only while
+ *     its leader is not yet waited for: it cannot be another's.
  * S2  What is ours to wait for is waited for by its number, never by "any child": statuses of
  *     children that the program around us has started itself are left to it.
  */
@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,9 @@
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
+#endif
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP 4u
 #endif
 
 enum {
@@ -202,9 +206,24 @@ plim_status plim__pidfd_open(int64_t pid, int *out_pidfd)
     return PLIM_OK;
 }
 
+bool plim__pidfd_has_ended(int pidfd)
+{
+    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+    return poll(&ended, 1, 0) == 1;
+}
+
 bool plim__process_leads_group(int64_t pid)
 {
     return getpgid((pid_t)pid) == (pid_t)pid;
+}
+
+/* False: nobody was in it. */
+static bool spawn_signal_group(int64_t pid, int pidfd, int number)
+{
+    if (syscall(SYS_pidfd_send_signal, pidfd, number, NULL, PIDFD_SIGNAL_PROCESS_GROUP) == 0)
+        return true;
+    return errno == EINVAL && syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0u) == 0 &&
+           kill(-(pid_t)pid, number) == 0;
 }
 
 bool plim__process_reap(int64_t pid, int pidfd, bool has_group, plim__process_end *out_end)
@@ -213,8 +232,12 @@ bool plim__process_reap(int64_t pid, int pidfd, bool has_group, plim__process_en
     *out_end = (plim__process_end){.exit_code = -1};
     siginfo_t info;
     memset(&info, 0, sizeof(info));
-    if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
-        return errno == ECHILD; /* another's child, or waited for behind our back */
+    if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+        bool is_other = errno == ECHILD; /* another's child, or waited for behind our back */
+        if (is_other && has_group && plim__pidfd_has_ended(pidfd))
+            (void)spawn_signal_group(pid, pidfd, SIGKILL);
+        return is_other;
+    }
     if (info.si_pid == 0)
         return false;
     if (has_group)
@@ -233,9 +256,9 @@ bool plim__process_reap(int64_t pid, int pidfd, bool has_group, plim__process_en
 static void spawn_signal(int64_t pid, int pidfd, bool has_group, int number)
 {
     PLIM_CHECK(pid > 0 && pidfd >= 0);
-    if (has_group)
-        (void)kill(-(pid_t)pid, number);
-    else
+    bool is_told = has_group && spawn_signal_group(pid, pidfd, number);
+    /* It may have gone over to another group. Asked twice, it might think that it is pressed. */
+    if (!is_told || number == SIGKILL)
         (void)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0u);
 }
 

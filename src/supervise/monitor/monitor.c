@@ -131,6 +131,8 @@ static void monitor_meet(plim_monitor *monitor, uint32_t node, const child_slot 
     if (policy->fence_bytes > 0)
         monitor_fence(monitor, node, slot->pid);
     (void)plim__gauge_open(slot->pid, &entry->gauge);
+    if (plim__pidfd_has_ended(slot->pidfd)) /* then the number may be another's already */
+        plim__gauge_close(&entry->gauge);
 }
 
 static bool monitor_read(monitor_entry *entry, uint64_t now_ns)
@@ -176,9 +178,11 @@ static void monitor_judge(plim_monitor *monitor, uint32_t node, const child_slot
     uint64_t lived = now_ns > slot->started_ns ? now_ns - slot->started_ns : 0;
     uint64_t since = entry->reported_ns == 0 ? 0 : now_ns - entry->reported_ns;
     bool is_busy = entry->report.busy_ns > 0;
+    uint64_t busy =
+        entry->report.busy_ns < UINT64_MAX - since ? entry->report.busy_ns + since : UINT64_MAX;
     if (monitor_is_past(counted, policy->memory_hard_bytes))
         monitor_act(monitor, node, PLIM_WHY_MEMORY, true);
-    else if (is_busy && monitor_is_past(entry->report.busy_ns + since, policy->deadline_ns))
+    else if (is_busy && monitor_is_past(busy, policy->deadline_ns))
         monitor_act(monitor, node, PLIM_WHY_DEADLINE, true);
     else if (monitor_is_past(entry->reported_ns == 0 ? lived : since, policy->silence_ns))
         monitor_act(monitor, node, PLIM_WHY_UNRESPONSIVE, true);
@@ -370,8 +374,10 @@ void plim_monitor_destroy(plim_monitor **out)
     PLIM_CHECK_OBJ(it, MONITOR_MAGIC);
     *out = NULL;
     plim__supervisor_look_set(it->supervisor, NULL, NULL);
-    for (uint32_t i = 0; i < it->entry_count; i++)
+    for (uint32_t i = 0; i < it->entry_count; i++) {
         monitor_drop(&it->entries[i]);
+        plim__cgroup_leave(&it->entries[i].fence);
+    }
     plim_allocator allocator = it->allocator;
     plim__array_free(&allocator, it->entries, it->entry_count, sizeof(monitor_entry));
     it->magic = 0;
