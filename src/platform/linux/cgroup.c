@@ -119,8 +119,11 @@ static bool cgroup_make_v1(const char *name, const char *limit, plim__cgroup *ou
          !cgroup_folder_make(out->path)))
         return false; /* in a container the mount may show our group as its root */
     out->is_v2 = false;
-    if (cgroup_write(out->path, "memory.limit_in_bytes", limit))
+    if (cgroup_write(out->path, "memory.limit_in_bytes", limit)) {
+        (void)cgroup_write(out->path, "memory.memsw.limit_in_bytes",
+                           limit); /* with what is swapped */
         return true;
+    }
     (void)rmdir(out->path);
     return false;
 }

@@ -65,11 +65,12 @@ struct plim_supervisor {
     char *program; /* scratch for one start: the path found */
     char *orphan;  /* scratch: an orphan's variables; NULL: not a reaper */
     uint64_t (*look)(void *ctx, uint64_t now_ns); /* the monitor; gives when next. NULL: none */
+    void (*started)(void *ctx, uint32_t node);    /* told of each process before anybody else is */
     void *look_ctx;
     uint64_t look_ns;
     uint64_t last_request;
     plim_status end_status;
-    bool is_reaper, is_started, is_ended, is_end_seen, is_pumping;
+    bool is_reaper, is_started, is_ended, is_end_seen, is_pumping, is_stepping;
 };
 
 /* slot.c: the parts of a slot that last. */
@@ -101,8 +102,9 @@ void plim__orphans_sweep(plim_supervisor *supervisor, bool all);
 plim_supervisor_event plim__event(const plim_supervisor *supervisor, plim_event_kind kind,
                                   uint32_t node);
 void plim__event_tell(plim_supervisor *supervisor, const plim_supervisor_event *event);
-/** From now on called by the loop, first at once. */
+/** From now on called by the loop, first at once; and with each start. */
 void plim__supervisor_look_set(plim_supervisor *supervisor,
-                               uint64_t (*look)(void *ctx, uint64_t now_ns), void *ctx);
+                               uint64_t (*look)(void *ctx, uint64_t now_ns),
+                               void (*started)(void *ctx, uint32_t node), void *ctx);
 
 #endif

@@ -153,6 +153,8 @@ void plim__child_take(plim_supervisor *supervisor, uint32_t node, plim_status st
     slot->pidfd = pidfd;
     slot->has_group = plim__process_leads_group(process->pid);
     slot->started_ns = uv_hrtime();
+    if (supervisor->started != NULL)
+        supervisor->started(supervisor->look_ctx, node);
     if (slot->lives_ns == 0 && (!slot->is_ready_told || slot->is_ready)) {
         process_up(supervisor, node);
         return;

@@ -204,6 +204,8 @@ static void supervisor_pump(plim_supervisor *supervisor)
     /* Not 0: libuv would call again within this turn, and the rest of the loop would wait. */
     supervisor_schedule(supervisor, is_done ? deadline : uv_hrtime() + 1000000);
     supervisor->is_pumping = false;
+    if (supervisor->is_stepping)
+        uv_stop(supervisor->loop); /* libuv runs timers, and then would wait in the same turn */
 }
 
 /* What a call of the user's asked for is done on the loop's next turn. */
@@ -214,9 +216,11 @@ static void supervisor_wake(plim_supervisor *supervisor)
 }
 
 void plim__supervisor_look_set(plim_supervisor *supervisor,
-                               uint64_t (*look)(void *ctx, uint64_t now_ns), void *ctx)
+                               uint64_t (*look)(void *ctx, uint64_t now_ns),
+                               void (*started)(void *ctx, uint32_t node), void *ctx)
 {
     supervisor->look = look;
+    supervisor->started = started;
     supervisor->look_ctx = ctx;
     supervisor->look_ns = 0;
     supervisor_wake(supervisor);
@@ -408,7 +412,9 @@ bool plim_supervisor_step(plim_supervisor *supervisor, bool wait)
     PLIM_CHECK(!supervisor->is_pumping);
     if (!supervisor->is_started || supervisor->is_ended)
         return false;
+    supervisor->is_stepping = true;
     (void)uv_run(supervisor->loop, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    supervisor->is_stepping = false;
     return !supervisor->is_ended;
 }
 

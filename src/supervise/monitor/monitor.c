@@ -118,6 +118,14 @@ static void monitor_fence(plim_monitor *monitor, uint32_t node, int64_t pid)
         (void)monitor_tell(monitor, node, PLIM_WHY_NONE, false, status);
 }
 
+/* Where there is no descriptor for it, the next look tries again. */
+static void monitor_gauge(monitor_entry *entry, const child_slot *slot)
+{
+    (void)plim__gauge_open(slot->pid, &entry->gauge);
+    if (plim__pidfd_has_ended(slot->pidfd)) /* then the number may be another's already */
+        plim__gauge_close(&entry->gauge);
+}
+
 /* A new life: its gauge, and what chance takes off its limits. */
 static void monitor_meet(plim_monitor *monitor, uint32_t node, const child_slot *slot)
 {
@@ -130,17 +138,21 @@ static void monitor_meet(plim_monitor *monitor, uint32_t node, const child_slot 
                             monitor_chance(monitor, policy->lifetime_jitter_ns);
     if (policy->fence_bytes > 0)
         monitor_fence(monitor, node, slot->pid);
-    (void)plim__gauge_open(slot->pid, &entry->gauge);
-    if (plim__pidfd_has_ended(slot->pidfd)) /* then the number may be another's already */
-        plim__gauge_close(&entry->gauge);
+    monitor_gauge(entry, slot);
 }
 
-static bool monitor_read(monitor_entry *entry, uint64_t now_ns)
+/* False: the process is gone. What cannot be seen counts for nothing; the rest is judged. */
+static bool monitor_read(monitor_entry *entry, const child_slot *slot, uint64_t now_ns)
 {
-    plim__gauge_figures seen;
-    if (entry->gauge.pid == 0 || plim__gauge_read(&entry->gauge, &seen) != PLIM_OK)
-        return false;
+    plim__gauge_figures seen = {0};
     plim_memory_figures *figures = &entry->figures;
+    if (entry->gauge.pid == 0)
+        monitor_gauge(entry, slot);
+    if (entry->gauge.pid == 0 || plim__gauge_read(&entry->gauge, &seen) != PLIM_OK) {
+        entry->has_figures = false;
+        figures->counted_bytes = figures->reported_bytes = entry->report.memory_bytes;
+        return !plim__pidfd_has_ended(slot->pidfd);
+    }
     uint64_t pss = entry->has_figures ? figures->pss_bytes : UINT64_MAX;
     if (entry->policy.measure == PLIM_MEASURE_PSS &&
         (entry->exact_ns == 0 || now_ns - entry->exact_ns >= monitor_second_ns)) {
@@ -233,6 +245,16 @@ static void monitor_relieve(plim_monitor *monitor, uint64_t now_ns)
     monitor_act(monitor, largest, PLIM_WHY_MEMORY, false);
 }
 
+/* Its fence is to be around it before it has children of its own. */
+static void monitor_started(void *ctx, uint32_t node)
+{
+    plim_monitor *monitor = ctx;
+    const child_slot *slot = &monitor->supervisor->slots[node];
+    PLIM_CHECK_OBJ(monitor, MONITOR_MAGIC);
+    if (monitor_policy(monitor, node) && monitor->entries[node].life != slot->starts)
+        monitor_meet(monitor, node, slot);
+}
+
 static uint64_t monitor_look(void *ctx, uint64_t now_ns)
 {
     plim_monitor *monitor = ctx;
@@ -252,7 +274,7 @@ static uint64_t monitor_look(void *ctx, uint64_t now_ns)
         if (entry->life != slot->starts)
             monitor_meet(monitor, i, slot);
         has_pressure |= entry->policy.pressure_percent > 0;
-        if (monitor_read(entry, now_ns))
+        if (monitor_read(entry, slot, now_ns))
             monitor_judge(monitor, i, slot, now_ns);
     }
     if (has_pressure)
@@ -290,7 +312,7 @@ plim_status plim_monitor_create(plim_supervisor *supervisor, const plim_monitor_
     monitor->interval_ns = given.interval_ns == 0 ? monitor_interval_ns : given.interval_ns;
     if (monitor->interval_ns < monitor_interval_min_ns)
         monitor->interval_ns = monitor_interval_min_ns;
-    plim__supervisor_look_set(supervisor, monitor_look, monitor);
+    plim__supervisor_look_set(supervisor, monitor_look, monitor_started, monitor);
     *out = monitor;
     return PLIM_OK;
 }
@@ -373,7 +395,7 @@ void plim_monitor_destroy(plim_monitor **out)
     plim_monitor *it = *out;
     PLIM_CHECK_OBJ(it, MONITOR_MAGIC);
     *out = NULL;
-    plim__supervisor_look_set(it->supervisor, NULL, NULL);
+    plim__supervisor_look_set(it->supervisor, NULL, NULL, NULL);
     for (uint32_t i = 0; i < it->entry_count; i++) {
         monitor_drop(&it->entries[i]);
         plim__cgroup_leave(&it->entries[i].fence);
