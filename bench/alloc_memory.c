@@ -3,8 +3,12 @@
  * What lasts: latencies of a steady state that was warmed up first, and how far what a process
  * holds is above what it asked for, in phases of growing sizes with nine of ten blocks given back
  * between.
+ *
+ * Beside each call nothing is timed as well, between two looks at the clock: what of the tail is
+ * the machine's. And page faults are counted: a steady state should have none.
  */
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "alloc_work.h"
 
@@ -21,6 +25,7 @@ static void **memory_blocks;
 static uint32_t *memory_sizes;
 static uint32_t *memory_take_ticks;
 static uint32_t *memory_give_ticks;
+static uint32_t *memory_none_ticks;
 static double memory_tick_ns;
 
 /* ---- latency ------------------------------------------------------------------------------- */
@@ -46,6 +51,8 @@ static void memory_turn(uint64_t *state, uint32_t sample, bool counts)
     *(volatile uint64_t *)block = bytes;
     memory_blocks[at] = block;
     if (counts) {
+        uint64_t before = bench_ticks();
+        memory_none_ticks[sample] = memory_ticks_between(before, bench_ticks());
         memory_give_ticks[sample] = memory_ticks_between(began, between);
         memory_take_ticks[sample] = memory_ticks_between(between, ended);
     }
@@ -59,6 +66,7 @@ static void memory_prepare_latency(void)
     memory_blocks = bench_pages(MEMORY_LIVE * sizeof *memory_blocks);
     memory_take_ticks = bench_pages(MEMORY_SAMPLES * sizeof *memory_take_ticks);
     memory_give_ticks = bench_pages(MEMORY_SAMPLES * sizeof *memory_give_ticks);
+    memory_none_ticks = bench_pages(MEMORY_SAMPLES * sizeof *memory_none_ticks);
     uint64_t state = 5;
     for (uint32_t i = 0; i < MEMORY_LIVE; i++)
         memory_blocks[i] = bench_take(memory_sizes[i % BENCH_SIZES]);
@@ -72,22 +80,38 @@ static int memory_compare(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+static double memory_p9999(const uint32_t *sorted)
+{
+    return sorted[MEMORY_SAMPLES / 10000 * 9999] * memory_tick_ns;
+}
+
 static void memory_percentiles(uint32_t *ticks, double *out)
 {
     qsort(ticks, MEMORY_SAMPLES, sizeof *ticks, memory_compare);
     out[0] = ticks[MEMORY_SAMPLES / 2] * memory_tick_ns;
     out[1] = ticks[MEMORY_SAMPLES / 100 * 99] * memory_tick_ns;
-    out[2] = ticks[MEMORY_SAMPLES / 10000 * 9999] * memory_tick_ns;
+    out[2] = memory_p9999(ticks);
     out[3] = ticks[MEMORY_SAMPLES - 1] * memory_tick_ns;
+}
+
+static long memory_faults(void)
+{
+    struct rusage usage;
+    (void)getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
 }
 
 static void memory_latency(bench_figures *out)
 {
     static uint64_t state = 6;
+    long faults = memory_faults();
     for (uint32_t i = 0; i < MEMORY_SAMPLES; i++)
         memory_turn(&state, i, true);
+    out->values[9] = (double)(memory_faults() - faults);
     memory_percentiles(memory_take_ticks, out->values);
     memory_percentiles(memory_give_ticks, out->values + 4);
+    qsort(memory_none_ticks, MEMORY_SAMPLES, sizeof *memory_none_ticks, memory_compare);
+    out->values[8] = memory_p9999(memory_none_ticks);
 }
 
 /* ---- fragmentation ------------------------------------------------------------------------- */
@@ -197,7 +221,7 @@ static void memory_records(bench_figures *out)
 const bench_work bench_work_memory[] = {
     {"latency",
      "take_p50_ns,take_p99_ns,take_p9999_ns,take_most_ns,give_p50_ns,give_p99_ns,give_p9999_ns,"
-     "give_most_ns",
+     "give_most_ns,none_p9999_ns,page_faults",
      memory_prepare_latency, memory_latency, 0, true},
     {"phases", "peak_over_live,peak_live_bytes,end_over_live", memory_prepare_phases, memory_phases,
      1, false},
