@@ -186,20 +186,24 @@ def orphans(tree):
         if file.path.endswith(".h") and name not in included and \
                 os.path.basename(name) not in included:
             yield Finding(file.path, 0, "orphans", "nobody includes it")
-    words = {file.path: set(re.findall(r"\w+", file.code)) for file in tree.c_files()}
+    users, inlined = collections.defaultdict(set), set()
+    for file in tree.c_files():
+        counted = collections.Counter(re.findall(r"\w+", file.code))
+        if file.path.endswith(".h"):
+            inlined |= {word for word, times in counted.items() if times > 1}
+        else:
+            for word in counted:
+                users[word].add(file.path)
     pasted = _pasted_names(tree)
     for file in tree.c_files("src"):
         for function in file.functions():
-            if function.is_static or not file.path.endswith(".c") or function.name == "main" or \
-                    not function.name.startswith("plim__"):
+            name = function.name
+            if function.is_static or not file.path.endswith(".c") or \
+                    not name.startswith("plim__"):
                 continue
-            users = [path for path, used in words.items()
-                     if function.name in used and path != file.path and not path.endswith(".h")]
-            inline = [path for path, used in words.items() if path.endswith(".h") and
-                      len(re.findall(r"\b%s\b" % function.name, tree.files[path].code)) > 1]
-            if not users and not inline and function.name not in pasted:
+            if users[name] <= {file.path} and name not in inlined and name not in pasted:
                 yield Finding(file.path, function.first, "orphans",
-                              f"{function.name}() is used in this file alone: make it static")
+                              f"{name}() is used in this file alone: make it static")
 
 
 def _pasted_names(tree):
