@@ -13,8 +13,10 @@
 #include <string.h>
 
 #include "cli/heapfile.h"
+#include "cli/serveblocks.h"
 #include "cli/session.h"
 #include "cli/units.h"
+#include "cli/viewlook.h"
 
 enum { SERVE_PORT_DEFAULT = 9229, SERVE_COPY_BYTES = 64 << 10 };
 
@@ -25,6 +27,7 @@ typedef struct serve_file {
     uint64_t self_bytes;
     plim_served_region *region;
     plim_target *target;
+    plim__serve_blocks blocks; /* of a program under libplimsoll-malloc */
 } serve_file;
 
 static plim_status serve_usage(void *ctx, uint64_t *out_used, uint64_t *out_total, plim_error *err)
@@ -106,6 +109,36 @@ static plim_status serve_target_snapshot(void *ctx, const plim_write_sample *sam
     return status;
 }
 
+static plim_status serve_blocks_object(void *ctx, uint64_t id, plim_served_values out,
+                                       plim_error *err)
+{
+    serve_file *file = ctx;
+    return plim__serve_blocks_object(&file->blocks, id, out, err);
+}
+
+static plim_status serve_blocks_start(void *ctx, uint64_t interval_bytes, plim_error *err)
+{
+    serve_file *file = ctx;
+    (void)interval_bytes; /* all are known */
+    return plim__serve_blocks_sample_start(&file->blocks, err);
+}
+
+static plim_status serve_blocks_read(void *ctx, bool ends, plim_served_profile *profile,
+                                     plim_error *err)
+{
+    serve_file *file = ctx;
+    (void)ends;
+    return plim__serve_blocks_sample_read(&file->blocks, profile, err);
+}
+
+static plim_status serve_blocks_births(void *ctx, const uint64_t *bounds, uint32_t count,
+                                       plim_served_births *out_births, uint64_t *out_last_id,
+                                       plim_error *err)
+{
+    serve_file *file = ctx;
+    return plim__serve_blocks_births(&file->blocks, bounds, count, out_births, out_last_id, err);
+}
+
 static plim_status serve_add_target(plim__cli *cli, plim_server *server, serve_file *file,
                                     plim_error *err)
 {
@@ -120,6 +153,13 @@ static plim_status serve_add_target(plim__cli *cli, plim_server *server, serve_f
                           .url = file->path,
                           .usage = serve_target_usage,
                           .snapshot = serve_target_snapshot};
+    int64_t pid = plim__view_process_id(file->path);
+    if (pid > 0 && plim__serve_blocks_open(&file->blocks, pid, cli->allocator, NULL) == PLIM_OK) {
+        served.object = serve_blocks_object;
+        served.sample_start = serve_blocks_start;
+        served.sample_read = serve_blocks_read;
+        served.births = serve_blocks_births;
+    }
     return plim_server_add(server, &served, err);
 }
 
@@ -217,6 +257,7 @@ plim_status plim__cmd_serve(plim__cli *cli, plim_error *err)
     for (size_t i = 0; i < added; i++) {
         plim_served_region_destroy(&files[i].region);
         plim_target_close(&files[i].target);
+        plim__serve_blocks_fini(&files[i].blocks);
     }
     /* Ctrl-C is how serving ends: nothing was cut short. */
     return status == PLIM_ERR_INTERRUPTED ? PLIM_OK : status;

@@ -3,6 +3,8 @@
  * The state of a C program, read from its region. The program is not asked and does not stop; what
  * is shown of one object is of one moment, two objects may be of different ones.
  */
+#include <string.h>
+
 #include "cli/process.h"
 #include "cli/sheet.h"
 #include "cli/units.h"
@@ -249,11 +251,39 @@ static plim_status view_all(plim__look *look, plim_error *err)
     return view_part(look, PLIM__BY_OWNER, err);
 }
 
+/* Where a process has no region: its blocks, if it runs with our library. What is said of one that
+   has neither is said of its region. */
+static plim_status view_start(plim__cli *cli, plim__look *look, bool *out_is_shown, plim_error *err)
+{
+    const char *address = plim__args_file(&cli->args, 0);
+    int64_t pid = plim__view_process_id(address);
+    plim_error first = {0};
+    plim_error second = {0};
+    bool is_heap = pid > 0 && strncmp(address, "heap:", strlen("heap:")) == 0;
+    plim_status status = is_heap ? PLIM_ERR_UNSUPPORTED : plim__look_open(cli, look, &first);
+    *out_is_shown = false;
+    if (status == PLIM_ERR_UNSUPPORTED && pid > 0) {
+        plim_status shown = plim__view_process(cli, pid, &second);
+        bool has_none = !is_heap && shown == PLIM_ERR_UNSUPPORTED && second.hint[0] == '\0';
+        *out_is_shown = shown == PLIM_OK;
+        if (!has_none) {
+            *err = second;
+            return shown;
+        }
+    }
+    if (status != PLIM_OK)
+        *err = first;
+    return status;
+}
+
 plim_status plim__cmd_view(plim__cli *cli, plim_error *err)
 {
     static plim__look look; /* 64 KiB of filters: too much for a stack */
+    bool is_shown = false;
     look = (plim__look){.cli = cli};
-    plim_status status = plim__look_open(cli, &look, err);
+    plim_status status = view_start(cli, &look, &is_shown, err);
+    if (is_shown)
+        return status;
     if (status == PLIM_OK && plim__cli_is_json(cli)) {
         plim__emit_start(&cli->emit, &cli->out, "view");
         view_emit_head(&look);

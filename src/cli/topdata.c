@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Three sources, each as far as the target has it: the report that a program publishes (domains
- * with their limits), its region (types, owners), and where there is neither, its usage through the
- * target contract. Nothing is asked of the program for the first two.
+ * Sources, each as far as the target has it: the report that a program publishes (domains with
+ * their limits), its region (types, owners), and where there is neither, its usage through the
+ * target contract, with the blocks of a program under libplimsoll-malloc (by site and by domain).
+ * Nothing is asked of a C program for any of it.
  */
 #include "cli/topdata.h"
 
@@ -211,6 +212,43 @@ static plim_status top_look_region(plim__top *top, plim_error *err)
     return status;
 }
 
+/* --- blocks --------------------------------------------------------------------------------- */
+
+static bool top_take_blocks(plim__top *top, plim__top_list list, plim_process_group_by by)
+{
+    uint64_t count = 0;
+    const plim_process_group *groups = plim_process_view_groups(top->blocks, by, &count);
+    top->has[list] = true;
+    for (uint64_t i = 0; i < count; i++) {
+        plim__top_row row = {.key = top_name_key(groups[i].name),
+                             .count = groups[i].count,
+                             .bytes = groups[i].bytes,
+                             .limit_bytes = UINT64_MAX};
+        if (!top_add(top, list, plim__text_of(groups[i].name), &row))
+            return false;
+    }
+    return true;
+}
+
+/* One that has none, or notes nothing of them, is shown by its usage alone. */
+static plim_status top_look_blocks(plim__top *top, plim_error *err)
+{
+    int64_t pid = plim__view_process_id(top->address);
+    plim_process_view_info info;
+    if (pid == 0 || (top->blocks == NULL && plim_process_view_open(pid, top->cli->allocator,
+                                                                   &top->blocks, NULL) != PLIM_OK))
+        return PLIM_OK;
+    plim_status status = plim_process_view_look(top->blocks, err);
+    if (status != PLIM_OK)
+        return status;
+    plim_process_view_read_info(top->blocks, &info);
+    top->object_count = info.block_count;
+    return top_take_blocks(top, PLIM__TOP_TYPES, PLIM_PROCESS_BY_SITE) &&
+                   top_take_blocks(top, PLIM__TOP_OWNERS, PLIM_PROCESS_BY_DOMAIN)
+               ? PLIM_OK
+               : plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for its sites");
+}
+
 /* --- usage ---------------------------------------------------------------------------------- */
 
 static plim_status top_look_usage(plim__top *top, plim_error *err)
@@ -236,7 +274,7 @@ static plim_status top_look_usage(plim__top *top, plim_error *err)
     top->used_bytes = usage.used_bytes;
     top->room_bytes = usage.total_bytes;
     top->rss_bytes = usage.process_rss_bytes;
-    return PLIM_OK;
+    return top_look_blocks(top, err);
 }
 
 plim_status plim__top_look(plim__top *top, plim_error *err)
@@ -278,6 +316,7 @@ void plim__top_fini(plim__top *top)
 {
     const plim_allocator *allocator = top->cli->allocator;
     plim__session_close(top->cli, &top->target);
+    plim_process_view_close(&top->blocks);
     for (unsigned list = 0; list < PLIM__TOP_LISTS; list++) {
         plim__top_rows *both[] = {&top->now[list], &top->before[list]};
         for (unsigned i = 0; i < 2; i++)

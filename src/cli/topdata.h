@@ -5,6 +5,8 @@
  */
 #ifndef PLIM_CLI_TOPDATA_H
 #define PLIM_CLI_TOPDATA_H
+#include <plimsoll/process_view.h>
+
 #include "cli/cli.h"
 
 enum { PLIM__TOP_NAME_BYTES = 96, PLIM__TOP_ROWS_MAX = 1 << 16 };
@@ -12,7 +14,7 @@ enum { PLIM__TOP_NAME_BYTES = 96, PLIM__TOP_ROWS_MAX = 1 << 16 };
 /** The lists, one shown at a time. */
 typedef enum plim__top_list {
     PLIM__TOP_DOMAINS, /**< of a program that publishes its report */
-    PLIM__TOP_TYPES,   /**< of a region */
+    PLIM__TOP_TYPES,   /**< of a region; the sites of a program under libplimsoll-malloc */
     PLIM__TOP_OWNERS,
     PLIM__TOP_LISTS
 } plim__top_list;
@@ -38,7 +40,8 @@ typedef struct plim__top_rows {
 typedef struct plim__top {
     plim__cli *cli;
     const char *address;
-    plim_target *target; /* of an address without a region or report; NULL otherwise */
+    plim_target *target;       /* of an address without a region or report; NULL otherwise */
+    plim_process_view *blocks; /* of a program under libplimsoll-malloc; NULL otherwise */
     plim__top_rows now[PLIM__TOP_LISTS], before[PLIM__TOP_LISTS];
     bool has[PLIM__TOP_LISTS];
     uint32_t look_count;
@@ -50,7 +53,7 @@ typedef struct plim__top {
     bool is_gone;          /* it ended; what is shown is what was seen last */
 } plim__top;
 
-/** Looks again. PLIM_ERR_UNSUPPORTED if there is nothing of the three kinds there. */
+/** Looks again. PLIM_ERR_UNSUPPORTED if there is nothing of the four kinds there. */
 plim_status plim__top_look(plim__top *top, plim_error *err);
 
 /** Frees. */

@@ -95,6 +95,15 @@ typedef bool plim__group_take(void *ctx, plim_text name, uint32_t key, uint64_t 
 plim_status plim__look_each_group(plim__look *look, plim__group_by by, plim__group_take *take,
                                   void *ctx, plim_error *err);
 
+/* --- viewprocess.c --- */
+
+/** The process that `pid:N` or `heap:N` names; 0: something else. */
+int64_t plim__view_process_id(const char *address);
+
+/** Shows the blocks of a program that runs with libplimsoll-malloc.so. PLIM_ERR_UNSUPPORTED without
+ *  a hint: it does not. */
+plim_status plim__view_process(plim__cli *cli, int64_t pid, plim_error *err);
+
 /* --- viewtree.c --- */
 
 /** Owners, their objects, their children. */

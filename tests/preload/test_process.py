@@ -314,11 +314,111 @@ class Looked(unittest.TestCase):
         plain = self.subject(PLIM_SITES=None)
         self.assertIn("PLIM_SITES=8", self.plim("summary", f"pid:{plain.pid}", status=5))
 
+    # --- view, top, serve ------------------------------------------------------------------------
+
+    def shown(self, *words):
+        return json.loads(self.plim(*words, "-j"))
+
+    def test_view_lists_blocks_by_site_and_domain_and_what_they_hold(self):
+        program = self.subject("known")
+        address = f"pid:{program.pid}"
+        view = self.shown("view", address)
+        rows = {row["name"].split(" ")[0]: row for row in view["types"]}
+        self.assertEqual((rows["make_item"]["count"], rows["make_head"]["count"]), (50, 2))
+        self.assertGreaterEqual(rows["make_item"]["held_bytes"], 50 * 96)
+        self.assertEqual(sum(row["count"] for row in view["types"]), view["object_count"])
+        self.assertEqual(sum(row["held_bytes"] for row in view["types"]), view["held_bytes"])
+        self.assertEqual(sum(row["count"] for row in view["owners"]), view["object_count"])
+        sizes = [row["held_bytes"] for row in view["types"]]
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+        self.goes_on(program.pid)
+        item = next(row["name"] for row in view["types"] if row["name"].startswith("make_item "))
+        items = self.shown("view", address, "--by", "object", "--type", item)["objects"]
+        self.assertEqual({row["type"] for row in items}, {item})
+        self.assertEqual(len({row["id"] for row in items}), 50)
+        # In struct head: the slots are at 8; the middle of a block counts, too.
+        head = next(row["name"] for row in view["types"] if row["name"].startswith("make_head "))
+        slots = self.shown("view", address, "--by", "object", "--type", next(
+            row["name"] for row in view["types"] if row["name"].startswith("make_slots ")))
+        heads = self.shown("view", address, "--by", "object", "--type", head)["objects"]
+        words = [self.shown("view", address, f"@{row['id']}")["object"]["words"] for row in heads]
+        self.assertIn(slots["objects"][0]["id"], [word[1]["object"] for word in words])
+        said = "".join(self.plim("view", address, f"@{row['id']}") for row in heads)
+        self.assertIn("make_slots heap_subject.c:", said)
+        ids = {node[2] for node in self.snap(program.pid).nodes}
+        self.assertLessEqual({row["id"] for row in items}, ids)  # the same as in snapshots
+
+    def test_view_refuses_what_blocks_have_not(self):
+        program = self.subject("known")
+        for words in (["--by", "tree"], ["--by", "tag"], ["--at", "-1"], ["--cut"], ["--tag", "1"]):
+            said = self.plim("view", f"pid:{program.pid}", *words, status=5)
+            self.assertIn("without a region", said)
+            self.assertIn("try: plim", said)
+        self.plim("view", f"pid:{program.pid}", "@999999999", status=2)
+        plain = self.subject(PLIM_SITES=None)
+        self.assertIn("PLIM_SITES=8", self.plim("view", f"pid:{plain.pid}", status=5))
+        bare = self.subject(LD_PRELOAD=None)
+        self.assertIn("has no region", self.plim("view", f"pid:{bare.pid}", status=5))
+
+    def test_top_has_its_sites_and_domains(self):
+        program = self.subject("known")
+        frame = self.plim("top", f"pid:{program.pid}", "--once")
+        self.assertRegex(frame, r"make_item heap_subject\S*\s+50\s")
+        self.assertIn("types", frame)
+        self.assertIn("owners", frame)
+
+    def serve(self, program):
+        env = {"PATH": DEBIAN, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
+        server = subprocess.Popen([str(PLIM), "serve", "--plain", "--port", "0",
+                                   f"pid:{program.pid}"], stdout=subprocess.PIPE, text=True,
+                                  stdin=subprocess.PIPE, env=env)
+        self.addCleanup(self.end, server)
+        return server.stdout.readline().strip()
+
+    def test_served_it_is_a_target_with_sampling_and_a_timeline(self):
+        program = self.subject("known")
+        address = self.serve(program)
+        graph = self.folder / "served.heapsnapshot"
+        self.plim("snap", address, "-o", graph)
+        self.assertEqual(len(Snapshot(graph).named("make_item")), 50)
+        self.plim("sample", address, "--duration", "1s", "-o", "none.heapprofile")
+        sampling = self.popen("sample", address, "--duration", "2s", "-o", "some.heapprofile")
+        tracking = self.popen("track", address, "--duration", "2s", "-o", "some.heaptimeline")
+        self.grow_until_over(program, sampling, tracking)
+        profile = json.loads((self.folder / "some.heapprofile").read_text(encoding="utf-8"))
+        rows = {row["callFrame"]["functionName"]: row for row in profile["head"]["children"]}
+        self.assertGreaterEqual(rows["make_item"]["selfSize"], 20 * 96)
+        self.assertEqual(rows["make_item"]["callFrame"]["url"], "heap_subject.c")
+        self.assertNotIn("make_item",
+                         (self.folder / "none.heapprofile").read_text(encoding="utf-8"))
+        self.assertGreater((self.folder / "some.heaptimeline").stat().st_size, 1000)
+        self.goes_on(program.pid)
+
+    def grow_until_over(self, program, *processes):
+        """Whenever they begin and end, something grew meanwhile."""
+        end = time.monotonic() + 90
+        while any(process.poll() is None for process in processes):
+            self.assertLess(time.monotonic(), end, "they do not end")
+            self.tell(program, "grow:20")
+            time.sleep(0.02)
+        self.assertEqual([process.returncode for process in processes], [0] * len(processes))
+
+    def popen(self, *words):
+        env = {"PATH": DEBIAN, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
+        process = subprocess.Popen([str(PLIM), *words], cwd=self.folder, env=env,
+                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdin.close)
+        return process
+
     def test_maps_that_lie_do_no_harm(self):
         for seed in range(30):
             program = self.subject("known", f"spoil:{seed}")
             self.plim("snap", f"pid:{program.pid}", "-f", "-o", self.folder / "spoilt",
                       status=(0, 3, 4, 5, 6), timeout=30)
+            self.plim("view", f"pid:{program.pid}", "--by", "object", status=(0, 3, 4, 5, 6),
+                      timeout=30)
             self.end(program)
 
     def until(self, is_so):
@@ -400,6 +500,36 @@ class Looked(unittest.TestCase):
         self.assertRegex(text, r"PyDict_New \(")  # the cache, which holds them
         report = self.leaks(f"pid:{program.pid}", "--action", action(program, "work"), status=0)
         self.assertEqual(report["leaks"], [])
+
+
+    def look_all_over(self, program, some_site):
+        """Every verb that the handbook has for a program that knows nothing of us."""
+        address = f"pid:{program.pid}"
+        view = self.shown("view", address)
+        self.assertGreater(view["object_count"], 100)
+        self.assertRegex(json.dumps(view["types"]), some_site)
+        self.assertRegex(self.plim("top", address, "--once"), r"types\]? +owners")
+        graph = self.snap(program.pid)
+        self.assertEqual([row["count"] for row in view["owners"]], [view["object_count"]])
+        block = next(node[2] for node in graph.nodes if node[0] == "object")
+        held = self.shown("retainers", address, f"@{block}")
+        self.assertEqual((held["node"]["id"], held["path"][-1]["id"]), (block, block))
+        self.shown("diff", self.folder / "1.heapsnapshot", address)
+        served = self.folder / "served.heapsnapshot"
+        self.plim("snap", self.serve(program), "-f", "-o", served)
+        self.assertGreater(len(Snapshot(served).nodes), 100)
+        self.assertGreater(self.shown("usage", address)["used_bytes"], 10000)
+        self.goes_on(program.pid)
+
+    def test_redis_server_is_seen_by_every_verb(self):
+        program, _client = self.redis()
+        self.look_all_over(program, r"createObject|aeCreateEventLoop")
+
+    def test_python3_is_seen_by_every_verb(self):
+        program = self.start(["/usr/bin/python3", "-c", "held = [str(n) for n in range(20000)]\n"
+                              "print('ready', flush=True)\ninput()"])
+        self.assertEqual(program.stdout.readline(), "ready\n")
+        self.look_all_over(program, r"python3")
 
 
 if __name__ == "__main__":
