@@ -8,6 +8,7 @@ NFR2 in a row each at least, API in six. Its rows are `| id | asked for | file |
 that is measured and not tested names a bound of a bench: `bench/x.py` and the words of that bound.
 """
 
+import functools
 import pathlib
 import re
 import unittest
@@ -40,20 +41,26 @@ def is_listed(file, lists):
     return any(word in lists for word in words)
 
 
+@functools.cache
+def read(file):
+    return file.read_text(encoding="utf-8")
+
+
+@functools.cache
 def is_run(path, name):
     """Whether a file has a test of that name, in the way of its language, and the build runs it."""
     file = ROOT / path
     if not file.is_file() or file.suffix not in (".c", ".py", ".mjs"):
         return False
-    text = file.read_text(encoding="utf-8")
+    text = read(file)
     if file.parent == ROOT / "bench":
-        runner = (ROOT / "tools/run-bench").read_text(encoding="utf-8")
+        runner = read(ROOT / "tools/run-bench")
         benches = re.search(r"^for bench in (.*); do$", runner, re.MULTILINE)[1].split()
         return f'"{name}' in text and file.stem.removeprefix("bench_") in benches
     how = {".c": rf"(cmocka_unit_test\w*|CASE)\({re.escape(name)}\b",
            ".py": rf"def {re.escape(name)}\(self\)",
            ".mjs": rf"test\('{re.escape(name)}'"}[file.suffix]
-    lists = (file.parent / "meson.build").read_text(encoding="utf-8")
+    lists = read(file.parent / "meson.build")
     return re.search(how, text) is not None and is_listed(file, lists)
 
 
