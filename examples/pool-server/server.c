@@ -89,8 +89,9 @@ int main(int argc, char **argv)
     plim_worker_pool_options options = {.struct_bytes = sizeof options,
                                         .command = &command,
                                         .intensity = DEATHS_MAX,
-                                        .tries_max = 1000, /* primes kill nobody: whoever dies of
+                                        .tries_max = 1000,   /* primes kill nobody: whoever dies of
                                                               them was killed by others */
+                                        .seen_as = "primes", /* by plim top */
                                         .event = tell};
     options.workers = argc == 4 ? (uint32_t)strtoul(argv[3], NULL, 10) : 2;
     (void)signal(SIGTERM, note);

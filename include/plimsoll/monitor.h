@@ -38,6 +38,8 @@ typedef struct plim_memory_figures {
     uint64_t pss_bytes;      /**< UINT64_MAX: not looked at, or not told by this system */
     uint64_t reported_bytes; /**< by itself; 0: nothing */
     uint64_t counted_bytes;  /**< what is held against the thresholds */
+    uint64_t most_bytes;     /**< the most of it that was seen in this life */
+    uint64_t limit_bytes;    /**< past it, it is recycled, or killed; UINT64_MAX: neither */
 } plim_memory_figures;
 
 /** When a child is to be restarted. 0: not for that reason. */

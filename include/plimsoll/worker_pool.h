@@ -97,9 +97,15 @@ typedef struct plim_worker_pool_options {
     uint64_t shutdown_ns;         /**< from being asked to end until it is killed; 0: 5 s */
     uint32_t intensity;           /**< deaths allowed within period_s; 0: 20 per worker */
     uint32_t period_s;            /**< 0: 5 s */
-    struct uv_loop_s *loop;       /**< NULL: an own one */
+    const char *name;             /**< of its workers: NAME-1, NAME-2, …; NULL: "worker" */
+    const char *seen_as;    /**< plim ps and plim top show it under that name; NULL: they do not */
+    bool is_reaper;         /**< as plim_supervisor_options.is_reaper */
+    struct uv_loop_s *loop; /**< NULL: an own one */
     const plim_allocator *allocator;                        /**< NULL: the system's */
     void (*event)(void *ctx, const plim_pool_event *event); /**< NULL: nobody is told */
+    /** Told of what its supervisor tells, too, before `event`: starts, ends, lines that workers
+        write. May call what a supervisor's event may. NULL: nobody is told. */
+    void (*supervised)(void *ctx, const plim_supervisor_event *event);
     void *ctx;
 } plim_worker_pool_options;
 
@@ -115,10 +121,31 @@ typedef struct plim_pool_figures {
     uint64_t answered;  /**< by workers */
     uint64_t failed;    /**< GONE, TIMEOUT, INTERRUPTED: not by workers */
     uint64_t repeated;  /**< given to another worker */
-    uint64_t deaths;    /**< workers that ended without being asked */
+    uint64_t deaths;    /**< workers that ended without being asked. Who is killed by others after
+                             it was asked (replaced, or the pool ends its workers) is none */
     uint64_t replaced;  /**< workers that were asked to end */
     uint64_t refused;   /**< what workers sent and may not send */
 } plim_pool_figures;
+
+/** How a worker is. */
+typedef enum plim_pool_state {
+    PLIM_POOL_DOWN = 0, /**< there is no process */
+    PLIM_POOL_STARTING, /**< it has not greeted */
+    PLIM_POOL_IDLE,
+    PLIM_POOL_BUSY,  /**< with a request */
+    PLIM_POOL_ENDING /**< it is asked to end, or its connection has ended */
+} plim_pool_state;
+
+/** A worker at one moment; figures are of this life of it. */
+typedef struct plim_pool_worker {
+    plim_child child; /**< of the pool's supervisor */
+    int64_t pid;      /**< 0: none */
+    plim_pool_state state;
+    bool is_spare;
+    uint64_t answered;
+    uint64_t reported_bytes; /**< by itself; 0: nothing */
+    uint64_t busy_ns;        /**< with the request it has; 0: it has none */
+} plim_pool_worker;
 
 /**
  * @brief         Makes a pool and begins to start its workers.
@@ -209,6 +236,30 @@ PLIM_API void plim_worker_pool_stop(plim_worker_pool *pool, uint64_t drain_ns);
  */
 PLIM_API void plim_worker_pool_figures(const plim_worker_pool *pool,
                                        plim_pool_figures *out_figures);
+
+/**
+ * @brief      A worker.
+ * @param[in]  pool        not NULL.
+ * @param[in]  slot        0 … workers + spares - 1.
+ * @param[out] out_worker  set only on PLIM_OK.
+ * @retval PLIM_ERR_NOT_FOUND  there is no such slot.
+ * @note       Threads: the pool's.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_worker_pool_worker(const plim_worker_pool *pool,
+                                                            uint32_t slot,
+                                                            plim_pool_worker *out_worker);
+
+/**
+ * @brief         Has a worker replaced, once it is idle and a spare is there: what a monitor's
+ *                `decide` calls.
+ * @param[in]     pool   not NULL.
+ * @param[in]     child  of the pool's supervisor.
+ * @param[in]     why    told with the events; not PLIM_WHY_NONE.
+ * @retval PLIM_ERR_STALE  it has no process now.
+ * @note          Threads: the pool's.
+ */
+PLIM_API plim_status plim_worker_pool_replace(plim_worker_pool *pool, plim_child child,
+                                              plim_why why);
 
 /**
  * @brief     The process of a worker.

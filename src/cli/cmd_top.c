@@ -3,6 +3,7 @@
  * The live screen: a frame is made of the data (topdata.h), and goes to ncurses or, once, to
  * standard output; what is on it is the same.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,11 @@ typedef struct top_view {
     uint32_t columns, lines;
     char filter[PLIM__TOP_NAME_BYTES];
     bool is_filtering, is_paused, shows_help, to_screen;
+    bool is_inner; /* it was come to from another one */
+    plim__workers_order workers_order;
+    int64_t chosen;   /* the process in the line of the cursor, if it has a view; 0: none */
+    int64_t entered;  /* it is to be shown next */
+    char address[32]; /* of an inner one */
 } top_view;
 
 /* --- one frame ------------------------------------------------------------------------------ */
@@ -78,27 +84,19 @@ static const char *top_order_name(top_order order)
     return names[order];
 }
 
-static void top_head(top_view *view)
+static void top_use(top_view *view)
 {
     const plim__top *data = &view->data;
     char used[PLIM__UNITS_BYTES], room[PLIM__UNITS_BYTES];
     char change[PLIM__UNITS_BYTES], rss[PLIM__UNITS_BYTES] = "", bar[TOP_BAR_COLUMNS + 3];
-    char now[PLIM__STAMP_BYTES];
     plim__draft line;
     plim__draft_init(&line, data->cli->allocator);
-    plim__clock_iso(now);
-    plim__draft_printf(&line, "%s  %s  %.8s%s", data->address, data->title, now + 11,
-                       data->is_gone     ? "  it has ended: this is what was seen last"
-                       : view->is_paused ? "  paused"
-                                         : "");
-    top_line(view, 0, plim__draft_peek(&line), PLIM__TUI_HEAD);
     plim__units_bytes(used, data->used_bytes, false);
     plim__units_bytes(room, data->room_bytes, false);
     plim__units_change(change, (int64_t)(data->used_bytes - data->first_used_bytes), false);
     top_bar(bar, data->used_bytes, data->room_bytes, UINT64_MAX);
     if (data->rss_bytes != PLIM_UNKNOWN)
         plim__units_bytes(rss, data->rss_bytes, false);
-    plim__draft_clear(&line);
     plim__draft_printf(&line, "in use %s", used);
     if (data->room_bytes > 0)
         plim__draft_printf(&line, " of %s %s", room, bar);
@@ -107,12 +105,66 @@ static void top_head(top_view *view)
         plim__draft_printf(&line, "  process %s", rss);
     top_line(view, 1, plim__draft_peek(&line),
              data->used_bytes > data->first_used_bytes ? PLIM__TUI_WARN : PLIM__TUI_PLAIN);
-    static const char *const lists[PLIM__TOP_LISTS] = {"domains", "types", "owners"};
+    plim__draft_fini(&line);
+}
+
+static void top_workers_use(top_view *view)
+{
+    const plim__workers *workers = &view->data.workers;
+    uint64_t processes = 0, running = 0, restarts = 0;
+    for (uint32_t i = 0; i < workers->row_count; i++) {
+        const plim_supervised *row = workers->rows[i].row;
+        if (row == NULL || row->is_supervisor)
+            continue;
+        processes++;
+        running += row->pid > 0;
+        restarts += row->restarts;
+    }
+    plim__draft line;
+    plim__draft_init(&line, view->data.cli->allocator);
+    if (workers->view_count == 0)
+        plim__draft_puts(&line, "nothing on this machine tells what it supervises");
+    else
+        plim__draft_printf(&line, "%u supervisor%s, %llu of %llu processes run, %llu restarts",
+                           workers->view_count, workers->view_count == 1 ? "" : "s",
+                           (unsigned long long)running, (unsigned long long)processes,
+                           (unsigned long long)restarts);
+    if (workers->left_out > 0)
+        plim__draft_printf(&line, "; %u more are left out", workers->left_out);
+    top_line(view, 1, plim__draft_peek(&line), PLIM__TUI_PLAIN);
+    plim__draft_fini(&line);
+}
+
+static void top_head(top_view *view)
+{
+    static const char *const lists[PLIM__TOP_LISTS] = {"workers", "domains", "types", "owners"};
+    const plim__top *data = &view->data;
+    char now[PLIM__STAMP_BYTES];
+    plim__draft line;
+    plim__draft_init(&line, data->cli->allocator);
+    plim__clock_iso(now);
+    plim__draft_printf(&line, "%s  ", data->address != NULL ? data->address : "this machine");
+    if (data->address != NULL) {
+        plim__glyphs_show(&line, plim__text_of(data->title));
+        plim__draft_puts(&line, "  ");
+    }
+    plim__draft_printf(&line, "%.8s%s", now + 11,
+                       data->is_gone     ? "  it has ended: this is what was seen last"
+                       : view->is_paused ? "  paused"
+                                         : "");
+    top_line(view, 0, plim__draft_peek(&line), PLIM__TUI_HEAD);
+    if (view->list == PLIM__TOP_WORKERS)
+        top_workers_use(view);
+    else
+        top_use(view);
     plim__draft_clear(&line);
     for (unsigned list = 0; list < PLIM__TOP_LISTS; list++)
         if (data->has[list])
             plim__draft_printf(&line, view->list == list ? "[%s] " : " %s  ", lists[list]);
-    plim__draft_printf(&line, " by %s", top_order_name(view->order));
+    plim__draft_printf(&line, " by %s",
+                       view->list == PLIM__TOP_WORKERS
+                           ? plim__workers_order_name(view->workers_order)
+                           : top_order_name(view->order));
     if (view->filter[0] != '\0' || view->is_filtering)
         plim__draft_printf(&line, "  /%s%s", view->filter, view->is_filtering ? "_" : "");
     top_line(view, 2, plim__draft_peek(&line), PLIM__TUI_FAINT);
@@ -180,21 +232,61 @@ static int top_compare_rows(const void *left, const void *right)
     return a->bytes != b->bytes ? (a->bytes < b->bytes ? 1 : -1) : by_name;
 }
 
+/* How many rows there is room for, with the cursor in sight. */
+static uint32_t top_room(top_view *view, uint32_t once)
+{
+    uint32_t room = view->to_screen
+                        ? (view->lines > TOP_HEAD_LINES + 1 ? view->lines - TOP_HEAD_LINES - 1 : 1)
+                        : once;
+    view->first = view->cursor < view->first ? view->cursor : view->first;
+    if (view->cursor >= view->first + room)
+        view->first = view->cursor - room + 1;
+    view->shown_count = 0;
+    return room;
+}
+
+static bool top_is_wide(const top_view *view)
+{
+    return !view->to_screen || view->columns >= PLIM__WORKERS_WIDE_COLUMNS;
+}
+
+static void top_worker_rows(top_view *view)
+{
+    plim__workers *workers = &view->data.workers;
+    plim__draft line;
+    plim__draft_init(&line, view->data.cli->allocator);
+    uint32_t room = top_room(view, UINT32_MAX);
+    plim__workers_sort(workers, view->workers_order);
+    view->chosen = 0;
+    for (uint32_t i = 0; i < workers->row_count; i++) {
+        const plim__workers_row *row = &workers->rows[i];
+        if (view->filter[0] != '\0' && !plim__workers_matches(row, view->filter))
+            continue;
+        uint32_t at = view->shown_count++;
+        bool is_chosen = view->to_screen && at == view->cursor;
+        if (is_chosen && row->has_view && row->row->pid > 0)
+            view->chosen = row->row->pid;
+        if (at < view->first || at - view->first >= room)
+            continue;
+        plim__draft_clear(&line);
+        plim__workers_line(row, top_is_wide(view), &line);
+        plim__tui_style style = row->row == NULL ? PLIM__TUI_HEAD : PLIM__TUI_PLAIN;
+        style = plim__workers_is_bad(row) ? PLIM__TUI_BAD : style;
+        top_line(view, TOP_HEAD_LINES + at - view->first, plim__draft_peek(&line),
+                 is_chosen ? PLIM__TUI_CHOSEN : style);
+    }
+    plim__draft_fini(&line);
+}
+
 static void top_rows(top_view *view)
 {
     plim__top_rows *rows = &view->data.now[view->list];
     plim__draft line;
     plim__draft_init(&line, view->data.cli->allocator);
-    uint32_t room = view->to_screen
-                        ? (view->lines > TOP_HEAD_LINES + 1 ? view->lines - TOP_HEAD_LINES - 1 : 1)
-                        : TOP_ONCE_ROWS;
     top_sort_order = view->order;
     if (rows->count > 1)
         qsort(rows->rows, rows->count, sizeof *rows->rows, top_compare_rows);
-    view->first = view->cursor < view->first ? view->cursor : view->first;
-    if (view->cursor >= view->first + room)
-        view->first = view->cursor - room + 1;
-    view->shown_count = 0;
+    uint32_t room = top_room(view, TOP_ONCE_ROWS);
     for (uint32_t i = 0; i < rows->count; i++) {
         const plim__top_row *row = &rows->rows[i];
         if (view->filter[0] != '\0' && strstr(row->name, view->filter) == NULL)
@@ -214,9 +306,10 @@ static void top_rows(top_view *view)
 static void top_help(top_view *view)
 {
     static const char *const lines[] = {
-        "Tab d t o    the next list; domains, types, owners",
+        "Tab w d t o  the next list; workers, domains, types, owners",
+        "Enter        into the worker that is chosen, if it is marked >; q: back",
         "arrows j k   move; PgUp PgDn Home End as well",
-        "s            sort by size, growth, count, name in turn",
+        "s            sort by size, growth, count, name in turn (workers: tree, memory, …)",
         "/            filter by a part of the name; Esc ends it",
         "p            pause",
         "q            end",
@@ -235,17 +328,25 @@ static void top_frame(top_view *view)
     bool has_rows = view->data.has[view->list];
     plim__draft line;
     plim__draft_init(&line, view->data.cli->allocator);
-    plim__draft_printf(&line, "%-*s %9s %10s %11s %11s", TOP_NAME_COLUMNS, "name", "count", "bytes",
-                       "change", "growth");
+    if (view->list == PLIM__TOP_WORKERS)
+        plim__workers_title(top_is_wide(view), &line);
+    else
+        plim__draft_printf(&line, "%-*s %9s %10s %11s %11s", TOP_NAME_COLUMNS, "name", "count",
+                           "bytes", "change", "growth");
     if (view->shows_help)
         top_help(view);
     else if (has_rows) {
         top_line(view, TOP_HEAD_LINES - 1, plim__draft_peek(&line), PLIM__TUI_HEAD);
-        top_rows(view);
+        if (view->list == PLIM__TOP_WORKERS)
+            top_worker_rows(view);
+        else
+            top_rows(view);
     }
     plim__draft_fini(&line);
     if (view->to_screen) {
-        top_line(view, view->lines - 1, "q end  ? keys  Tab list  s sort  / filter  p pause",
+        top_line(view, view->lines - 1,
+                 view->is_inner ? "q back  ? keys  Tab list  s sort  / filter  p pause"
+                                : "q end  ? keys  Tab list  s sort  / filter  p pause",
                  PLIM__TUI_FAINT);
         plim__tui_show();
     }
@@ -255,16 +356,21 @@ static void top_frame(top_view *view)
 
 static void top_emit(const top_view *view)
 {
-    static const char *const lists[PLIM__TOP_LISTS] = {"domains", "types", "owners"};
+    static const char *const lists[PLIM__TOP_LISTS] = {"workers", "domains", "types", "owners"};
     const plim__top *data = &view->data;
     plim__emit *emit = &data->cli->emit;
     plim__emit_start(emit, &data->cli->out, "top");
-    plim__emit_string(emit, "target", data->address);
-    plim__emit_unsigned(emit, "used_bytes", data->used_bytes);
+    if (data->address != NULL)
+        plim__emit_string(emit, "target", data->address);
+    else
+        plim__emit_null(emit, "target");
+    plim__emit_known(emit, "used_bytes", data->used_bytes);
     plim__emit_unsigned(emit, "total_bytes", data->room_bytes);
     plim__emit_known(emit, "process_rss_bytes", data->rss_bytes);
     plim__emit_bool(emit, "has_ended", data->is_gone);
-    for (unsigned list = 0; list < PLIM__TOP_LISTS; list++) {
+    if (data->has[PLIM__TOP_WORKERS])
+        plim__workers_emit(&data->workers, emit);
+    for (unsigned list = PLIM__TOP_DOMAINS; list < PLIM__TOP_LISTS; list++) {
         if (!data->has[list])
             continue;
         plim__emit_array(emit, lists[list]);
@@ -334,7 +440,22 @@ static void top_next_list(top_view *view)
     }
 }
 
-/* False: the user has seen enough. */
+static void top_next_order(top_view *view)
+{
+    if (view->list == PLIM__TOP_WORKERS)
+        view->workers_order =
+            (plim__workers_order)((view->workers_order + 1) % PLIM__WORKERS_ORDERS);
+    else
+        view->order = (top_order)((view->order + 1) % TOP_ORDERS);
+}
+
+static bool top_enter(top_view *view)
+{
+    view->entered = view->list == PLIM__TOP_WORKERS ? view->chosen : 0;
+    return view->entered != 0;
+}
+
+/* False: the user has seen enough, or goes into a worker. */
 static bool top_key(top_view *view, int key)
 {
     int64_t page = view->lines > TOP_HEAD_LINES + 1 ? view->lines - TOP_HEAD_LINES - 1 : 1;
@@ -345,6 +466,11 @@ static bool top_key(top_view *view, int key)
     switch (key) {
     case 'q':
         return false;
+    case 'w':
+        top_choose(view, PLIM__TOP_WORKERS);
+        break;
+    case PLIM__KEY_ENTER:
+        return !top_enter(view);
     case 'd':
         top_choose(view, PLIM__TOP_DOMAINS);
         break;
@@ -358,7 +484,7 @@ static bool top_key(top_view *view, int key)
         top_next_list(view);
         break;
     case 's':
-        view->order = (top_order)((view->order + 1) % TOP_ORDERS);
+        top_next_order(view);
         break;
     case 'p':
         view->is_paused = !view->is_paused;
@@ -418,19 +544,57 @@ static bool top_wait(top_view *view, uint64_t until_ns)
     }
 }
 
-static plim_status top_live(top_view *view, uint64_t every_ns, plim_error *err)
+/* The first list that there is. */
+static plim_status top_open(top_view *view, plim_error *err)
 {
-    plim__cli *cli = view->data.cli;
-    if (!plim__tui_begin(cli->out.colour))
-        return plim_error_set(err, PLIM_ERR_UNSUPPORTED, "this terminal is not known; --once");
+    plim_status status = plim__top_look(&view->data, err);
+    while (status == PLIM_OK && view->list + 1 < PLIM__TOP_LISTS && !view->data.has[view->list])
+        view->list = (plim__top_list)(view->list + 1);
+    return status;
+}
+
+/* Until the user has seen enough of it, or goes into a worker. */
+static plim_status top_show(top_view *view, uint64_t every_ns, plim_error *err)
+{
     plim_status status = PLIM_OK;
     view->to_screen = true;
+    view->entered = 0;
     for (bool goes_on = true; goes_on && status == PLIM_OK;) {
         uint64_t next_ns = plim__clock_ns() + every_ns;
         top_frame(view);
         goes_on = top_wait(view, next_ns);
         if (goes_on && !view->is_paused && !view->data.is_gone)
             status = plim__top_look(&view->data, err);
+    }
+    return status;
+}
+
+static void top_init(top_view *view, plim__cli *cli, const char *address)
+{
+    *view = (top_view){.data = {.cli = cli, .workers = {.cli = cli}, .address = address}};
+}
+
+/* A view, and the one that was come to from it. A worker that is gone by then, or that cannot be
+   looked into, is not entered: what told of it is on the screen. */
+static plim_status top_live(top_view *outer, uint64_t every_ns, plim_error *err)
+{
+    static top_view inner;
+    plim__cli *cli = outer->data.cli;
+    if (!plim__tui_begin(cli->out.colour))
+        return plim_error_set(err, PLIM_ERR_UNSUPPORTED, "this terminal is not known; --once");
+    plim_status status = top_show(outer, every_ns, err);
+    while (status == PLIM_OK && outer->entered != 0) {
+        top_init(&inner, cli, inner.address);
+        inner.is_inner = true;
+        (void)snprintf(inner.address, sizeof inner.address, "pid:%lld", (long long)outer->entered);
+        if (top_open(&inner, NULL) == PLIM_OK)
+            (void)top_show(&inner, every_ns, NULL);
+        plim__top_fini(&inner.data);
+        status =
+            plim_interrupt_count(&cli->interrupt) > 0 ? PLIM_OK : plim__top_look(&outer->data, err);
+        outer->entered = 0;
+        if (status == PLIM_OK && plim_interrupt_count(&cli->interrupt) == 0)
+            status = top_show(outer, every_ns, err);
     }
     plim__tui_end();
     return status;
@@ -453,13 +617,12 @@ static plim_status top_json(top_view *view, uint64_t every_ns, bool once, plim_e
 
 plim_status plim__cmd_top(plim__cli *cli, plim_error *err)
 {
-    top_view view = {.data = {.cli = cli}};
+    static top_view view;
+    top_init(&view, cli, plim__args_file(&cli->args, 0));
     uint64_t every_ns = plim__args_number(&cli->args, PLIM__OPTION_every, top_every_default_ns);
     bool once = plim__args_has(&cli->args, PLIM__OPTION_once);
-    plim_status status = plim__top_look(&view.data, err);
+    plim_status status = top_open(&view, err);
     if (status == PLIM_OK) {
-        while (view.list + 1 < PLIM__TOP_LISTS && !view.data.has[view.list])
-            view.list = (plim__top_list)(view.list + 1);
         if (plim__cli_is_json(cli))
             status = top_json(&view, every_ns, once, err);
         else if (once || !plim__cli_is_human(cli) || !plim__terminal_is(PLIM__STDOUT))

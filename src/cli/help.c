@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Help texts, from the rows. Each fits a screen of 80 columns and 24 lines or so. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/commands.h"
 
 enum { HELP_VERB_COLUMNS = 12, HELP_OPTION_COLUMNS = 24, HELP_COLUMNS = 78 };
+enum { HELP_OPTIONS_MAX = 24, HELP_OPTIONS_FULL = 16 /* of those with more */ };
 
 void plim__help_all(plim__out *out)
 {
@@ -35,20 +37,30 @@ static void help_option(plim__out *out, const plim__option *option)
     (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name,
                    option->argument[0] != '\0' ? " " : "", option->argument);
     plim__out_printf(out, "  %-*s", HELP_OPTION_COLUMNS, left);
-    if (snprintf(NULL, 0, "%s", left) >= HELP_OPTION_COLUMNS)
+    size_t columns = strlen(left);
+    if (columns >= HELP_OPTION_COLUMNS && columns + strlen(option->help) + 4 <= HELP_COLUMNS)
+        plim__out_puts(out, "  ");
+    else if (columns >= HELP_OPTION_COLUMNS)
         plim__out_printf(out, "\n  %-*s", HELP_OPTION_COLUMNS, "");
     plim__out_printf(out, "%s\n", option->help);
 }
 
-/* The options all verbs share, in as few lines as they take; their help is in plim(1). */
-static void help_common(plim__out *out)
+static bool help_is_own(const plim__option *option, const plim__command *command)
 {
-    static const char head[] = "Everywhere:";
-    int column = (int)sizeof head - 1;
-    plim__out_printf(out, "\n%s", head);
+    return !plim__option_is_common(option) && plim__option_is_for(option, command);
+}
+
+/* Options in as few lines as they take; their help is in the manual. Of a verb: but the first few;
+   NULL: those that all share. */
+static void help_names(plim__out *out, const char *head, const plim__command *command)
+{
+    int column = (int)strlen(head), indent = column;
+    uint32_t own = 0;
+    plim__out_puts(out, head);
     for (uint32_t i = 0; i < PLIM__OPTION_COUNT; i++) {
         const plim__option *option = &plim__options[i];
-        if (!plim__option_is_common(option))
+        if (command == NULL ? !plim__option_is_common(option)
+                            : !help_is_own(option, command) || own++ < HELP_OPTIONS_FULL)
             continue;
         char text[80];
         char letter[8] = "";
@@ -57,8 +69,8 @@ static void help_common(plim__out *out)
         int length = snprintf(text, sizeof text, " %s--%s%s%s", letter, option->name,
                               option->argument[0] != '\0' ? "=" : "", option->argument);
         if (column + length > HELP_COLUMNS) {
-            plim__out_printf(out, "\n%*s", (int)sizeof head - 1, "");
-            column = (int)sizeof head - 1;
+            plim__out_printf(out, "\n%*s", indent, "");
+            column = indent;
         }
         plim__out_puts(out, text);
         column += length;
@@ -76,15 +88,19 @@ void plim__help_command(plim__out *out, const plim__command *command)
         plim__out_styled(out, PLIM__STYLE_NAME, command->examples[i]);
         plim__out_printf(out, "\n      %s\n", command->examples[i + 1]);
     }
-    bool any = false;
-    for (uint32_t i = 0; i < PLIM__OPTION_COUNT; i++) {
-        const plim__option *option = &plim__options[i];
-        if (plim__option_is_common(option) || !plim__option_is_for(option, command))
+    uint32_t own = 0, shown = 0;
+    for (uint32_t i = 0; i < PLIM__OPTION_COUNT; i++)
+        own += help_is_own(&plim__options[i], command);
+    uint32_t full = own > HELP_OPTIONS_MAX ? HELP_OPTIONS_FULL : own;
+    for (uint32_t i = 0; i < PLIM__OPTION_COUNT && shown < full; i++) {
+        if (!help_is_own(&plim__options[i], command))
             continue;
-        plim__out_puts(out, any ? "" : "\n");
-        any = true;
-        help_option(out, option);
+        plim__out_puts(out, shown++ > 0 ? "" : "\n");
+        help_option(out, &plim__options[i]);
     }
-    help_common(out);
+    if (own > full)
+        help_names(out, "  Also:", command);
+    plim__out_puts(out, "\n");
+    help_names(out, "Everywhere:", NULL);
     plim__out_printf(out, "More: man plim-%s, man plim\n", command->name);
 }

@@ -18,6 +18,10 @@ void plim__stops_rearm(void);
 /** How often a stop was asked for since the start, whatever was rearmed. */
 int plim__stops_count(void);
 
+/** From now on a second signal within a third of a second is the first once more, not the one that
+    ends plim at once. */
+void plim__stops_settle(void);
+
 /** Process group to end if a second stop ends plim at once; 0: none. */
 void plim__stops_guard(int64_t process_group);
 

@@ -83,8 +83,42 @@ static void run_restarts(plim__draft *out, bool is_open, const plim__run_row *ro
     }
 }
 
+static void run_one(plim__draft *out, bool is_open, const char *name, const char *kind,
+                    const char *help, uint64_t figure)
+{
+    bool is_counter = kind[0] == 'c';
+    const char *end = is_counter ? "_total" : "";
+    plim__draft_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n%s%s %" PRIu64 "\n", name,
+                       is_open ? "" : end, help, name, is_open ? "" : end, kind, name, end, figure);
+}
+
+static void run_requests(plim__draft *out, bool is_open, const plim__run_row *rows, uint32_t count,
+                         const plim_pool_figures *requests)
+{
+    run_one(out, is_open, "plim_requests", "counter", "Requests taken.", requests->submitted);
+    run_one(out, is_open, "plim_requests_answered", "counter", "By workers.", requests->answered);
+    run_one(out, is_open, "plim_requests_repeated", "counter", "Given to another worker.",
+            requests->repeated);
+    run_one(out, is_open, "plim_requests_failed", "counter", "Not by a worker's answer.",
+            requests->failed);
+    run_one(out, is_open, "plim_queue_waiting", "gauge", "Requests that wait for a worker.",
+            requests->waiting);
+    run_one(out, is_open, "plim_queue_under_way", "gauge", "Requests at workers.",
+            requests->under_way);
+    run_one(out, is_open, "plim_clients", "gauge", "Connections.", requests->clients);
+    run_one(out, is_open, "plim_workers_spare", "gauge", "Workers that wait to step in.",
+            requests->spares);
+    plim__draft_puts(out, "# HELP plim_worker_answered Requests, in this life.\n"
+                          "# TYPE plim_worker_answered gauge\n");
+    for (uint32_t i = 0; i < count; i++) {
+        plim__draft_puts(out, "plim_worker_answered{");
+        plim__metrics_label(out, "child", rows[i].path);
+        plim__draft_printf(out, "} %" PRIu64 "\n", rows[i].answered);
+    }
+}
+
 void plim__run_metrics_write(plim__draft *out, bool is_open, const plim__run_row *rows,
-                             uint32_t count)
+                             uint32_t count, const plim_pool_figures *requests)
 {
     plim__draft_puts(out, "# HELP plim_worker_up 1 while it runs.\n# TYPE plim_worker_up gauge\n");
     for (uint32_t i = 0; i < count; i++) {
@@ -98,6 +132,8 @@ void plim__run_metrics_write(plim__draft *out, bool is_open, const plim__run_row
               run_counted);
     run_gauge(out, is_open, "plim_worker_memory_limit_bytes", "Its threshold.", rows, count,
               run_limit);
+    if (requests != NULL)
+        run_requests(out, is_open, rows, count, requests);
     if (is_open)
         plim__draft_puts(out, "# EOF\n");
 }

@@ -26,7 +26,7 @@ typedef struct run_pending {
     const char *path; /* "" for the top */
 } run_pending;
 
-enum { RUN_PENDING_MAX = 256, RUN_ARGUMENTS_MAX = 1024, RUN_JITTER = 10 };
+enum { RUN_PENDING_MAX = 256, RUN_ARGUMENTS_MAX = 1024, RUN_JITTER = 10, RUN_POOL_MAX = 64 };
 
 static const char *const run_restarts[] = {"permanent", "transient", "temporary", NULL};
 static const char *const run_strategies[] = {"one_for_one", "one_for_all", "rest_for_one", NULL};
@@ -160,6 +160,7 @@ typedef struct run_child {
     json_t *children; /* borrowed */
     plim_supervisor_spec supervisor;
     uint64_t workers;
+    bool is_numbered; /* web-1, even if it is the only one */
 } run_child;
 
 static bool run_member_process(plim__run_tree *tree, run_child *it, const char *key,
@@ -284,7 +285,7 @@ static plim_status run_place(plim__run_tree *tree, const run_child *it, const ch
     *command = it->command;
     for (uint64_t i = 0; i < it->workers; i++) {
         char number[24] = "";
-        if (it->workers > 1)
+        if (it->is_numbered)
             (void)snprintf(number, sizeof(number), "-%llu", (unsigned long long)i + 1);
         out[i] = it->spec;
         out[i].struct_bytes = sizeof(out[i]);
@@ -320,6 +321,7 @@ static plim_status run_level(plim__run_tree *tree, run_pending *pending, uint32_
         if (status == PLIM_OK && count + it.workers > PLIM__RUN_CHILDREN_MAX)
             status = plim_error_set(err, PLIM_ERR_LIMIT, "more than %d children",
                                     PLIM__RUN_CHILDREN_MAX);
+        it.is_numbered = it.workers > 1;
         if (status == PLIM_OK && it.children == NULL)
             status = run_place(tree, &it, level->path, specs + count, err);
         if (status != PLIM_OK)
@@ -398,19 +400,51 @@ static bool run_intensity(const char *text, plim_supervisor_spec *top)
     return true;
 }
 
+/* What goes with --listen alone, and what does not go with it. */
+static plim_status run_fits(const plim__args *args, plim_error *err)
+{
+    static const plim__option_id only[] = {PLIM__OPTION_spare,        PLIM__OPTION_queue,
+                                           PLIM__OPTION_max_requests, PLIM__OPTION_run_deadline,
+                                           PLIM__OPTION_health,       PLIM__OPTION_drain};
+    static const plim__option_id never[] = {PLIM__OPTION_tree, PLIM__OPTION_restart,
+                                            PLIM__OPTION_settle, PLIM__OPTION_strategy,
+                                            PLIM__OPTION_backoff};
+    bool is_pool = plim__args_has(args, PLIM__OPTION_run_listen);
+    const plim__option_id *wrong = is_pool ? never : only;
+    size_t count = is_pool ? sizeof never / sizeof *never : sizeof only / sizeof *only;
+    for (size_t i = 0; i < count; i++) {
+        if (!plim__args_has(args, wrong[i]))
+            continue;
+        plim_status status =
+            plim_error_set(err, PLIM_ERR_USAGE, "--%s %s", plim__options[wrong[i]].name,
+                           is_pool ? "does not go with --listen" : "is of workers with --listen");
+        plim_error_hint(err, "plim run --listen unix:/path --workers 4 -- ./worker");
+        return status;
+    }
+    return PLIM_OK;
+}
+
 static plim_status run_read_options(plim__cli *cli, plim__run_tree *tree, plim_error *err)
 {
     const plim__args *args = &cli->args;
+    bool is_pool = plim__args_has(args, PLIM__OPTION_run_listen);
     const char *intensity = args->values[PLIM__OPTION_intensity].text;
     const char *log = args->values[PLIM__OPTION_log].text;
     run_child it = {.workers = plim__args_number(args, PLIM__OPTION_run_workers, 1)};
     if (it.workers == 0 || it.workers > PLIM__RUN_CHILDREN_MAX)
         return plim_error_set(err, PLIM_ERR_USAGE, "--workers: 1 to %d", PLIM__RUN_CHILDREN_MAX);
+    if (is_pool) /* rows for the spares, too; the pool starts them */
+        it.workers += plim__args_number(args, PLIM__OPTION_spare, 1);
+    if (is_pool && it.workers > RUN_POOL_MAX)
+        return plim_error_set(err, PLIM_ERR_USAGE, "--listen: at most %d workers, spares included",
+                              RUN_POOL_MAX);
     if (intensity != NULL && !run_intensity(intensity, &tree->top))
         return plim_error_set(err, PLIM_ERR_USAGE,
                               "--intensity is restarts, or restarts in a time: 5, 5/10s");
     it.spec.id = strrchr(args->program[0], '/');
     it.spec.id = it.spec.id == NULL ? args->program[0] : it.spec.id + 1;
+    tree->worker_name = it.spec.id;
+    it.is_numbered = is_pool || it.workers > 1;
     it.spec.restart = (plim_restart)plim__args_number(args, PLIM__OPTION_restart, 0);
     it.spec.is_significant = it.spec.restart != PLIM_PERMANENT;
     it.spec.shutdown_ns = plim__args_number(args, PLIM__OPTION_shutdown, 0);
@@ -418,7 +452,7 @@ static plim_status run_read_options(plim__cli *cli, plim__run_tree *tree, plim_e
     it.spec.backoff.first_ns = plim__args_number(args, PLIM__OPTION_backoff, 0);
     it.spec.backoff.jitter_percent = 2 * RUN_JITTER;
     it.command.argv = args->program;
-    it.command.has_input = it.workers == 1;
+    it.command.has_input = it.workers == 1 && !is_pool;
     it.command.data_bytes_max = plim__args_number(args, PLIM__OPTION_data_limit, 0);
     it.policy.memory_bytes = plim__args_number(args, PLIM__OPTION_memory, 0);
     it.policy.memory_hard_bytes = plim__args_number(args, PLIM__OPTION_memory_hard, 0);
@@ -444,6 +478,9 @@ static plim_status run_read_options(plim__cli *cli, plim__run_tree *tree, plim_e
 plim_status plim__run_tree_read(plim__cli *cli, plim__run_tree *tree, plim_error *err)
 {
     const char *path = cli->args.values[PLIM__OPTION_tree].text;
+    plim_status fits = run_fits(&cli->args, err);
+    if (fits != PLIM_OK)
+        return fits;
     *tree = (plim__run_tree){.allocator = cli->allocator};
     if ((path == NULL) == (cli->args.program == NULL)) {
         plim_status status = plim_error_set(

@@ -22,7 +22,8 @@ typedef struct plim__run_tree {
     plim_supervisor_spec top;
     plim__run_policy policies[PLIM__RUN_CHILDREN_MAX];
     uint32_t policy_count;
-    bool has_lines; /* some child's output is read and told */
+    const char *worker_name; /* of the program after --; "worker" */
+    bool has_lines;          /* some child's output is read and told */
     struct run_block *blocks;
     const plim_allocator *allocator;
 } plim__run_tree;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sources, each as far as the target has it: the report that a program publishes (domains with
- * their limits), its region (types, owners), and where there is neither, its usage through the
- * target contract, with the blocks of a program under libplimsoll-malloc (by site and by domain).
- * Nothing is asked of a C program for any of it.
+ * Sources, each as far as the target has it: what a supervisor writes of its children, the report
+ * that a program publishes (domains with their limits), its region (types, owners), and where there
+ * is none of them, its usage through the target contract, with the blocks of a program under
+ * libplimsoll-malloc (by site and by domain). Nothing is asked of a C program for any of it.
  */
 #include "cli/topdata.h"
 
 #include <plimsoll/publish.h>
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,17 +137,25 @@ static bool top_take_domains(plim__top *top, const json_t *root)
     return true;
 }
 
-static plim_status top_look_report(plim__top *top, plim_error *err)
+/* Of pid:N; 0: it is no such address. */
+static int64_t top_pid(const plim__top *top)
 {
     static const char scheme[] = "pid:";
-    uint64_t pid;
-    const char *number = top->address + sizeof scheme - 1;
+    uint64_t pid = 0;
     if (strncmp(top->address, scheme, sizeof scheme - 1) != 0 ||
-        !plim__units_parse_count(number, &pid))
+        !plim__units_parse_count(top->address + sizeof scheme - 1, &pid) || pid > INT32_MAX)
+        return 0;
+    return (int64_t)pid;
+}
+
+static plim_status top_look_report(plim__top *top, plim_error *err)
+{
+    int64_t pid = top_pid(top);
+    if (pid == 0)
         return PLIM_ERR_NOT_FOUND;
     plim__draft text;
     plim__draft_init(&text, top->cli->allocator);
-    plim_status status = plim_published_read((int64_t)pid, (plim_sink){&text, top_collect}, NULL);
+    plim_status status = plim_published_read(pid, (plim_sink){&text, top_collect}, NULL);
     if (status == PLIM_OK) {
         plim_text view = plim__draft_view(&text);
         json_t *root = json_loadb(view.data, view.size_bytes, JSON_REJECT_DUPLICATES, NULL);
@@ -277,15 +286,44 @@ static plim_status top_look_usage(plim__top *top, plim_error *err)
     return top_look_blocks(top, err);
 }
 
+/* What it keeps running, if it is one that does. */
+static plim_status top_look_workers(plim__top *top, plim_error *err)
+{
+    int64_t pid = top->address != NULL ? top_pid(top) : 0;
+    if (top->address != NULL && pid == 0)
+        return PLIM_ERR_NOT_FOUND;
+    plim_error why = {0};
+    plim_status status = plim__workers_look(&top->workers, pid, &why);
+    if (status != PLIM_OK && (pid == 0 || status == PLIM_ERR_DAMAGED) && err != NULL)
+        *err = why; /* else it may be a program all the same */
+    if (status != PLIM_OK || top->workers.view_count == 0)
+        return status;
+    const plim_supervision_head *head = top->workers.rows[0].head;
+    top->has[PLIM__TOP_WORKERS] = true;
+    (void)snprintf(top->title, sizeof top->title, "%s %s", head->kind, head->name);
+    return status;
+}
+
 plim_status plim__top_look(plim__top *top, plim_error *err)
 {
-    top->address = top->cli->args.operands[0];
+    plim_status workers = top_look_workers(top, err);
+    if (top->address == NULL) {
+        top->has[PLIM__TOP_WORKERS] = true;
+        top->used_bytes = top->rss_bytes = PLIM_UNKNOWN;
+        top->look_count++;
+        return workers;
+    }
+    if (workers == PLIM_ERR_DAMAGED)
+        return workers;
+    top->cli->args.operands[0] = top->address; /* those who look into a program take it there */
     top->rss_bytes = PLIM_UNKNOWN;
     top_turn(top);
     plim_status report = top_look_report(top, err);
     plim_status region = top_look_region(top, err);
     plim_status status = PLIM_OK;
-    bool is_program = report == PLIM_OK || region == PLIM_OK;
+    bool is_program = report == PLIM_OK || region == PLIM_OK || workers == PLIM_OK;
+    if (report != PLIM_OK && region != PLIM_OK && workers == PLIM_OK)
+        top->used_bytes = PLIM_UNKNOWN;
     if (!is_program && (top->look_count == 0 || top->target != NULL))
         status = top_look_usage(top, err);
     else if (!is_program)
@@ -317,6 +355,7 @@ void plim__top_fini(plim__top *top)
     const plim_allocator *allocator = top->cli->allocator;
     plim__session_close(top->cli, &top->target);
     plim_process_view_close(&top->blocks);
+    plim__workers_fini(&top->workers);
     for (unsigned list = 0; list < PLIM__TOP_LISTS; list++) {
         plim__top_rows *both[] = {&top->now[list], &top->before[list]};
         for (unsigned i = 0; i < 2; i++)

@@ -8,11 +8,13 @@
 #include <plimsoll/process_view.h>
 
 #include "cli/cli.h"
+#include "cli/workers.h"
 
 enum { PLIM__TOP_NAME_BYTES = 96, PLIM__TOP_ROWS_MAX = 1 << 16 };
 
 /** The lists, one shown at a time. */
 typedef enum plim__top_list {
+    PLIM__TOP_WORKERS, /**< of a supervisor; they have rows of their own */
     PLIM__TOP_DOMAINS, /**< of a program that publishes its report */
     PLIM__TOP_TYPES,   /**< of a region; the sites of a program under libplimsoll-malloc */
     PLIM__TOP_OWNERS,
@@ -36,17 +38,19 @@ typedef struct plim__top_rows {
     uint32_t count, capacity;
 } plim__top_rows;
 
-/** Zero it, set cli; ended by plim__top_fini(). */
+/** Zero it, set cli, workers.cli and address; ended by plim__top_fini(). */
 typedef struct plim__top {
     plim__cli *cli;
-    const char *address;
+    const char *address; /* NULL: all supervisors of this machine */
+    plim__workers workers;
     plim_target *target;       /* of an address without a region or report; NULL otherwise */
     plim_process_view *blocks; /* of a program under libplimsoll-malloc; NULL otherwise */
     plim__top_rows now[PLIM__TOP_LISTS], before[PLIM__TOP_LISTS];
     bool has[PLIM__TOP_LISTS];
     uint32_t look_count;
     char title[PLIM__TOP_NAME_BYTES * 2];
-    uint64_t used_bytes, room_bytes; /* of all of it; room 0: unknown */
+    uint64_t used_bytes,
+        room_bytes; /* of all of it, PLIM_UNKNOWN of a supervisor; room 0: unknown */
     uint64_t first_used_bytes;
     uint64_t rss_bytes;    /* PLIM_UNKNOWN */
     uint64_t object_count; /* of a region */

@@ -14,71 +14,14 @@ import time
 import unittest
 import urllib.request
 
-PLIM = sys.argv.pop(1)
+from plim import PLIM
+from runs import Run, alive
+
 SLEEP = "exec sleep 1000"
 
 
 def shell(text):
     return ["sh", "-c", text]
-
-
-class Run:
-    """A plim run under way, with its events."""
-
-    def __init__(self, *args, program=None, env=None):
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = os.path.join(self.folder.name, "events")
-        command = [PLIM, "run", *args, "--events", self.path]
-        self.process = subprocess.Popen(
-            command + (["--", *program] if program else []), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, **(env or {})})
-
-    def events(self, kind=None):
-        try:
-            with open(self.path, encoding="utf-8") as file:
-                rows = [json.loads(line) for line in file.read().split("\n")[:-1]]
-        except FileNotFoundError:
-            return []
-        return [row for row in rows if kind is None or row["event"] == kind]
-
-    def wait_for(self, kind, count=1, timeout=20):
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            rows = self.events(kind)
-            if len(rows) >= count:
-                return rows
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        rows = self.events(kind)
-        if len(rows) < count:
-            self.process.kill()
-            raise AssertionError(f"{len(rows)} {kind} events: {self.events()} "
-                                 f"{self.process.communicate()}")
-        return rows
-
-    def stop(self, wanted=0, how=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-        out, err = self.process.communicate(timeout=30)
-        if self.process.returncode != wanted:
-            raise AssertionError(f"exit {self.process.returncode}, not {wanted}: {err}")
-        return out, err
-
-
-def alive(mark):
-    """Processes whose command line has the mark."""
-    found = []
-    for pid in os.listdir("/proc"):
-        if pid.isdigit():
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    if mark.encode() in file.read():
-                        found.append(int(pid))
-            except OSError:
-                pass
-    return [pid for pid in found if pid != os.getpid()]
 
 
 class RunTest(unittest.TestCase):
@@ -192,10 +135,10 @@ class RunTest(unittest.TestCase):
         run = Run("--log", "lines", program=shell("yes | head -c 30000000; " + SLEEP))
         run.wait_for("started")
         peak, end = 0, time.monotonic() + 3
-        drained = 0
+        drained, supervisor = 0, run.supervisor()
         os.set_blocking(run.process.stderr.fileno(), False)
         while time.monotonic() < end:
-            with open(f"/proc/{run.process.pid}/statm", encoding="ascii") as file:
+            with open(f"/proc/{supervisor}/statm", encoding="ascii") as file:
                 peak = max(peak, int(file.read().split()[1]) * 4096)
             try:
                 drained += len(os.read(run.process.stderr.fileno(), 1 << 20))
@@ -207,17 +150,50 @@ class RunTest(unittest.TestCase):
         run.process.kill()
         run.process.wait()
 
-    def test_the_programs_themselves_die_with_plim(self):
-        """What they had started does not: nobody is there to end it."""
-        mark = f"plimorphan{os.getpid()}"
-        run = Run("--workers", "2", program=["sh", "-c", f"sleep 1000; : {mark}", mark])
-        run.wait_for("started", 3)
-        run.process.kill()
-        run.process.wait()
-        end = time.monotonic() + 5
+    def await_none(self, mark):
+        end = time.monotonic() + 60
         while alive(mark) and time.monotonic() < end:
             time.sleep(0.05)
         self.assertEqual(alive(mark), [])
+
+    def start_with_strays(self, mark, *options):
+        """A program whose descendants have left its group, its session and its environment."""
+        stray = f"setsid env -i PATH=/usr/bin:/bin sh -c 'sleep 1000; : {mark}' {mark} & "
+        run = Run("--workers", "2", *options,
+                  program=["sh", "-c", f"{stray} setsid sh -c '{stray} exit' {mark}; sleep 1000",
+                           mark])
+        run.wait_for("started", 3)
+        end = time.monotonic() + 60
+        while len(alive(mark)) < 6 and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertGreaterEqual(len(alive(mark)), 6)
+        return run
+
+    def test_what_it_had_started_dies_with_a_killed_supervisor(self):
+        mark = f"plimorphan{os.getpid()}"
+        run = self.start_with_strays(mark)
+        os.kill(run.supervisor(), signal.SIGKILL)
+        self.assertIn("the supervisor was killed", run.stop(128 + signal.SIGKILL)[1])
+        self.await_none(mark)
+
+    def test_all_of_it_is_stopped_when_its_guard_is_killed(self):
+        mark = f"plimguarded{os.getpid()}"
+        run = self.start_with_strays(mark)
+        run.process.kill()
+        run.process.wait()
+        self.await_none(mark)
+        run.wait_for_last("ended")
+
+    def test_a_signal_to_the_whole_group_is_one_stop(self):
+        run = Run("--shutdown", "20s", program=shell("trap 'sleep 1; exit' TERM; echo up; "
+                                                     "while :; do sleep 0.05; done"))
+        run.wait_for("started", 2)
+        run.process.stdout.readline()
+        for pid in (run.process.pid, run.supervisor()):
+            os.kill(pid, signal.SIGTERM)
+        run.process.wait(60)
+        run.stop(0)
+        self.assertEqual(run.events("killing"), [])
 
     def test_nothing_of_ours_is_open_in_a_child(self):
         run = Run("--restart", "temporary", program=shell("ls /proc/self/fd | tr '\\n' ' '"))

@@ -17,7 +17,7 @@
 static struct sockaddr_un notify_address;
 static socklen_t notify_bytes;
 
-void plim__notify_take(uint64_t *out_watchdog_ns)
+bool plim__notify_take(uint64_t *out_watchdog_ns)
 {
     const char *path = getenv("NOTIFY_SOCKET"), *watchdog = getenv("WATCHDOG_USEC");
     *out_watchdog_ns = watchdog != NULL ? strtoull(watchdog, NULL, 10) * 1000u / 2 : 0;
@@ -32,6 +32,7 @@ void plim__notify_take(uint64_t *out_watchdog_ns)
     (void)unsetenv("NOTIFY_SOCKET");
     (void)unsetenv("WATCHDOG_USEC");
     (void)unsetenv("WATCHDOG_PID");
+    return notify_bytes > 0;
 }
 
 void plim__notify(const char *state)

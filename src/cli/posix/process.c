@@ -2,7 +2,7 @@
 /*
  * Stop requests, commands and paths on POSIX systems.
  * The handlers touch only what a signal handler may: sig_atomic_t, plim_interrupt_raise(),
- * kill(2), write(2), _exit(2).
+ * clock_gettime(2), kill(2), write(2), _exit(2).
  */
 #define _GNU_SOURCE
 #include "cli/process.h"
@@ -25,14 +25,22 @@
 /* How often waiting calls look whether a stop was asked for. */
 enum { PROCESS_TICK_MS = 50 };
 
+#define STOPS_TOGETHER_NS UINT64_C(333000000)
+
 /* A signal handler has no argument of ours: these are the one exception to "no globals". */
 static plim_interrupt *stops_interrupt;
 static volatile sig_atomic_t stops_seen;
 static volatile pid_t stops_group;
+static volatile sig_atomic_t stops_settles; /* signals that come together are one */
+static uint64_t stops_first_ns;             /* the handler's */
 
 static void stops_on_signal(int signal_number)
 {
+    if (stops_settles && stops_seen > 0 && plim__clock_ns() - stops_first_ns < STOPS_TOGETHER_NS)
+        return;
     stops_seen++;
+    if (stops_seen == 1)
+        stops_first_ns = plim__clock_ns();
     if (stops_seen > 1) {
         if (stops_group > 0)
             (void)kill(-stops_group, SIGKILL);
@@ -82,6 +90,11 @@ void plim__stops_rearm(void)
 int plim__stops_count(void)
 {
     return (int)stops_seen;
+}
+
+void plim__stops_settle(void)
+{
+    stops_settles = 1;
 }
 
 void plim__stops_guard(int64_t process_group)

@@ -34,7 +34,7 @@ plim_status plim__peer_memory_next(int64_t pid, const char *prefix, uint32_t *po
     const char *entry;
     while (found < 0 && (entry = plim__descriptors_next(&all)) != NULL) {
         if (all.seen > *position && peer_matches(&all, entry, prefix))
-            found = openat(all.fd, entry, O_RDONLY | O_CLOEXEC);
+            found = openat(all.fd, entry, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     }
     int open_error = errno;
     *position = all.seen;

@@ -141,6 +141,12 @@ static void monitor_meet(plim_monitor *monitor, uint32_t node, const child_slot 
     monitor_gauge(entry, slot);
 }
 
+static uint64_t monitor_limit(const plim_monitor_policy *policy)
+{
+    uint64_t limit = policy->memory_bytes != 0 ? policy->memory_bytes : policy->memory_hard_bytes;
+    return limit != 0 ? limit : UINT64_MAX;
+}
+
 /* False: the process is gone. What cannot be seen counts for nothing; the rest is judged. */
 static bool monitor_read(monitor_entry *entry, const child_slot *slot, uint64_t now_ns)
 {
@@ -167,11 +173,14 @@ static bool monitor_read(monitor_entry *entry, const child_slot *slot, uint64_t 
         counted = pss;
     if (entry->report.memory_bytes > counted)
         counted = entry->report.memory_bytes;
+    uint64_t most = entry->has_figures ? figures->most_bytes : 0;
     *figures = (plim_memory_figures){.rss_bytes = seen.rss_bytes,
                                      .private_bytes = seen.private_bytes,
                                      .pss_bytes = pss,
                                      .reported_bytes = entry->report.memory_bytes,
-                                     .counted_bytes = counted};
+                                     .counted_bytes = counted,
+                                     .most_bytes = counted > most ? counted : most,
+                                     .limit_bytes = monitor_limit(&entry->policy)};
     entry->has_figures = true;
     return true;
 }
@@ -383,7 +392,9 @@ plim_status plim_memory_of(int64_t pid, bool exact, plim_memory_figures *out_fig
         *out_figures = (plim_memory_figures){.rss_bytes = seen.rss_bytes,
                                              .private_bytes = seen.private_bytes,
                                              .pss_bytes = pss,
-                                             .counted_bytes = seen.private_bytes};
+                                             .counted_bytes = seen.private_bytes,
+                                             .most_bytes = seen.private_bytes,
+                                             .limit_bytes = UINT64_MAX};
     plim__gauge_close(&gauge);
     return status;
 }

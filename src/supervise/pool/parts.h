@@ -28,7 +28,7 @@ typedef enum plim__seat_state {
 typedef struct plim__seat {
     struct plim_worker_pool *pool;
     uint32_t index;
-    char id[16];
+    char id[PLIM_CHILD_ID_BYTES];
     plim_child child;
     plim__seat_state state;
     bool in_service; /* it counts among `workers`; else it is a spare */
@@ -43,7 +43,7 @@ typedef struct plim__seat {
     uint64_t cancelled; /* nobody waits for it, but the worker works on it; 0: none */
     uint64_t kill_ns;   /* ended by force if it is as it is then; UINT64_MAX: never */
     plim_why kill_why;
-    uint64_t idle_since_ns;
+    uint64_t idle_since_ns, busy_since_ns;
     uint64_t health_ns; /* when it is asked next */
     uint64_t health_id; /* a question that is open; 0: none */
     uint64_t answered, answered_max;
@@ -89,7 +89,9 @@ struct plim_worker_pool {
     plim__last_words words; /* scratch */
     plim__words_told told;
     plim_pool_figures figures;
-    uint64_t chance; /* of the jitter */
+    struct plim_supervision *seen; /* NULL: others do not see it */
+    uint64_t seen_at_ns;           /* when it is written next */
+    uint64_t chance;               /* of the jitter */
     uint64_t drain_until_ns;
     bool is_dispatching, is_ready, is_stopping, is_supervisor_stopped, is_ended;
     plim_status end_status;
@@ -126,6 +128,10 @@ void plim__seat_tick(plim__seat *seat, uint64_t now_ns);
 
 /** Asks it to end, to be replaced. Pre: it is idle. */
 void plim__seat_replace(plim__seat *seat);
+
+/** Its supervisor asks it to end, and takes its end for asked from here on: it is told on its line,
+    too. Not before: who ended at once would count as one that died. */
+void plim__seat_stopping(plim__seat *seat);
 
 /** Closes what a life holds. */
 void plim__seat_close(plim__seat *seat);

@@ -8,6 +8,8 @@
  * are no spares. P3 an owner's callback is never inside a call of his. P4 once ended, nothing
  * happens.
  */
+#include <plimsoll/supervision.h>
+
 #include <string.h>
 #include <uv.h>
 
@@ -20,6 +22,7 @@
 
 enum {
     POOL_MAGIC = 0x0b0e5a9d,
+    POOL_NAME_BYTES = PLIM_CHILD_ID_BYTES - 4, /* behind it -1 to -64 */
     POOL_QUEUE_DEFAULT = 1024,
     POOL_QUEUE_MAX = 65535,
     POOL_TRIES_DEFAULT = 3,
@@ -32,6 +35,7 @@ enum {
 };
 
 #define POOL_QUEUE_BYTES    (UINT64_C(64) << 20)
+#define POOL_SEEN_NS        UINT64_C(500000000)
 #define POOL_CANCEL_NS      UINT64_C(100000000)
 #define POOL_HEALTH_NS      UINT64_C(5000000000)
 #define POOL_HEALTH_WAIT_NS UINT64_C(2000000000)
@@ -200,8 +204,12 @@ static void pool_on_event(void *ctx, const plim_supervisor_event *event)
 {
     plim_worker_pool *pool = ctx;
     plim__seat *seat = event->ctx;
+    if (pool->options.supervised != NULL)
+        pool->options.supervised(pool->options.ctx, event);
     if (event->kind == PLIM_EVENT_STARTED && seat != NULL)
         seat->pid = event->pid;
+    else if (event->kind == PLIM_EVENT_STOPPING && seat != NULL)
+        plim__seat_stopping(seat);
     else if (event->kind == PLIM_EVENT_EXITED && seat != NULL)
         plim__seat_exited(seat, event);
     else if (event->kind == PLIM_EVENT_ENDED)
@@ -224,7 +232,7 @@ static plim_status pool_supervise(plim_worker_pool *pool, plim_error *err)
         seat->kill_ns = UINT64_MAX;
         plim__text id;
         plim__text_init(&id, seat->id, sizeof seat->id);
-        plim__text_format(&id, "worker-%u", (unsigned)i);
+        plim__text_format(&id, "%s-%u", pool->options.name, (unsigned)i + 1);
         children[i] = (plim_child_spec){.struct_bytes = sizeof children[i],
                                         .id = seat->id,
                                         .restart = PLIM_PERMANENT,
@@ -242,6 +250,7 @@ static plim_status pool_supervise(plim_worker_pool *pool, plim_error *err)
                                        .allocator = pool->allocator,
                                        .loop = pool->loop,
                                        .request_max = PLIM__POOL_SEATS_MAX * 2,
+                                       .is_reaper = pool->options.is_reaper,
                                        .event = pool_on_event,
                                        .ctx = pool};
     return plim_supervisor_create(&spec, &options, &pool->supervisor, err);
@@ -296,6 +305,10 @@ static void pool_on_tick(uv_timer_t *timer)
         pool_end_workers(pool);
     else
         plim__pool_dispatch(pool);
+    if (pool->seen != NULL && now >= pool->seen_at_ns) {
+        plim_supervision_write(pool->seen, pool->supervisor, NULL, pool, pool->is_stopping);
+        pool->seen_at_ns = now + POOL_SEEN_NS;
+    }
     bool is_at_work = !is_drained || !pool->is_ready || pool->is_stopping;
     (void)uv_timer_start(timer, pool_on_tick, is_at_work ? POOL_TICK_MS : POOL_IDLE_TICK_MS, 0);
 }
@@ -312,6 +325,7 @@ static void pool_defaults(plim_worker_pool_options *options)
         options->payload_max = PLIM_CHANNEL_PAYLOAD_DEFAULT;
     if (options->queue_bytes_max == 0)
         options->queue_bytes_max = POOL_QUEUE_BYTES;
+    options->name = options->name == NULL ? "worker" : options->name;
     options->tries_max = options->tries_max == 0 ? POOL_TRIES_DEFAULT : options->tries_max;
     options->client_max = options->client_max == 0 ? POOL_CLIENTS_DEFAULT : options->client_max;
     if (options->cancel_grace_ns == 0)
@@ -330,6 +344,10 @@ static plim_status pool_check(const plim_worker_pool_options *options, plim_erro
         return plim_error_set(err, PLIM_ERR_USAGE, "options of another version");
     if (options->command == NULL)
         return plim_error_set(err, PLIM_ERR_USAGE, "a pool without the command of its workers");
+    if (options->name != NULL &&
+        plim__text_length(options->name, POOL_NAME_BYTES) == POOL_NAME_BYTES)
+        return plim_error_set(err, PLIM_ERR_USAGE, "a name of more than %u bytes",
+                              (unsigned)POOL_NAME_BYTES - 1);
     uint64_t spares = options->spares == PLIM_POOL_NONE ? 0 : options->spares;
     if (options->workers + spares > PLIM__POOL_SEATS_MAX)
         return plim_error_set(err, PLIM_ERR_USAGE, "at most %u workers, spares included",
@@ -394,6 +412,9 @@ plim_status plim_worker_pool_create(const plim_worker_pool_options *options,
         status = pool_open_loop(pool, err);
     if (status == PLIM_OK)
         status = pool_supervise(pool, err);
+    if (status == PLIM_OK && pool->options.seen_as != NULL)
+        status = plim_supervision_open("pool", pool->options.seen_as, pool->seat_count, &pool->seen,
+                                       err);
     if (status != PLIM_OK) {
         plim_worker_pool_destroy(&pool);
         return status;
@@ -495,6 +516,48 @@ void plim_worker_pool_figures(const plim_worker_pool *pool, plim_pool_figures *o
     *out_figures = figures;
 }
 
+plim_status plim_worker_pool_worker(const plim_worker_pool *pool, uint32_t slot,
+                                    plim_pool_worker *out_worker)
+{
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    PLIM_CHECK(out_worker != NULL);
+    static const plim_pool_state states[] = {[PLIM__SEAT_DOWN] = PLIM_POOL_DOWN,
+                                             [PLIM__SEAT_STARTING] = PLIM_POOL_STARTING,
+                                             [PLIM__SEAT_IDLE] = PLIM_POOL_IDLE,
+                                             [PLIM__SEAT_BUSY] = PLIM_POOL_BUSY,
+                                             [PLIM__SEAT_ENDING] = PLIM_POOL_ENDING};
+    if (slot >= pool->seat_count)
+        return PLIM_ERR_NOT_FOUND;
+    const plim__seat *seat = &pool->seats[slot];
+    bool is_up = seat->state == PLIM__SEAT_IDLE || seat->state == PLIM__SEAT_BUSY;
+    *out_worker = (plim_pool_worker){.child = seat->child,
+                                     .pid = seat->pid,
+                                     .state = states[seat->state],
+                                     .is_spare = is_up && !seat->in_service,
+                                     .answered = seat->answered,
+                                     .reported_bytes = seat->reported_bytes};
+    uint64_t now = plim__pool_now(pool);
+    if (seat->state == PLIM__SEAT_BUSY && now > seat->busy_since_ns)
+        out_worker->busy_ns = now - seat->busy_since_ns;
+    return PLIM_OK;
+}
+
+plim_status plim_worker_pool_replace(plim_worker_pool *pool, plim_child child, plim_why why)
+{
+    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    PLIM_CHECK(why != PLIM_WHY_NONE);
+    for (uint32_t i = 0; i < pool->seat_count; i++) {
+        plim__seat *seat = &pool->seats[i];
+        if (seat->state == PLIM__SEAT_DOWN || seat->child != child)
+            continue;
+        if (seat->due == PLIM_WHY_NONE)
+            seat->due = why;
+        plim__pool_soon(pool);
+        return PLIM_OK;
+    }
+    return PLIM_ERR_STALE;
+}
+
 int64_t plim_worker_pool_pid(const plim_worker_pool *pool, uint32_t seat)
 {
     PLIM_CHECK_OBJ(pool, POOL_MAGIC);
@@ -537,6 +600,7 @@ void plim_worker_pool_destroy(plim_worker_pool **pool_ptr)
     pool->is_supervisor_stopped = true;
     pool_fail_all(pool, PLIM_ERR_INTERRUPTED, "the pool has ended");
     plim_supervisor_destroy(&pool->supervisor);
+    plim_supervision_close(&pool->seen);
     for (uint32_t i = 0; i < pool->seat_count; i++)
         plim__seat_close(&pool->seats[i]);
     plim__server_close(pool);

@@ -400,6 +400,7 @@ bool plim__seat_give(plim__seat *seat, plim__pool_request *request)
         message.deadline_ms = left_ms < UINT32_MAX ? (uint32_t)left_ms : UINT32_MAX;
     }
     seat->request = request->id;
+    seat->busy_since_ns = now;
     seat->state = PLIM__SEAT_BUSY;
     seat->kill_ns = UINT64_MAX;
     plim_status status = plim__link_send(seat->link, &message);
@@ -425,7 +426,6 @@ void plim__seat_cancel(plim__seat *seat)
 void plim__seat_replace(plim__seat *seat)
 {
     plim_worker_pool *pool = seat->pool;
-    plim_message drain = {.kind = PLIM_MESSAGE_DRAIN};
     PLIM_CHECK(seat->state == PLIM__SEAT_IDLE && seat->request == 0);
     if (plim_supervisor_ask(pool->supervisor, seat->child, PLIM_REQUEST_RECYCLE, seat->due, NULL) !=
         PLIM_OK)
@@ -435,12 +435,19 @@ void plim__seat_replace(plim__seat *seat)
     seat->is_asked = true;
     seat->kill_ns = UINT64_MAX; /* the supervisor's matter now */
     pool->figures.replaced++;
-    plim_status told = plim__link_send(seat->link, &drain);
-    (void)told; /* SIGTERM says the same */
     plim__pool_tell(pool, (plim_pool_event){.kind = PLIM_POOL_REPLACING,
                                             .slot = seat->index,
                                             .pid = seat->pid,
                                             .why = seat->due});
+}
+
+void plim__seat_stopping(plim__seat *seat)
+{
+    plim_message drain = {.kind = PLIM_MESSAGE_DRAIN};
+    if (seat->link == NULL)
+        return;
+    plim_status told = plim__link_send(seat->link, &drain);
+    (void)told; /* SIGTERM says the same */
 }
 
 static void seat_ask_health(plim__seat *seat, uint64_t now_ns)
