@@ -53,7 +53,8 @@ class Client:
     def receive(self):
         """(id, status, error, result) of the next response."""
         while True:
-            while len(self.rest) < 16 or len(self.rest) < 16 + struct.unpack("<I", self.rest[:4])[0]:
+            while (len(self.rest) < 16 or
+                   len(self.rest) < 16 + struct.unpack("<I", self.rest[:4])[0]):
                 got = self.socket.recv(65536)
                 if not got:
                     raise EOFError
@@ -285,7 +286,8 @@ class RunPool(unittest.TestCase):
         wanted = (r"plim_requests_total 7\b", r"plim_requests_answered_total 7\b",
                   r"plim_requests_failed_total 0\b", r"plim_requests_repeated_total 0\b",
                   r"plim_queue_waiting 0\b", r"plim_queue_under_way 0\b", r"plim_clients 1\b",
-                  r"plim_workers_spare 1\b", r'plim_worker_answered\{child="pool_server_worker-1"\}',
+                  r"plim_workers_spare 1\b",
+                  r'plim_worker_answered\{child="pool_server_worker-1"\}',
                   r'plim_worker_memory_bytes\{child="pool_server_worker-3"\} [1-9]',
                   r'plim_worker_memory_limit_bytes\{child="pool_server_worker-3"\} 943718400',
                   r"# EOF\n$")

@@ -66,11 +66,13 @@ class Workers(unittest.TestCase):
         return self.json(pid)
 
     def test_each_child_has_its_load_line(self):
-        hog = [sys.executable, "-c", f"import time\nx=bytearray({LIMIT * 3 // 4})\ntime.sleep(1000)"]
+        hog = [sys.executable, "-c",
+               f"import time\nx=bytearray({LIMIT * 3 // 4})\ntime.sleep(1000)"]
         run = self.start("--workers", "2", "--memory", str(LIMIT), program=hog)
         pid = run.process.pid
         self.until_workers(pid, 2)
-        until(lambda: all(row["used_bytes"] > LIMIT // 2 for row in self.json(pid)["workers"]))
+        until(lambda: all(row["limit_bytes"] and row["used_bytes"] > LIMIT // 2
+                          for row in self.json(pid)["workers"]))
         one = self.json(pid)
         self.assertEqual((one["kind"], one["pid"]), ("run", pid))
         for row in one["workers"]:
@@ -96,7 +98,9 @@ class Workers(unittest.TestCase):
             json.dump(TREE, file)
             file.flush()
             run = self.start("--tree", file.name)
-            rows = self.until_workers(run.process.pid, 3)["workers"]
+            self.until_workers(run.process.pid, 3)
+            until(lambda: self.json(run.process.pid)["workers"][0]["limit_bytes"])  # is looked at
+            rows = self.json(run.process.pid)["workers"]
         self.assertEqual([(row["name"], row["depth"], row["is_supervisor"]) for row in rows],
                          [("db", 0, False), ("web", 0, True), ("worker-1", 1, False),
                           ("worker-2", 1, False)])
@@ -178,9 +182,8 @@ class Workers(unittest.TestCase):
                  f"{PLIM} top pid:{run.process.pid} --every 200ms; echo ended with $?; cat")
             try:
                 until(lambda: "[workers]" in screen() and "by tree" in screen())
-                line = [line for line in screen().splitlines() if "top_subject" in line][-1]
-                self.assertIn("[", line)
-                self.assertIn("%", line)
+                until(lambda: any(">top_subject" in line and "[" in line and "%" in line
+                                  for line in screen().splitlines()))
                 tmux("send-keys", "s")
                 until(lambda: "by memory" in screen())
                 tmux("send-keys", "/", "zzz", "Enter")
