@@ -237,26 +237,33 @@ static bool discover_target(discover_worker *worker, const plim__probe *probe, d
     return is_usable;
 }
 
-static void discover_add_workers(discover_worker *worker, const plim__probe *probe,
-                                 const char *path, const discover_row *main_row)
+/* A row for each worker that is listed; one without a number has no address. */
+static void discover_add_workers(discover_worker *worker, const plim__cdp_workers *workers,
+                                 const discover_row *main_row)
 {
-    const plim_allocator *allocator = &worker->run->allocator;
-    plim__cdp_connection *connection = NULL;
-    plim__node_workers workers = {0};
-    if (plim__cdp_connect(worker->loop, allocator, probe->host, probe->port, path,
-                          discover_ask_timeout_ns, &connection, NULL) != PLIM_OK)
-        return;
-    plim_status status = plim__node_workers_start(&workers, allocator, connection,
-                                                  discover_workers_timeout_ns, NULL);
-    for (uint32_t i = 0; status == PLIM_OK && i < workers.count; i++) {
+    for (uint32_t i = 0; i < workers->count; i++) {
         discover_row row = *main_row;
-        row.order = workers.items[i].number;
-        (void)snprintf(row.title, sizeof row.title, "%s", workers.items[i].title);
+        row.order = workers->items[i].number;
+        (void)snprintf(row.title, sizeof row.title, "%s", workers->items[i].title);
         (void)snprintf(row.address, sizeof row.address, "%.*s#worker:%u", DISCOVER_PLACE_BYTES - 1,
-                       main_row->address, (unsigned)workers.items[i].number);
+                       main_row->address, (unsigned)workers->items[i].number);
         if (row.order != 0)
             discover_add(worker->run, &row);
     }
+}
+
+static void discover_add_node_workers(discover_worker *worker, const plim__probe *probe,
+                                      const char *path, const discover_row *main_row)
+{
+    const plim_allocator *allocator = &worker->run->allocator;
+    plim__cdp_connection *connection = NULL;
+    plim__cdp_workers workers = {0};
+    if (plim__cdp_connect(worker->loop, allocator, probe->host, probe->port, path,
+                          discover_ask_timeout_ns, &connection, NULL) != PLIM_OK)
+        return;
+    if (plim__node_workers_start(&workers, allocator, connection, discover_workers_timeout_ns,
+                                 NULL) == PLIM_OK)
+        discover_add_workers(worker, &workers, main_row);
     plim__node_workers_stop(&workers, true);
     plim__cdp_disconnect(&connection);
 }
@@ -276,7 +283,7 @@ static plim_status discover_node(discover_worker *worker, int64_t pid)
         bool has_path = discover_target(worker, &probe, &row, path, sizeof path);
         discover_add(run, &row);
         if (has_path && run->list_workers)
-            discover_add_workers(worker, &probe, path, &row);
+            discover_add_node_workers(worker, &probe, path, &row);
         return PLIM_OK;
     }
     /* One that listens and does not answer may be open; only silence of no socket is closed. */
@@ -301,16 +308,9 @@ static void discover_add_deno_workers(discover_worker *worker, const plim__probe
         plim__cdp_connect(worker->loop, allocator, probe->host, probe->port, path,
                           discover_ask_timeout_ns, &connection, NULL) != PLIM_OK)
         return;
-    plim_status status = plim__deno_workers_start(&workers, allocator, worker->loop, connection, 0,
-                                                  discover_workers_timeout_ns, NULL);
-    for (uint32_t i = 0; status == PLIM_OK && i < workers.count; i++) {
-        discover_row row = *main_row;
-        row.order = workers.items[i].number;
-        (void)snprintf(row.title, sizeof row.title, "%s", workers.items[i].title);
-        (void)snprintf(row.address, sizeof row.address, "%.*s#worker:%u", DISCOVER_PLACE_BYTES - 1,
-                       main_row->address, (unsigned)workers.items[i].number);
-        discover_add(worker->run, &row);
-    }
+    if (plim__deno_workers_start(&workers, allocator, worker->loop, connection, 0,
+                                 discover_workers_timeout_ns, NULL) == PLIM_OK)
+        discover_add_workers(worker, &workers.list, main_row);
     plim__deno_workers_stop(&workers, true);
     plim__cdp_disconnect(&connection);
 }

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "inspect/cdp/heap.h"
+#include "inspect/name_list.h"
 #include "inspect/wire/http.h"
 
 static const uint64_t find_list_pause_ns = 50000000u; /* workerd lists nothing before it is up */
@@ -60,11 +61,9 @@ static bool find_matches(const plim_target *target, const json_t *entry)
     return strcmp(path, wanted) == 0 || (id != NULL && strcmp(id, wanted + 1) == 0);
 }
 
-/* Names as many as the hint takes. */
 static plim_status find_several(const plim_target *target, const json_t *list, plim_error *err)
 {
-    char names[PLIM_ERROR_HINT_BYTES] = "";
-    size_t len = 0;
+    plim__name_list names = {0};
     size_t index;
     const json_t *entry;
     json_array_foreach(list, index, entry)
@@ -73,19 +72,13 @@ static plim_status find_several(const plim_target *target, const json_t *list, p
         const char *title = json_string_value(json_object_get(entry, "title"));
         if (!find_matches(target, entry) || id == NULL)
             continue;
-        int more = snprintf(names + len, sizeof names - len, "%s%s:%u/%s (%.40s)",
-                            len > 0 ? ", " : "", target->address.host,
+        plim__name_list_add(&names, "", "%s:%u/%s (%.40s)", target->address.host,
                             (unsigned)target->address.port, id, title != NULL ? title : "");
-        if (more < 0 || (size_t)more >= sizeof names - len) {
-            names[len] = '\0'; /* a cut name would lead astray */
-            break;
-        }
-        len += (size_t)more;
     }
     plim_status status =
         plim_error_set(err, PLIM_ERR_USAGE, "%s:%u has several targets: say which one",
                        target->address.host, (unsigned)target->address.port);
-    plim_error_hint(err, "%s", names);
+    plim_error_hint(err, "%s", names.text);
     return status;
 }
 

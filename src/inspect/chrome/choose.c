@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "inspect/cdp/heap.h"
 #include "inspect/chrome/chrome.h"
+#include "inspect/name_list.h"
 #include "inspect/probe.h"
 #include "inspect/wire/http.h"
 
@@ -142,11 +143,9 @@ static plim_status choose_attach(plim_target *target, const char *id, uint64_t d
 
 /* ---- choosing ------------------------------------------------------------------------------- */
 
-/* Names as many as the hint takes. */
 static plim_status choose_several(const plim_target *target, const json_t *list, plim_error *err)
 {
-    char names[PLIM_ERROR_HINT_BYTES] = "";
-    size_t len = 0;
+    plim__name_list names = {0};
     size_t index;
     const json_t *info;
     json_array_foreach(list, index, info)
@@ -155,19 +154,13 @@ static plim_status choose_several(const plim_target *target, const json_t *list,
         if (!choose_matches(info, ""))
             continue;
         plim__probe_copy_text(title, sizeof title, choose_text(info, "title"));
-        int more = snprintf(names + len, sizeof names - len, "%s%s:%u/%s (%s)", len > 0 ? ", " : "",
-                            target->address.host, (unsigned)target->address.port,
-                            choose_text(info, "targetId"), title);
-        if (more < 0 || (size_t)more >= sizeof names - len) {
-            names[len] = '\0'; /* a cut name would lead astray */
-            break;
-        }
-        len += (size_t)more;
+        plim__name_list_add(&names, "", "%s:%u/%s (%s)", target->address.host,
+                            (unsigned)target->address.port, choose_text(info, "targetId"), title);
     }
     plim_status status =
         plim_error_set(err, PLIM_ERR_USAGE, "%s:%u has several pages: say which one",
                        target->address.host, (unsigned)target->address.port);
-    plim_error_hint(err, "%s", names);
+    plim_error_hint(err, "%s", names.text);
     return status;
 }
 

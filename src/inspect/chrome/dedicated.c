@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "inspect/chrome/chrome.h"
+#include "inspect/name_list.h"
 #include "inspect/probe.h"
 
 enum { DEDICATED_FIRST_CAP = 8, DEDICATED_TITLE_BYTES = 48 };
@@ -116,21 +117,13 @@ static int dedicated_compare(const void *left, const void *right)
     return strcmp(a->id, b->id);
 }
 
-/* Names those there are, as many as a hint takes. */
 static void dedicated_hint(const dedicated_list *list, plim_error *err)
 {
-    char names[PLIM_ERROR_HINT_BYTES] = "";
-    size_t len = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        int more = snprintf(names + len, sizeof names - len, "%s#worker:%u (%s)",
-                            len > 0 ? ", " : "there is ", i + 1, list->items[i].title);
-        if (more < 0 || (size_t)more >= sizeof names - len) {
-            names[len] = '\0';
-            break;
-        }
-        len += (size_t)more;
-    }
-    plim_error_hint(err, "%s", len > 0 ? names : "the page has no dedicated workers now");
+    plim__name_list names = {0};
+    for (uint32_t i = 0; i < list->count; i++)
+        plim__name_list_add(&names, "there is ", "#worker:%u (%s)", i + 1, list->items[i].title);
+    plim_error_hint(err, "%s",
+                    names.len > 0 ? names.text : "the page has no dedicated workers now");
 }
 
 plim_status plim__chrome_worker(plim_target *target, uint32_t number,

@@ -9,29 +9,13 @@
  */
 #ifndef PLIM_INSPECT_DENO_WORKERS_H
 #define PLIM_INSPECT_DENO_WORKERS_H
-#include "inspect/cdp/session.h"
-
-enum { PLIM__DENO_SESSION_BYTES = 32, PLIM__DENO_TITLE_BYTES = 256 };
-
-/** One worker. */
-typedef struct plim__deno_worker {
-    uint32_t number;
-    char session_id[PLIM__DENO_SESSION_BYTES];
-    char title[PLIM__DENO_TITLE_BYTES]; /**< its number and the last part of its URL */
-} plim__deno_worker;
+#include "inspect/cdp/workers.h"
 
 /** Those of one connection. Must not move while it is started. */
 typedef struct plim__deno_workers {
-    const plim_allocator *allocator;
-    plim__cdp_connection *connection; /**< NULL: not started */
-    plim__deno_worker *items;
-    uint32_t count;
-    uint32_t cap;
+    plim__cdp_workers list;
     uint32_t wanted; /**< is_there once the one with this number is listed */
     bool is_there;
-    bool was_refused; /**< memory for one more was not to be had */
-    char attached_id[PLIM__DENO_SESSION_BYTES];
-    plim__cdp_session *attached; /**< NULL: none */
 } plim__deno_workers;
 
 /**
@@ -42,10 +26,7 @@ PLIM_NODISCARD plim_status plim__deno_workers_start(
     plim__deno_workers *workers, const plim_allocator *allocator, plim__loop *loop,
     plim__cdp_connection *connection, uint32_t wanted, uint64_t timeout_ns, plim_error *err);
 
-/**
- * The session of worker `number`, for good or until it ends, and its title, borrowed until the
- * loop turns. PLIM_ERR_NOT_FOUND says who is there.
- */
+/** As plim__cdp_workers_attach(). */
 PLIM_NODISCARD plim_status plim__deno_workers_attach(plim__deno_workers *workers, uint32_t number,
                                                      plim__cdp_session **out_session,
                                                      const char **out_title, plim_error *err);

@@ -34,7 +34,7 @@ typedef struct plim__node_gc {
 /** The state of one target, from the first of resolve_pid() and open() to close(). */
 typedef struct plim__node_state {
     plim__owner owner;
-    plim__node_workers workers;
+    plim__cdp_workers workers;
     plim__node_gc gc;
 } plim__node_state;
 

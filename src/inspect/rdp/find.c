@@ -14,6 +14,7 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/error_repeat.h"
+#include "inspect/name_list.h"
 #include "inspect/probe.h"
 #include "inspect/rdp/rdp.h"
 
@@ -203,12 +204,10 @@ static bool seek_tab_matches(const plim_target *target, const json_t *tab)
     return wanted[0] == '\0' || strcmp(wanted, id) == 0;
 }
 
-/* Names as many as the hint takes. */
 static plim_status seek_several(const json_t *tabs, plim_target *target, plim_error *err)
 {
-    char names[PLIM_ERROR_HINT_BYTES] = "";
+    plim__name_list names = {0};
     char title[64];
-    size_t len = 0;
     size_t index;
     const json_t *tab;
     plim__rdp_state *state = plim__rdp_state_of(target);
@@ -221,17 +220,11 @@ static plim_status seek_several(const json_t *tabs, plim_target *target, plim_er
         state->scope = PLIM__RDP_TAB;
         state->tab_id = json_integer_value(json_object_get(tab, "browserId"));
         seek_show(target);
-        int more = snprintf(names + len, sizeof names - len, "%s%.100s (%s)", len > 0 ? ", " : "",
-                            target->shown_address, title);
-        if (more < 0 || (size_t)more >= sizeof names - len) {
-            names[len] = '\0'; /* a cut name would lead astray */
-            break;
-        }
-        len += (size_t)more;
+        plim__name_list_add(&names, "", "%.100s (%s)", target->shown_address, title);
     }
     plim_status status =
         plim_error_set(err, PLIM_ERR_USAGE, "this Firefox has several tabs: say which one");
-    plim_error_hint(err, "%s", names);
+    plim_error_hint(err, "%s", names.text);
     return status;
 }
 

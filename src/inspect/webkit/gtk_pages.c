@@ -11,6 +11,7 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/error_repeat.h"
+#include "inspect/name_list.h"
 #include "inspect/webkit/gtk_socket.h"
 #include "inspect/wire/http.h"
 
@@ -90,25 +91,17 @@ static bool pages_match(const plim_target *target, const plim__gtk_page *page)
 static plim_status pages_several(const plim_target *target, const plim__gtk_page *pages,
                                  uint32_t count, plim_error *err)
 {
-    char names[PLIM_ERROR_HINT_BYTES] = "";
-    size_t len = 0;
+    plim__name_list names = {0};
     for (uint32_t i = 0; i < count; i++) {
-        if (!pages_match(target, &pages[i]))
-            continue;
-        int more =
-            snprintf(names + len, sizeof names - len, "%s%s:%u%s (%.40s)", len > 0 ? ", " : "",
-                     target->address.host, (unsigned)target->address.port, pages[i].path,
-                     pages[i].title[0] != '\0' ? pages[i].title : pages[i].url);
-        if (more < 0 || (size_t)more >= sizeof names - len) {
-            names[len] = '\0'; /* a cut name would lead astray */
-            break;
-        }
-        len += (size_t)more;
+        if (pages_match(target, &pages[i]))
+            plim__name_list_add(&names, "", "%s:%u%s (%.40s)", target->address.host,
+                                (unsigned)target->address.port, pages[i].path,
+                                pages[i].title[0] != '\0' ? pages[i].title : pages[i].url);
     }
     plim_status status =
         plim_error_set(err, PLIM_ERR_USAGE, "%s:%u has several pages: say which one",
                        target->address.host, (unsigned)target->address.port);
-    plim_error_hint(err, "%s", names);
+    plim_error_hint(err, "%s", names.text);
     return status;
 }
 

@@ -31,8 +31,12 @@ bool plim__workerd_is_executable(const char *path)
 
 /* ---- calls that are workerd's --------------------------------------------------------------- */
 
+/* Who is there already must be known before workerd is: it would end both. Wrangler's proxy answers
+   a second one by itself. */
 static plim_status workerd_connect(plim_target *target, plim_error *err)
 {
+    if (target->runtime == &plim__wrangler_runtime)
+        return plim__cdp_find(target, err);
     plim_status status = plim__workerd_look_out(target, err);
     if (status == PLIM_OK)
         status = plim__cdp_find(target, err);
@@ -264,21 +268,6 @@ static const plim__protocol workerd_protocol = {
     .evaluate = workerd_evaluate,
 };
 
-static const plim__protocol workerd_protocol_wrangler = {
-    .connect = plim__cdp_find,
-    .leave = plim__cdp_leave,
-    .disconnect = plim__cdp_end,
-    .usage = plim__cdp_usage,
-    .collect = workerd_collect,
-    .snapshot = plim__cdp_snapshot,
-    .sampling_start = plim__cdp_sampling_start,
-    .sampling_stop = plim__cdp_sampling_stop,
-    .tracking_start = plim__cdp_tracking_start,
-    .tracking_poll = plim__cdp_tracking_poll,
-    .tracking_stop = plim__cdp_tracking_stop,
-    .evaluate = workerd_evaluate,
-};
-
 const plim__runtime plim__workerd_runtime = {
     .name = "workerd",
     .protocol = &workerd_protocol,
@@ -297,7 +286,7 @@ const plim__runtime plim__workerd_runtime = {
 
 const plim__runtime plim__wrangler_runtime = {
     .name = "wrangler",
-    .protocol = &workerd_protocol_wrangler,
+    .protocol = &workerd_protocol,
     .launcher = &plim__wrangler_launcher,
     .traits = PLIM_TARGET_NO_INTERVALS,
     .note = "on Cloudflare a worker may use 128 MB; workerd itself sets no limit",
