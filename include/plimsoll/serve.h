@@ -9,7 +9,7 @@
  * or DevTools'. Each served heap has a path that cannot be guessed.
  * A client that does not read delays no other: what waits for it is bounded, and it is left after a
  * time. Everything runs on the thread that calls plim_server_run(), but snapshots: each is made on
- * a thread of the server's own.
+ * a thread of the server's own. A client that hangs up raises SIGPIPE, as in target.h: ignore it.
  * Thread-safety: one thread per server; plim_interrupt_raise() from anywhere.
  * @see docs/internals/server.md
  */

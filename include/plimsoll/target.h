@@ -9,6 +9,7 @@
  * cannot do is PLIM_ERR_UNSUPPORTED with the reason, never an empty result. Reading calls run no
  * code in the target. Calls block, driven by an event loop inside; every one has a deadline. A stop
  * request (plim_interrupt) ends the one under way with PLIM_ERR_INTERRUPTED.
+ * Sockets are libuv's, which raises SIGPIPE where the other side hangs up: programs ignore it.
  * Thread-safety: one thread at a time per target; plim_interrupt_raise() from anywhere.
  */
 #ifndef PLIM_TARGET_H

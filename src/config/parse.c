@@ -156,16 +156,15 @@ static char *parse_next(char *out, int out_bytes, void *ctx)
     char line[PARSE_LINE_MAX + 1];
     if (reader->status != PLIM_OK || out_bytes < PARSE_LINE_MAX + 2 || !parse_line(reader, line))
         return NULL;
-    /* A byte order mark is inih's business, but must not hide what the first line is. */
-    const char *start =
-        reader->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? "\xef\xbb\xbf" : "";
-    char *text = parse_trim(line + strlen(start));
+    char *text = parse_trim(line);
+    /* inih passes over a byte order mark; it must not hide from us what the first line is. */
+    while (reader->line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
+        text = parse_trim(text + 3);
     if (!parse_line_fits(reader, text))
         return NULL;
-    size_t start_length = strlen(start), length = strlen(text);
-    memcpy(out, start, start_length);
-    memcpy(out + start_length, text, length);
-    memcpy(out + start_length + length, "\n", 2);
+    size_t length = strlen(text);
+    memcpy(out, text, length);
+    memcpy(out + length, "\n", 2);
     return out;
 }
 

@@ -577,8 +577,7 @@ static bool discover_visit(void *ctx, int64_t pid)
     char path[PLIM__NODE_PATH_BYTES];
     if (plim__process_executable(pid, path, sizeof path) != PLIM_OK)
         return true; /* another user's, a kernel thread, or gone */
-    const char *stroke = strrchr(path, '/');
-    const char *name = stroke != NULL ? stroke + 1 : path;
+    const char *name = plim__probe_base_name(path);
     discover_candidate candidate = {pid, DISCOVER_OTHER};
     if (plim__node_is_executable(path))
         candidate.kind = DISCOVER_NODE;

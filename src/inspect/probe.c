@@ -8,6 +8,8 @@
 #include "base/assert.h"
 #include "inspect/wire/http.h"
 
+enum { PROBE_PATH_BYTES = 4096 };
+
 /* How runtimes call themselves in the Browser field, up to the stroke, and how we call them. */
 static const struct probe_name {
     const char *browser;
@@ -40,6 +42,20 @@ const char *plim__probe_runtime(const char *browser)
     return "unknown";
 }
 
+const char *plim__probe_base_name(const char *path)
+{
+    PLIM_CHECK(path != NULL);
+    const char *stroke = strrchr(path, '/');
+    return stroke != NULL ? stroke + 1 : path;
+}
+
+void plim__probe_process_name(int64_t pid, char *out, size_t cap)
+{
+    char path[PROBE_PATH_BYTES];
+    bool is_known = plim__process_executable(pid, path, sizeof path) == PLIM_OK;
+    plim__probe_copy_text(out, cap, is_known ? plim__probe_base_name(path) : "unknown");
+}
+
 static bool probe_is_one_of(const char *name, const char *const *names, size_t count)
 {
     PLIM_CHECK(name != NULL);
@@ -69,13 +85,8 @@ bool plim__probe_is_chrome(const char *name)
 
 bool plim__probe_is_firefox(const char *name)
 {
-    PLIM_CHECK(name != NULL);
     static const char *const names[] = {"firefox", "firefox-esr", "firefox-bin"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i], name) == 0)
-            return true;
-    }
-    return false;
+    return probe_is_one_of(name, names, sizeof names / sizeof names[0]);
 }
 
 const char *plim__probe_version(const char *browser)

@@ -23,8 +23,14 @@ typedef struct plim__probe {
     char browser[PLIM__PROBE_BROWSER_BYTES]; /**< "node.js/v20.20.2" */
 } plim__probe;
 
+/** The last part of a path, by which an executable is known; points into it. */
+const char *plim__probe_base_name(const char *path);
+
 /** What runtime a Browser field means: "node", "deno", "workerd", "chrome", …; never NULL. */
 const char *plim__probe_runtime(const char *browser);
+
+/** What to call a process in a sentence: its executable's name, fit to be shown; "unknown". */
+void plim__probe_process_name(int64_t pid, char *out, size_t cap);
 
 /** Whether an executable of this name is a runtime whose ports may be asked, Node's names apart. */
 bool plim__probe_is_runtime(const char *name);

@@ -308,6 +308,7 @@ int main(int argc, char **argv)
     source_path = argv[1];
     options.port = argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 10) : 0;
     options.stall_timeout_ns = 3000000000u;
+    (void)signal(SIGPIPE, SIG_IGN); /* as serve.h asks */
     (void)signal(SIGINT, on_signal);
     for (int i = 0; i < SESSIONS_AT_FIRST; i++)
         open_session();

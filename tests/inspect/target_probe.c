@@ -398,6 +398,7 @@ int main(int argc, char **argv)
     plim_target *target = NULL;
     plim_launched *launched = NULL;
     plim_target_options options = {.struct_bytes = sizeof options, .interrupt = &probe_interrupt};
+    (void)signal(SIGPIPE, SIG_IGN); /* as target.h asks */
     for (int i = 1; i + 1 < argc; i += 2) {
         uint64_t number = strtoull(argv[i + 1], NULL, 10);
         uint64_t ns = number * 1000000u;

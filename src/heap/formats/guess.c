@@ -31,6 +31,9 @@ static bool guess_first_key(const unsigned char *bytes, size_t size, char *out, 
 plim_format plim_format_guess(const void *bytes, size_t size_bytes)
 {
     char key[16];
+    /* No further than plim_graph_read() looks: whoever asks with more gets the same answer. */
+    if (size_bytes > PLIM_FORMAT_LOOK_BYTES)
+        size_bytes = PLIM_FORMAT_LOOK_BYTES;
     if (guess_first_key(bytes, size_bytes, key, sizeof key)) {
         if (strcmp(key, "version") == 0)
             return PLIM_FORMAT_JSC;

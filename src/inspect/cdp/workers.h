@@ -51,7 +51,7 @@ plim__cdp_worker *plim__cdp_workers_find(plim__cdp_workers *workers, const char 
 bool plim__cdp_workers_add(plim__cdp_workers *workers, uint32_t number, const char *session_id,
                            const char *title);
 
-/** It has ended: off the list, and calls to it fail with PLIM_ERR_GONE. NULL or unknown: nothing. */
+/** It has ended: off the list, and calls to it fail with PLIM_ERR_GONE. NULL, unknown: nothing. */
 void plim__cdp_workers_forget(plim__cdp_workers *workers, const char *session_id);
 
 /**

@@ -25,8 +25,7 @@ typedef struct process_search {
 
 static bool process_is_browser(const char *path)
 {
-    const char *stroke = strrchr(path, '/');
-    return plim__probe_is_runtime(stroke != NULL ? stroke + 1 : path);
+    return plim__probe_is_runtime(plim__probe_base_name(path));
 }
 
 /* Whether its process ids mean anything here: the end of a tunnel listens on the loopback, too. */

@@ -26,8 +26,7 @@ static bool deno_recognise(const char *browser)
 bool plim__deno_is_executable(const char *path)
 {
     PLIM_CHECK(path != NULL);
-    const char *stroke = strrchr(path, '/');
-    return strcmp(stroke != NULL ? stroke + 1 : path, "deno") == 0;
+    return strcmp(plim__probe_base_name(path), "deno") == 0;
 }
 
 static plim_status deno_resolve_pid(plim_target *target, plim_error *err)

@@ -12,14 +12,9 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/launch/launcher.h"
+#include "inspect/probe.h"
 #include "inspect/target.h"
 #include "platform/child.h"
-
-static const char *plan_base_name(const char *path)
-{
-    const char *stroke = strrchr(path, '/');
-    return stroke != NULL ? stroke + 1 : path;
-}
 
 /* Scripts that start the program they are given in another process. */
 static bool plan_starts_another(const char *name)
@@ -103,7 +98,7 @@ static void plan_split(char *line, const char **out_words, size_t *out_count)
 static size_t plan_skip_env(const char *const *words, size_t count)
 {
     size_t from = 0;
-    if (count == 0 || strcmp(plan_base_name(words[0]), "env") != 0)
+    if (count == 0 || strcmp(plim__probe_base_name(words[0]), "env") != 0)
         return 0;
     for (from = 1; from < count; from++) {
         if (words[from][0] != '-' && strchr(words[from], '=') == NULL)
@@ -195,8 +190,8 @@ plim_status plim__launch_plan_init(plim__launch_plan *plan, const plim_allocator
     if (status != PLIM_OK)
         return plim_error_set(err, status, "cannot follow %s", plan->program);
     plim__launch_program program = {
-        .name = plan_base_name(argv[0]),
-        .real = plan_base_name(resolved),
+        .name = plim__probe_base_name(argv[0]),
+        .real = plim__probe_base_name(resolved),
         .runs = plan->program,
         .resolved = resolved,
     };

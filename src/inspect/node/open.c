@@ -29,18 +29,6 @@ static const char open_end_expression[] =
     "typeof process._debugEnd === 'function' ? process._debugEnd()"
     " : process.getBuiltinModule('inspector').close()";
 
-/* What to call a process in a sentence: its executable's name. */
-static void open_name_of(int64_t pid, char *out_name, size_t cap)
-{
-    char path[PLIM__NODE_PATH_BYTES];
-    const char *name = "unknown";
-    if (plim__process_executable(pid, path, sizeof path) == PLIM_OK) {
-        const char *stroke = strrchr(path, '/');
-        name = stroke != NULL ? stroke + 1 : path;
-    }
-    plim__probe_copy_text(out_name, cap, name);
-}
-
 static plim_status open_no_process(int64_t pid, plim_status status, plim_error *err)
 {
     if (status == PLIM_ERR_NOT_FOUND)
@@ -63,7 +51,7 @@ static plim_status open_check_executable(const plim_target *target, int64_t pid,
     if (plim__node_is_executable(path))
         return PLIM_OK;
     char name[64];
-    open_name_of(pid, name, sizeof name);
+    plim__probe_process_name(pid, name, sizeof name);
     if (!target->options.open_inspector || plim__probe_is_runtime(name))
         return plim_error_set(err, PLIM_ERR_UNSUPPORTED, "process %" PRId64 " (%s) is not Node",
                               pid, name);
@@ -116,7 +104,7 @@ static plim_status open_port_taken(const plim_target *target, int64_t pid, uint1
         return open_no_process(pid, status, err);
     char name[64] = "another user's process";
     if (status == PLIM_OK)
-        open_name_of(owner, name, sizeof name);
+        plim__probe_process_name(owner, name, sizeof name);
     char who[96];
     if (status == PLIM_OK)
         (void)snprintf(who, sizeof who, "process %" PRId64 " (%s)", owner, name);

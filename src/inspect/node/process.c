@@ -11,14 +11,14 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "inspect/node/node.h"
+#include "inspect/probe.h"
 
 enum { PROCESS_DEFAULT_PORT = 9229, PROCESS_OPTION_BYTES = 512 };
 
 bool plim__node_is_executable(const char *path)
 {
     PLIM_CHECK(path != NULL);
-    const char *stroke = strrchr(path, '/');
-    const char *name = stroke != NULL ? stroke + 1 : path;
+    const char *name = plim__probe_base_name(path);
     if (strncmp(name, "node", 4) != 0)
         return false;
     name += 4;

@@ -55,8 +55,7 @@ static plim_status seek_ask(const plim__rdp_state *state, const char *actor, con
 
 static bool seek_is_firefox_path(const char *path)
 {
-    const char *stroke = strrchr(path, '/');
-    return plim__probe_is_firefox(stroke != NULL ? stroke + 1 : path);
+    return plim__probe_is_firefox(plim__probe_base_name(path));
 }
 
 static bool seek_is_firefox(int64_t pid)

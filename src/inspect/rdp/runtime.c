@@ -23,8 +23,7 @@ static bool ffx_is_firefox(int64_t pid)
     char path[RUNTIME_PATH_BYTES];
     if (plim__process_executable(pid, path, sizeof path) != PLIM_OK)
         return false;
-    const char *stroke = strrchr(path, '/');
-    return plim__probe_is_firefox(stroke != NULL ? stroke + 1 : path);
+    return plim__probe_is_firefox(plim__probe_base_name(path));
 }
 
 static bool ffx_greets(plim__loop *loop, const plim_allocator *allocator, const char *host,

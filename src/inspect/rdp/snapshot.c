@@ -5,39 +5,25 @@
  * packet. The file stays: where it is local, it is removed once it has been compared with what
  * came.
  *
- * The bulk passes over two threads, as one of V8 does (cdp/snapshot.c): the caller's drives the
- * socket, the writer's gives it to the sink and walks its messages, so that what is cut or damaged
- * is found while it passes. Nothing else holds any of it.
- *
- * Invariants: S1 the queue has room for all that one call of fxshot_on_data() can bring, because
- * reading stops while there are two blocks left. S2 the writer's fields are its own until it has
- * been joined, but for writer_failed. S3 the sink is called by the writer alone.
+ * The bulk passes over two threads (flow.h): the writer's walks its messages, so that what is cut
+ * or damaged is found while it passes.
  */
 #include <plimsoll/codec.h>
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <uv.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
 #include "heap/formats/firefox_count.h"
 #include "heap/formats/firefox_timeline.h"
-#include "inspect/error_repeat.h"
-#include "inspect/queue.h"
+#include "inspect/flow.h"
 #include "inspect/rdp/rdp.h"
 #include "platform/leftover.h"
 
-enum {
-    SNAPSHOT_ID_BYTES = 48,
-    SNAPSHOT_PATH_BYTES = 4352,
-    SNAPSHOT_DIRECTORY_BYTES = 4096,
-    SNAPSHOT_DRAIN_BYTES = 1 << 16
-};
+enum { SNAPSHOT_ID_BYTES = 48, SNAPSHOT_PATH_BYTES = 4352, SNAPSHOT_DIRECTORY_BYTES = 4096 };
 
-static const uint64_t fxshot_tick_ns = 100000000u;
 static const uint64_t fxshot_left_grace_ns = 2000000000u;
 static const uint64_t fxshot_leave_most_ns = 600000000000u;
 
@@ -48,7 +34,7 @@ typedef struct fxshot_job {
     bool is_timeline; /* the sink gets what is made of it */
     plim__firefox_timeline_options timeline;
     plim_sink sink;
-    plim__queue *queue;
+    plim__flow flow;
     plim_snapshot_result result;
     uint64_t raw_bytes;     /* received */
     uint64_t written_bytes; /* the writer's, of a timeline */
@@ -57,69 +43,14 @@ typedef struct fxshot_job {
     uint64_t fingerprint;
 
     /* The loop's thread. */
-    bool stop; /* the writer failed: nothing more is wanted */
-    _Atomic bool paused;
     bool is_receiving;
     uint64_t expected_bytes;
-    uint64_t heard_bytes;
-    uint64_t heard_ns;
     uint64_t left_ns; /* when the page was seen to be left; 0: it was not */
 
-    /* The writer's thread. */
-    uv_thread_t writer;
-    _Atomic bool writer_failed;
-    plim_status writer_status;
-    plim_error writer_error;
-    const char *block; /* at the queue's head, of block_len; NULL: none */
-    size_t block_len;
-    size_t taken; /* of that */
-    plim__firefox_counts counts;
-    plim_status whole;
-    plim_error whole_error;
+    plim__firefox_counts counts; /* the writer's */
 } fxshot_job;
 
 /* ---- the writer ---------------------------------------------------------------------------- */
-
-/* To the sink; a failure is kept, and the rest goes by. */
-static void fxshot_write(fxshot_job *job, const char *data, size_t len)
-{
-    if (job->discard || job->is_timeline || job->writer_status != PLIM_OK)
-        return;
-    plim_error sink_error = {0};
-    plim_status sunk = job->sink.write(job->sink.ctx, data, len, &sink_error);
-    if (sunk == PLIM_OK)
-        return;
-    job->writer_error = sink_error;
-    (void)plim_error_set(&job->writer_error, sunk, "the output: %s", plim_status_text(sunk));
-    job->writer_status = sunk;
-    atomic_store(&job->writer_failed, true);
-    plim__loop_wake(job->target->loop);
-}
-
-/* The queue as a source: what is read from it has been written before. */
-static plim_status fxshot_read(void *ctx, void *out, size_t cap, size_t *out_len, plim_error *err)
-{
-    fxshot_job *job = ctx;
-    (void)err;
-    *out_len = 0;
-    if (job->block == NULL) {
-        job->taken = 0;
-        if (!plim__queue_peek(job->queue, &job->block, &job->block_len))
-            return PLIM_OK;
-        fxshot_write(job, job->block, job->block_len);
-    }
-    size_t left = job->block_len - job->taken;
-    *out_len = left < cap ? left : cap;
-    memcpy(out, job->block + job->taken, *out_len);
-    job->taken += *out_len;
-    if (job->taken == job->block_len) {
-        job->block = NULL;
-        plim__queue_pop(job->queue);
-        if (atomic_load(&job->paused))
-            plim__loop_wake(job->target->loop);
-    }
-    return PLIM_OK;
-}
 
 static plim_status fxshot_write_timeline(void *ctx, const void *data, size_t len, plim_error *err)
 {
@@ -128,35 +59,30 @@ static plim_status fxshot_write_timeline(void *ctx, const void *data, size_t len
     return job->discard ? PLIM_OK : job->sink.write(job->sink.ctx, data, len, err);
 }
 
-static plim_status fxshot_timeline(fxshot_job *job, plim_source plain)
+static plim_status fxshot_timeline(fxshot_job *job, plim_source plain, plim_error *err)
 {
     plim__firefox_timeline_result result = {0};
     plim_status status = plim__firefox_timeline(
-        plain, &job->timeline, (plim_sink){job, fxshot_write_timeline}, &result, &job->whole_error);
+        plain, &job->timeline, (plim_sink){job, fxshot_write_timeline}, &result, err);
     job->counts = (plim__firefox_counts){result.node_count, result.edge_count};
     job->result.new_count = result.live_count;
     job->result.new_bytes = result.live_bytes;
     return status;
 }
 
-static void fxshot_writer(void *arg)
+/* As plim__flow_kind.read. */
+static plim_status fxshot_read(void *ctx, plim_source raw, plim_error *err)
 {
-    fxshot_job *job = arg;
-    const plim_source raw = {.ctx = job, .read = fxshot_read};
+    fxshot_job *job = ctx;
     plim_decoder *decoder = NULL;
-    char rest[SNAPSHOT_DRAIN_BYTES];
-    size_t len = 1;
-    job->whole = plim_decoder_create(raw, NULL, &decoder, &job->whole_error);
-    if (job->whole == PLIM_OK && job->is_timeline)
-        job->whole = fxshot_timeline(job, plim_decoder_view(decoder));
-    else if (job->whole == PLIM_OK)
-        job->whole =
-            plim__firefox_count(plim_decoder_view(decoder), plim__allocator_or_system(NULL),
-                                &job->counts, &job->whole_error);
+    plim_status status = plim_decoder_create(raw, NULL, &decoder, err);
+    if (status == PLIM_OK && job->is_timeline)
+        status = fxshot_timeline(job, plim_decoder_view(decoder), err);
+    else if (status == PLIM_OK)
+        status = plim__firefox_count(plim_decoder_view(decoder), plim__allocator_or_system(NULL),
+                                     &job->counts, err);
     plim_decoder_destroy(&decoder);
-    /* Damaged text is written, too: it is all there is to look at. */
-    while (len > 0)
-        (void)fxshot_read(job, rest, sizeof rest, &len, NULL);
+    return status;
 }
 
 /* ---- the loop's side ----------------------------------------------------------------------- */
@@ -172,39 +98,35 @@ static plim_status fxshot_on_begin(void *ctx, uint64_t len, plim_error *err)
 static plim_status fxshot_on_data(void *ctx, const char *data, size_t len, plim_error *err)
 {
     fxshot_job *job = ctx;
-    if (atomic_load(&job->writer_failed))
+    if (plim__flow_has_failed(&job->flow))
         return PLIM_OK;
     job->raw_bytes += len;
     job->result.chunk_count++;
     job->fingerprint = plim__leftover_fingerprint(job->fingerprint, data, len);
-    plim_status status = plim__queue_add(job->queue, data, len, err);
-    if (status == PLIM_OK && plim__queue_room(job->queue) < 2 * PLIM__QUEUE_BLOCK_BYTES) {
-        atomic_store(&job->paused, true);
-        plim__rdp_pause(plim__rdp_state_of(job->target)->connection);
-        /* The writer may have emptied the queue before it could see that we wait. */
-        plim__loop_wake(job->target->loop);
-    }
-    return status;
+    return plim__flow_add(&job->flow, data, len, err);
 }
 
-static void fxshot_resume(fxshot_job *job)
+static void fxshot_pause(void *ctx)
 {
-    if (!atomic_load(&job->paused))
-        return;
-    atomic_store(&job->paused, false);
+    const fxshot_job *job = ctx;
+    plim__rdp_pause(plim__rdp_state_of(job->target)->connection);
+}
+
+static void fxshot_resume(void *ctx)
+{
+    const fxshot_job *job = ctx;
     plim__rdp_resume(plim__rdp_state_of(job->target)->connection);
 }
 
-static void fxshot_on_woken(void *ctx)
+static uint64_t fxshot_received(void *ctx)
 {
-    fxshot_job *job = ctx;
-    job->stop = atomic_load(&job->writer_failed);
-    if (plim__queue_room(job->queue) >= PLIM_QUEUE_BYTES_MAX / 4)
-        fxshot_resume(job);
+    const fxshot_job *job = ctx;
+    return plim__rdp_received_bytes(plim__rdp_state_of(job->target)->connection);
 }
 
-static bool fxshot_show_progress(const fxshot_job *job)
+static bool fxshot_show_progress(void *ctx)
 {
+    const fxshot_job *job = ctx;
     const plim_progress *progress = &job->progress;
     if (progress->step == NULL)
         return true;
@@ -213,56 +135,30 @@ static bool fxshot_show_progress(const fxshot_job *job)
     return progress->step(progress->ctx, "receiving", job->raw_bytes, job->expected_bytes);
 }
 
-static plim_status fxshot_stalled(const plim_target *target, plim_error *err)
+/* Has the page gone? */
+static plim_status fxshot_look(void *ctx, plim_error *err)
 {
-    char seconds[24];
-    (void)snprintf(seconds, sizeof seconds, "%g", (double)target->options.stall_timeout_ns / 1e9);
-    plim_status status =
-        plim_error_set(err, PLIM_ERR_TIMEOUT, "the target has sent nothing for %s s", seconds);
-    plim_error_hint(err, "a page whose script is busy, or stands still in a debugger, begins "
-                         "when it goes on");
-    return status;
-}
-
-/* Ten times a second: has the page gone, has it stalled, does the caller still want it? */
-static plim_status fxshot_tick(fxshot_job *job, plim_error *err)
-{
-    const plim_target *target = job->target;
-    const plim__rdp_state *state = plim__rdp_state_of(target);
+    fxshot_job *job = ctx;
+    const plim__rdp_state *state = plim__rdp_state_of(job->target);
     uint64_t now_ns = plim__loop_now_ns();
-    uint64_t heard_bytes = plim__rdp_received_bytes(state->connection);
-    if (heard_bytes != job->heard_bytes || atomic_load(&job->paused)) {
-        job->heard_bytes = heard_bytes;
-        job->heard_ns = now_ns;
-    }
     if (!job->is_receiving && state->left && job->left_ns == 0)
         job->left_ns = now_ns;
-    if (job->left_ns != 0 && now_ns - job->left_ns >= fxshot_left_grace_ns)
-        return plim_error_set(err, PLIM_ERR_GONE, "the page was left while it was taken");
-    if (now_ns - job->heard_ns >= target->options.stall_timeout_ns)
-        return fxshot_stalled(target, err);
-    if (fxshot_show_progress(job))
+    if (job->left_ns == 0 || now_ns - job->left_ns < fxshot_left_grace_ns)
         return PLIM_OK;
-    return plim_error_set(err, PLIM_ERR_INTERRUPTED, "the snapshot was called off");
+    return plim_error_set(err, PLIM_ERR_GONE, "the page was left while it was taken");
 }
 
-static plim_status fxshot_await(fxshot_job *job, plim__rdp_request *request, plim_error *err)
-{
-    job->heard_bytes = plim__rdp_received_bytes(plim__rdp_state_of(job->target)->connection);
-    job->heard_ns = plim__loop_now_ns();
-    for (;;) {
-        plim_status status =
-            plim__loop_wait_either(job->target->loop, plim__rdp_done(request), &job->stop,
-                                   plim__loop_deadline(fxshot_tick_ns));
-        if (status == PLIM_ERR_INTERRUPTED)
-            return plim_error_set(err, status, "the snapshot was interrupted");
-        if (status == PLIM_OK)
-            return PLIM_OK;
-        status = fxshot_tick(job, err);
-        if (status != PLIM_OK)
-            return status;
-    }
-}
+static const plim__flow_kind fxshot_flow = {
+    .pause = fxshot_pause,
+    .resume = fxshot_resume,
+    .received = fxshot_received,
+    .look = fxshot_look,
+    .progress = fxshot_show_progress,
+    .stalled_hint = "a page whose script is busy, or stands still in a debugger, begins when it "
+                    "goes on",
+    .read = fxshot_read,
+    .writes_rest = true, /* damaged, it is written all the same: it is all there is to look at */
+};
 
 /* A number with perhaps another behind a dash; it becomes a part of a file's name. */
 static bool fxshot_take_id(const json_t *reply, char out[SNAPSHOT_ID_BYTES])
@@ -293,7 +189,7 @@ static plim_status fxshot_save(fxshot_job *job, plim_error *err)
     plim_status status = plim__rdp_begin(state->connection, &ask, &request, err);
     if (status != PLIM_OK)
         return status;
-    status = fxshot_await(job, request, err);
+    status = plim__flow_await(&job->flow, plim__rdp_done(request), err);
     job->result.pause_ns = plim__loop_now_ns() - begin_ns;
     if (status == PLIM_OK) {
         status = plim__rdp_finish(&request, &reply, err);
@@ -324,17 +220,14 @@ static plim_status fxshot_transfer(fxshot_job *job, plim_error *err)
                                .members = members,
                                .stream = &stream};
     job->is_receiving = true;
-    plim__loop_on_wake(job->target->loop, fxshot_on_woken, job);
     plim_status status = plim__rdp_begin(state->connection, &ask, &request, err);
     if (status == PLIM_OK) {
-        status = fxshot_await(job, request, err);
+        status = plim__flow_await(&job->flow, plim__rdp_done(request), err);
         if (*plim__rdp_done(request) && status == PLIM_OK)
             status = plim__rdp_finish(&request, NULL, err);
         else
             plim__rdp_drop(&request);
     }
-    plim__loop_on_wake(job->target->loop, NULL, NULL);
-    fxshot_resume(job); /* what still comes falls on nobody, and must not stay in the way */
     return status;
 }
 
@@ -419,39 +312,24 @@ void plim__rdp_snapshot_leave(plim_target *target)
 
 /* ---- all of it ----------------------------------------------------------------------------- */
 
-/* What counts of three verdicts, as for V8's: a stop that was asked for, then the writer, then the
- * connection; and the document must be whole where the packet was. */
-static plim_status fxshot_judge(fxshot_job *job, plim_status received,
-                                const plim_error *receive_error, plim_error *err)
-{
-    job->result.node_count = job->counts.node_count;
-    job->result.edge_count = job->counts.edge_count;
-    if (received == PLIM_ERR_INTERRUPTED)
-        return plim__error_repeat(err, receive_error);
-    if (job->writer_status != PLIM_OK)
-        return plim__error_repeat(err, &job->writer_error);
-    if (received != PLIM_OK)
-        return plim__error_repeat(err, receive_error);
-    return job->whole == PLIM_OK ? PLIM_OK : plim__error_repeat(err, &job->whole_error);
-}
-
 static plim_status fxshot_receive(fxshot_job *job, plim_error *err)
 {
-    int code = uv_thread_create(&job->writer, fxshot_writer, job);
-    if (code != 0)
-        return plim_error_set(err, PLIM_ERR_NO_MEMORY, "no thread to be had: %s",
-                              uv_strerror(code));
+    const plim_sink nowhere = {0};
+    bool is_written = !job->discard && !job->is_timeline;
+    plim_status status = plim__flow_start(&job->flow, is_written ? job->sink : nowhere, err);
+    if (status != PLIM_OK)
+        return status;
     plim_error receive_error = {0};
     plim_status received = fxshot_transfer(job, &receive_error);
-    plim__queue_finish(job->queue);
-    code = uv_thread_join(&job->writer);
-    PLIM_CHECK(code == 0);
-    job->result.queue_peak_bytes = plim__queue_peak_bytes(job->queue);
+    status = plim__flow_end(&job->flow, received, &receive_error, err);
+    job->result.queue_peak_bytes = plim__flow_peak_bytes(&job->flow);
     job->result.byte_count = job->is_timeline ? job->written_bytes : job->raw_bytes;
+    job->result.node_count = job->counts.node_count;
+    job->result.edge_count = job->counts.edge_count;
     bool is_known = received == PLIM_OK && job->raw_bytes == job->expected_bytes;
     fxshot_remove_file(job->target, job->id, job->since_s,
                        is_known ? job->expected_bytes : UINT64_MAX, job->fingerprint);
-    return fxshot_judge(job, received, &receive_error, err);
+    return status;
 }
 
 static plim_status fxshot_take(plim_target *target, const plim_snapshot_options *options,
@@ -474,15 +352,15 @@ static plim_status fxshot_take(plim_target *target, const plim_snapshot_options 
         job->is_timeline = true;
         job->timeline = *timeline;
     }
-    plim_status status =
-        plim__queue_create(target->allocator, PLIM_QUEUE_BYTES_MAX, &job->queue, err);
+    plim_status status = plim__flow_init(&job->flow, target->allocator, target->loop, &fxshot_flow,
+                                         job, target->options.stall_timeout_ns, err);
     if (status == PLIM_OK)
         status = fxshot_save(job, err);
     if (status == PLIM_OK)
         status = fxshot_receive(job, err);
     if (out_result != NULL)
         *out_result = job->result;
-    plim__queue_destroy(&job->queue);
+    plim__flow_fini(&job->flow);
     plim__array_free(target->allocator, job, 1, sizeof *job);
     return status;
 }

@@ -33,8 +33,7 @@ static const char bun_v8_expression[] = "Bun.generateHeapSnapshot('v8')";
 
 static bool bun_is_executable(const char *path)
 {
-    const char *stroke = strrchr(path, '/');
-    const char *name = stroke != NULL ? stroke + 1 : path;
+    const char *name = plim__probe_base_name(path);
     return strcmp(name, "bun") == 0 || strcmp(name, "bun.exe") == 0 ||
            strcmp(name, "bun-profile") == 0 || strcmp(name, "bun-debug") == 0;
 }

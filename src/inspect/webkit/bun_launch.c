@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "inspect/launch/launcher.h"
+#include "inspect/probe.h"
 #include "inspect/webkit/webkit.h"
 
 /* What Bun 1.4 writes, in either order of its two halves. */
@@ -21,8 +22,7 @@ static const plim__line_rule bun_launch_rules[] = {
 
 static bool bun_launch_is_bun(const char *path)
 {
-    const char *stroke = strrchr(path, '/');
-    const char *name = stroke != NULL ? stroke + 1 : path;
+    const char *name = plim__probe_base_name(path);
     return strcmp(name, "bun") == 0 || strcmp(name, "bun.exe") == 0;
 }
 

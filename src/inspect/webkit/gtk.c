@@ -47,15 +47,9 @@ static bool gtk_recognise(const char *word)
     return strncmp(word, server, sizeof server - 1) == 0;
 }
 
-static const char *gtk_base_name(const char *path)
-{
-    const char *stroke = strrchr(path, '/');
-    return stroke != NULL ? stroke + 1 : path;
-}
-
 static bool gtk_is_page_process(const char *path)
 {
-    return strcmp(gtk_base_name(path), "WebKitWebProcess") == 0;
+    return strcmp(plim__probe_base_name(path), "WebKitWebProcess") == 0;
 }
 
 /* As plim__runtime.path_of: the path is a part of the address, and no command line tells it. */

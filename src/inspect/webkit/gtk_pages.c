@@ -28,8 +28,7 @@ static const uint64_t pages_company_ns = 100000000u;
 
 bool plim__gtk_is_browser(const char *path)
 {
-    const char *stroke = strrchr(path, '/');
-    const char *name = stroke != NULL ? stroke + 1 : path;
+    const char *name = plim__probe_base_name(path);
     return strcmp(name, "MiniBrowser") == 0 || strcmp(name, "epiphany") == 0 ||
            strcmp(name, "epiphany-browser") == 0;
 }

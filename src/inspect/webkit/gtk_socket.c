@@ -380,8 +380,7 @@ static bool binary_is_browsers(const binary_search *search, int64_t pid)
     if (pid == search->browser || pid == plim__process_self() ||
         plim__process_executable(pid, path, sizeof path) != PLIM_OK)
         return true;
-    const char *stroke = strrchr(path, '/');
-    const char *name = stroke != NULL ? stroke + 1 : path;
+    const char *name = plim__probe_base_name(path);
     return strncmp(name, "WebKit", 6) == 0 && strstr(name, "Process") != NULL;
 }
 

@@ -13,27 +13,16 @@
 #include "inspect/probe.h"
 #include "inspect/workerd/workerd.h"
 
-enum { COMPANY_LOOKS = 4, COMPANY_PATH_BYTES = 4096, COMPANY_NAME_BYTES = 64 };
+enum { COMPANY_LOOKS = 4, COMPANY_NAME_BYTES = 64 };
 
 static const uint64_t company_pause_ns = 100000000u;
-
-static void company_name(int64_t pid, char *out_name, size_t cap)
-{
-    char path[COMPANY_PATH_BYTES];
-    const char *name = "unknown";
-    if (plim__process_executable(pid, path, sizeof path) == PLIM_OK) {
-        const char *stroke = strrchr(path, '/');
-        name = stroke != NULL ? stroke + 1 : path;
-    }
-    plim__probe_copy_text(out_name, cap, name);
-}
 
 static plim_status company_refuse(const plim_target *target, int64_t pid, plim_error *err)
 {
     char who[COMPANY_NAME_BYTES + 32] = "another user's process";
     char name[COMPANY_NAME_BYTES];
     if (pid != 0) {
-        company_name(pid, name, sizeof name);
+        plim__probe_process_name(pid, name, sizeof name);
         (void)snprintf(who, sizeof who, "process %" PRId64 " (%s)", pid, name);
     }
     plim_status status =

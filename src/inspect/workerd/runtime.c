@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "inspect/cdp/estimate.h"
 #include "inspect/cdp/heap.h"
+#include "inspect/probe.h"
 #include "inspect/workerd/workerd.h"
 
 enum { RUNTIME_CONTEXT_BYTES = 128, WORKERD_PATH_BYTES = 4096 };
@@ -25,8 +26,7 @@ static const uint64_t workerd_collect_timeout_ns = 1000000000u; /* under traffic
 bool plim__workerd_is_executable(const char *path)
 {
     PLIM_CHECK(path != NULL);
-    const char *stroke = strrchr(path, '/');
-    return strcmp(stroke != NULL ? stroke + 1 : path, "workerd") == 0;
+    return strcmp(plim__probe_base_name(path), "workerd") == 0;
 }
 
 /* ---- calls that are workerd's --------------------------------------------------------------- */

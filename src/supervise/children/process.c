@@ -198,9 +198,8 @@ static plim_status process_output(plim_supervisor *supervisor, uint32_t node, in
 
 static bool process_same_name(const char *a, const char *b)
 {
-    while (*a != '\0' && *a == *b && *a != '=')
-        a++, b++;
-    return *a == '=' && *b == '=';
+    size_t len = strcspn(a, "=");
+    return a[len] == '=' && strncmp(a, b, len + 1) == 0;
 }
 
 /* The command's variables, but for those that the launch sets anew. */

@@ -25,6 +25,7 @@
  * one child is dropped, since the first does what it would do.
  */
 #include "base/assert.h"
+#include "base/text.h"
 #include "supervise/tree/parts.h"
 
 static void step_emit(plim__tree *tree, plim__tree_action_kind kind, uint32_t node)
@@ -502,10 +503,7 @@ static void step_request_new(plim__tree *tree, tree_sup *sup, const tree_request
     tree_node *node = &tree->nodes[request->node];
     for (uint32_t i = tree_is_simple(sup) ? TREE_NIL : sup->first; i != TREE_NIL;
          i = tree->nodes[i].next) {
-        const char *a = tree->nodes[i].id, *b = node->id;
-        while (*a != '\0' && *a == *b)
-            a++, b++;
-        if (*a != *b)
+        if (!plim__strings_equal(tree->nodes[i].id, node->id))
             continue;
         step_reply(tree, request->request, PLIM_ERR_EXISTS, i);
         plim__tree_remove(tree, request->node);
