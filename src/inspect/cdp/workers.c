@@ -129,8 +129,8 @@ plim_status plim__cdp_workers_attach(plim__cdp_workers *workers, uint32_t number
     (void)snprintf(workers->attached_id, sizeof workers->attached_id, "%s", worker->session_id);
     plim_status status;
     if (send != NULL)
-        status = plim__cdp_session_create(workers->connection, send, workers, &workers->attached,
-                                          err);
+        status =
+            plim__cdp_session_create(workers->connection, send, workers, &workers->attached, err);
     else
         status = plim__cdp_session_attach(workers->connection, worker->session_id,
                                           &workers->attached, err);

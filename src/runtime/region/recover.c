@@ -318,9 +318,12 @@ static RECOVER_SAME void recover_link(const recover_bounds *bounds, const plim__
                                       uint32_t index, bool is_newest)
 {
     uint32_t parent = object->parent;
-    uint64_t number = parent - UINT64_C(1);
-    uint32_t *head = &bounds->links[number].first_child;
-    if (parent == 0) {
+    uint64_t number;
+    uint32_t *head;
+    if (parent != 0) {
+        number = parent - UINT64_C(1);
+        head = &bounds->links[number].first_child;
+    } else {
         uint32_t hash = plim__owner_hash_of(object->owner, bounds->owner_mask);
         number = (uint64_t)bounds->object_max + hash;
         head = &bounds->owner_heads[hash];
