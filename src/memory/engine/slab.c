@@ -18,7 +18,7 @@
 #include "memory/checks/checked.h"
 
 enum {
-    SLAB_MANY = 32, /* from so many of a class on the next have … */
+    SLAB_MANY = 64, /* from so many of a class on the next have … */
     SLAB_GROWN = 4, /* … so many times the pages */
     /* What a refill looks at lies far away where slabs are many: no more than six of them, and no
        more than 32 blocks but of a single one. So it takes less than 0.6 us. */
