@@ -7,8 +7,9 @@
  * it never stands still. From inside, plim_serve() is one call: a thread of its own answers, reads
  * the region as any other process would, and can do two things more: give back what the program's
  * allocator only caches ("Collect garbage"), and evaluate expressions, if the program has a way.
- * Allocations are told by the sites of objects (plim_object_request): exactly, not by samples, and
- * at no cost to the program.
+ * Allocations of objects are told by their sites (plim_object_request): exactly, not by samples,
+ * and at no cost to the program. Those of plain domains are sampled while DevTools asks for it,
+ * from inside (sampler.h).
  * Thread-safety: as each function says.
  * @see docs/internals/server.md
  */
@@ -48,7 +49,8 @@ PLIM_API void plim_served_region_destroy(plim_served_region **served);
 typedef struct plim_serve_options {
     uint32_t struct_bytes; /**< sizeof(plim_serve_options) */
     uint16_t port;         /**< 0: any free one; DevTools looks at 9229 by itself */
-    const char *address;   /**< NULL: the one region of this process; else as plim_serve_region() */
+    const char *address;   /**< NULL: the one region of this process, or its domains alone; else as
+                                plim_serve_region() */
     void *ctx;             /**< for evaluate */
     /** What a person types in the console; see plim_served. Called on the server's thread: what it
      *  looks at must be safe there. NULL: expressions are refused. */
@@ -66,8 +68,8 @@ typedef struct plim_serving plim_serving;
  *                             closed if that is in memory or storage.
  * @param[in,out] err          may be NULL.
  * @retval PLIM_ERR_EXISTS      the port is taken.
- * @retval PLIM_ERR_UNSUPPORTED this process has no region that is seen from outside (one in storage
- *                              is not).
+ * @retval PLIM_ERR_UNSUPPORTED the process that `address` names has no region. (A program without
+ *                              one that serves itself is shown by its domains: usage, sampling.)
  * @retval PLIM_ERR_NO_MEMORY   the allocator or the system refused.
  * @return        Whatever else plim_region_view_find() and plim_server_create() say.
  * @note          Threads: any. The region's writer is not held up: it is read as from outside.

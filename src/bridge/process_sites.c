@@ -371,3 +371,35 @@ size_t plim__process_variable(const plim__process_sites *sites, uint64_t address
         (void)snprintf(text, sizeof text, "+0x%llx", (unsigned long long)place.offset);
     return plim__clean_text(out, cap, text, strlen(text));
 }
+
+void plim__process_place_of(const plim__process_sites *sites, uint64_t address,
+                            plim__process_place *out_place)
+{
+    char text[2 * PLIM__SITE_NAME_BYTES];
+    char symbol[PLIM__SITE_NAME_BYTES];
+    sites_place place = {.module = "", .offset = address};
+    unsigned line = 0;
+    *out_place = (plim__process_place){.line = 0};
+    if (sites != NULL)
+        place = sites_find(sites, address - 1, address - 1);
+    if (place.symbol != NULL) {
+        sites_readable(place.symbol, symbol, sizeof symbol);
+        (void)snprintf(text, sizeof text, "%s", symbol);
+    } else {
+        (void)snprintf(text, sizeof text, "%.90s+0x%llx", place.module,
+                       (unsigned long long)place.offset);
+    }
+    size_t length =
+        plim__clean_text(out_place->function, sizeof out_place->function - 1, text, strlen(text));
+    out_place->function[length] = '\0';
+    out_place->is_library = strncmp(place.module, "libplimsoll", strlen("libplimsoll")) == 0;
+    if (sites != NULL)
+        sites_line(&place, address - 1, text, sizeof out_place->file);
+    char *colon = sites != NULL ? strrchr(text, ':') : NULL;
+    if (colon == NULL || sscanf(colon + 1, "%9u", &line) != 1)
+        return;
+    length =
+        plim__clean_text(out_place->file, sizeof out_place->file - 1, text, (size_t)(colon - text));
+    out_place->file[length] = '\0';
+    out_place->line = line;
+}

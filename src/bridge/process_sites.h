@@ -8,6 +8,8 @@
  */
 #ifndef PLIM_BRIDGE_PROCESS_SITES_H
 #define PLIM_BRIDGE_PROCESS_SITES_H
+#include <stdbool.h>
+
 #include "bridge/process_heap.h"
 
 enum { PLIM__SITE_NAME_BYTES = 160 };
@@ -31,6 +33,18 @@ const char *plim__process_site_name(const plim__process_sites *sites, uint32_t s
  *  an address in the module's file, for what it has zeroed lies behind that. */
 size_t plim__process_variable(const plim__process_sites *sites, uint64_t address, uint64_t near,
                               char *out, size_t cap);
+
+/** What one return address belongs to; texts are clean. */
+typedef struct plim__process_place {
+    char function[PLIM__SITE_NAME_BYTES]; /* or MODULE+OFFSET */
+    char file[96];                        /* without its folder; "": unknown */
+    uint32_t line;                        /* 0: unknown */
+    bool is_library;                      /* of libplimsoll, as a shared library */
+} plim__process_place;
+
+/** Names a return address; sites NULL: by its number. */
+void plim__process_place_of(const plim__process_sites *sites, uint64_t address,
+                            plim__process_place *out_place);
 
 void plim__process_sites_destroy(plim__process_sites **sites);
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One call that shows a program: a server, its region, and a thread that runs both until the end.
+ * One call that shows a program: a server, its region if it has one, what its domains hold by
+ * samples, and a thread that runs all until the end.
  *
  * Invariants: the thread alone uses server and region between start and join.
  */
 #include <plimsoll/manager.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "bridge/serve_region.h"
+#include "bridge/serve_sampler.h"
 #include "platform/process.h"
 #include "platform/thread.h"
 
@@ -22,12 +25,15 @@ struct plim_serving {
     plim_serve_options options;
     plim_interrupt interrupt;
     plim_server *server;
-    plim_served_region *region;
+    plim_served_region *region; /* NULL: it has none, its domains are all there is */
+    plim_served of_region;      /* what the region alone can do */
+    plim__serve_sampler sampler;
     plim__thread thread;
     bool runs;
 };
 
-/* The table's functions have the region as ctx; these two need the program. */
+/* --- both: the region, and the domains beside it -------------------------------------------- */
+
 static plim_status serving_collect(void *ctx, uint64_t *out_bytes, plim_error *err)
 {
     plim_manager *manager = plim_manager_default();
@@ -41,8 +47,108 @@ static plim_status serving_collect(void *ctx, uint64_t *out_bytes, plim_error *e
 static plim_status serving_evaluate(void *ctx, const char *expression, plim_served_values out,
                                     plim_error *err)
 {
-    const plim_served_region *region = ctx;
-    return region->evaluate(region->evaluate_ctx, expression, out, err);
+    const plim_serving *serving = ctx;
+    return serving->options.evaluate(serving->options.ctx, expression, out, err);
+}
+
+static plim_status serving_sample_start(void *ctx, uint64_t interval_bytes, plim_error *err)
+{
+    plim_serving *serving = ctx;
+    plim_status status = PLIM_OK;
+    if (serving->region != NULL)
+        status = serving->of_region.sample_start(serving->region, interval_bytes, err);
+    return status == PLIM_OK ? plim__serve_sampler_start(&serving->sampler, interval_bytes, err)
+                             : status;
+}
+
+static plim_status serving_sample_read(void *ctx, bool ends, plim_served_profile *profile,
+                                       plim_error *err)
+{
+    plim_serving *serving = ctx;
+    plim_status status = PLIM_OK;
+    if (serving->region != NULL)
+        status = serving->of_region.sample_read(serving->region, ends, profile, err);
+    plim_status plain =
+        plim__serve_sampler_read(&serving->sampler, ends, profile, status == PLIM_OK ? err : NULL);
+    return status != PLIM_OK ? status : plain;
+}
+
+static plim_status serving_usage(void *ctx, uint64_t *out_used, uint64_t *out_total,
+                                 plim_error *err)
+{
+    const plim_serving *serving = ctx;
+    const plim_manager *manager = plim_manager_default();
+    plim_manager_stats stats;
+    if (serving->region != NULL)
+        return serving->of_region.usage(serving->region, out_used, out_total, err);
+    if (manager == NULL)
+        return plim_error_set(err, PLIM_ERR_NO_MEMORY, "the program has no allocator of ours");
+    plim_manager_stats_read(manager, &stats);
+    *out_used = stats.used_bytes;
+    *out_total = stats.held_bytes;
+    return PLIM_OK;
+}
+
+/* --- the region's alone --------------------------------------------------------------------- */
+
+static plim_status serving_snapshot(void *ctx, const plim_write_sample *samples,
+                                    uint32_t sample_count, plim_sink sink, plim_progress progress,
+                                    plim_error *err)
+{
+    const plim_serving *serving = ctx;
+    if (serving->region != NULL)
+        return serving->of_region.snapshot(serving->region, samples, sample_count, sink, progress,
+                                           err);
+    plim_status status = plim_error_set(err, PLIM_ERR_UNSUPPORTED,
+                                        "a program without a region has no objects to show");
+    plim_error_hint(err, "its allocations can be sampled");
+    return status;
+}
+
+static plim_status serving_object(void *ctx, uint64_t id, plim_served_values out, plim_error *err)
+{
+    const plim_serving *serving = ctx;
+    return serving->of_region.object(serving->region, id, out, err);
+}
+
+static plim_status serving_births(void *ctx, const uint64_t *bounds, uint32_t count,
+                                  plim_served_births *out_births, uint64_t *out_last_id,
+                                  plim_error *err)
+{
+    const plim_serving *serving = ctx;
+    return serving->of_region.births(serving->region, bounds, count, out_births, out_last_id, err);
+}
+
+static const char *serving_source(void *ctx, uint32_t index)
+{
+    const plim_serving *serving = ctx;
+    return serving->of_region.source(serving->region, index);
+}
+
+static plim_status serving_source_text(void *ctx, uint32_t index, plim_sink sink, plim_error *err)
+{
+    const plim_serving *serving = ctx;
+    return serving->of_region.source_text(serving->region, index, sink, err);
+}
+
+static void serving_table(plim_serving *serving, const char *own, plim_served *out)
+{
+    bool has_region = serving->region != NULL;
+    if (has_region)
+        plim__served_region_table(serving->region, &serving->of_region);
+    *out = (plim_served){.ctx = serving,
+                         .title = has_region ? serving->of_region.title : own,
+                         .url = has_region ? serving->of_region.url : NULL,
+                         .usage = serving_usage,
+                         .snapshot = serving_snapshot,
+                         .collect = serving_collect,
+                         .object = has_region ? serving_object : NULL,
+                         .sample_start = serving_sample_start,
+                         .sample_read = serving_sample_read,
+                         .births = has_region ? serving_births : NULL,
+                         .source = has_region ? serving_source : NULL,
+                         .source_text = has_region ? serving_source_text : NULL,
+                         .evaluate = serving->options.evaluate == NULL ? NULL : serving_evaluate};
 }
 
 static void *serving_run(void *argument)
@@ -65,15 +171,16 @@ static plim_status serving_start(plim_serving *serving, plim_error *err)
     (void)snprintf(own, sizeof own, "pid:%lld", (long long)plim__process_self());
     plim_status status = plim__served_region_open(address != NULL ? address : own,
                                                   serving->allocator, &serving->region, err);
+    if (status == PLIM_ERR_UNSUPPORTED && address == NULL) { /* no region: domains are enough */
+        status = PLIM_OK;
+        if (err != NULL)
+            memset(err, 0, sizeof *err);
+    }
     if (status == PLIM_OK)
         status = plim_server_create(&how, &serving->server, err);
     if (status != PLIM_OK)
         return status;
-    plim__served_region_table(serving->region, &table);
-    table.collect = serving_collect;
-    table.evaluate = serving->options.evaluate == NULL ? NULL : serving_evaluate;
-    serving->region->evaluate = serving->options.evaluate;
-    serving->region->evaluate_ctx = serving->options.ctx;
+    serving_table(serving, own, &table);
     status = plim_server_add(serving->server, &table, err);
     if (status != PLIM_OK)
         return status;
@@ -91,7 +198,7 @@ plim_status plim_serve(const plim_serve_options *options, plim_serving **out_ser
     if (serving == NULL)
         return plim__no_memory(err, "a server");
     serving->magic = SERVING_MAGIC;
-    serving->allocator = allocator;
+    serving->allocator = serving->sampler.allocator = allocator;
     if (options != NULL)
         serving->options = *options;
     plim_status status = serving_start(serving, err);
@@ -121,6 +228,7 @@ void plim_serve_end(plim_serving **serving_ptr)
     }
     plim_server_destroy(&serving->server);
     plim_served_region_destroy(&serving->region);
+    plim__serve_sampler_fini(&serving->sampler);
     serving->magic = 0;
     plim__array_free(serving->allocator, serving, 1, sizeof *serving);
 }

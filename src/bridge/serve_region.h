@@ -22,10 +22,6 @@ struct plim_served_region {
     plim__sites sites;
     uint64_t last_id;      /* the highest that was seen */
     uint64_t sampled_from; /* what was born later is sampled */
-    /* The program's own, if it serves itself. */
-    plim_status (*evaluate)(void *ctx, const char *expression, plim_served_values out,
-                            plim_error *err);
-    void *evaluate_ctx;
 };
 
 /** Opens a view of it. Errors as plim_region_view_find(). */

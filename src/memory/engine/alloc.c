@@ -185,6 +185,9 @@ static void *alloc_serve(alloc_plan *plan, plim_provider provider, bool zeroed)
     }
     if (block != NULL && plim__watch_now != NULL)
         plim__watch_now->note(plim__watch_now, plan->domain->name, bytes, site);
+    const plim__sampling *sampling = plim__load(&plim__sampling_now);
+    if (PLIM__UNLIKELY(sampling != NULL) && block != NULL)
+        sampling->taken(block, bytes, plan->domain->name, site);
     if (block != NULL && zeroed)
         memset(block, 0, bytes);
     return block;
@@ -297,10 +300,40 @@ static plim__cache *alloc_watched_cache(uint32_t id, size_t bytes)
     return NULL;
 }
 
+/* Whether this thread is watched by who samples alone. */
+static inline bool alloc_is_sampled(plim__thread *thread)
+{
+    return plim__load_relaxed(&plim__sampling_now) != NULL && plim__watch_now == NULL &&
+           plim__own_load(&thread->busy) == PLIM__WATCHED;
+}
+
+/* While requests are sampled: the fast way for those that are none. NULL: the slow one. */
+static inline void *alloc_unsampled(uint32_t id, size_t bytes, const char *site)
+{
+    plim__thread *thread = plim__thread_self;
+    plim__sampling_count *here = &plim__sampling_here;
+    alloc_checked_hand hand;
+    if (!alloc_is_sampled(thread) || here->left < (double)bytes ||
+        here->series != plim__load_relaxed(&plim__sampling_series))
+        return NULL;
+    plim__own_store(&thread->busy, PLIM__IDLE);
+    void *block = alloc_fast(id, bytes, &hand);
+    if (block == NULL && hand.cache != NULL)
+        block = ALLOC_SWIFT(hand, bytes, site);
+    plim__own_store(&thread->busy, PLIM__WATCHED);
+    if (block != NULL)
+        here->left -= (double)bytes;
+    (void)site;
+    return block;
+}
+
 /* Arguments as they came, so that the fast way moves none. */
 static __attribute__((noinline)) void *alloc_in_slow(plim_domain domain, size_t bytes,
                                                      const char *site)
 {
+    void *block = alloc_unsampled(domain.id, bytes, site);
+    if (block != NULL)
+        return block;
     alloc_checked_hand hand = {plim__thread_self, alloc_watched_cache(domain.id, bytes)};
     if (hand.cache != NULL)
         return ALLOC_SWIFT(hand, bytes, site);
@@ -326,6 +359,9 @@ static __attribute__((noinline)) void *alloc_here_slow(plim__here *here, size_t 
                                                        const char *site)
 {
     uint32_t id = __atomic_load_n(&here->domain.id, __ATOMIC_RELAXED);
+    void *block = alloc_unsampled(id, bytes, site);
+    if (block != NULL)
+        return block;
     alloc_checked_hand hand = {plim__thread_self, alloc_watched_cache(id, bytes)};
     if (hand.cache != NULL)
         return ALLOC_SWIFT(hand, bytes, site);
@@ -446,6 +482,17 @@ void plim__give(void *block, const char *site)
 {
     if (block == NULL)
         return;
+    plim__thread *thread = plim__thread_self;
+    if (PLIM__UNLIKELY(alloc_is_sampled(thread) && site == NULL)) { /* the fast way, once told */
+        const plim__sampling *sampling = plim__load(&plim__sampling_now);
+        if (sampling != NULL)
+            sampling->given(block);
+        plim__own_store(&thread->busy, PLIM__IDLE);
+        plim_free(block);
+        if (plim__own_load(&thread->busy) == PLIM__IDLE)
+            plim__own_store(&thread->busy, PLIM__WATCHED);
+        return;
+    }
     alloc_found found = alloc_find(block);
     plim__libc_block known;
     bool is_libc = found.manager == NULL && plim__libc_find(block, &known);
@@ -453,6 +500,9 @@ void plim__give(void *block, const char *site)
         alloc_fault(&found, block, site);
         return;
     }
+    const plim__sampling *sampling = plim__load(&plim__sampling_now);
+    if (PLIM__UNLIKELY(sampling != NULL))
+        sampling->given(block);
     if (!plim__thread_begin()) {
         /* A signal handler's: kept until the thread it interrupted comes by. */
         plim__thread_late(block);

@@ -207,8 +207,40 @@ void plim__thread_end(void)
     }
     PLIM__FENCE_LIGHT();
     if (thread != &threads_none)
-        plim__own_release(&thread->busy, plim__watch_now != NULL ? PLIM__WATCHED : PLIM__IDLE);
+        plim__own_release(&thread->busy, plim__watch_is_on() ? PLIM__WATCHED : PLIM__IDLE);
     threads_is_inside = false;
+}
+
+/* From resting to watched. An owner that was faster overwrites it, which is right at all times. */
+static void threads_turn(plim__thread *thread)
+{
+    uint32_t busy = PLIM__IDLE;
+#ifdef PLIM__FENCE_STRONG
+    (void)plim__cas(&thread->busy, &busy, PLIM__WATCHED);
+#else
+    (void)__atomic_compare_exchange_n(&thread->busy, &busy, PLIM__WATCHED, false, __ATOMIC_SEQ_CST,
+                                      __ATOMIC_RELAXED);
+#endif
+}
+
+void plim__threads_watch(void)
+{
+    enum { TRIES = 64 };
+    bool is_any = true; /* that had yet to be turned */
+    plim__lock_take(&threads_lock);
+    for (unsigned i = 0; i < TRIES && is_any; i++) {
+        is_any = false;
+        for (plim__thread *thread = threads_first; thread != NULL; thread = thread->next) {
+            uint32_t busy = plim__foreign_load(&thread->busy);
+            if (busy != PLIM__IDLE && busy != PLIM__BUSY_FAST)
+                continue;
+            is_any = true;
+            threads_turn(thread);
+        }
+        if (is_any && plim__load(&threads_fence) == 2)
+            plim__fence_heavy();
+    }
+    plim__lock_give(&threads_lock);
 }
 
 void plim__thread_late(void *block)

@@ -28,6 +28,10 @@ void plim__thread_home(const plim_manager *manager);
 /** This thread opened a scope: until all are closed, what it gives back goes the checked way. */
 void plim__thread_scoped(void);
 
+/** All threads that rest go past the fast way from their next request on, if plim__watch_is_on();
+ *  one in the middle of a request may do so only after its next slow step. */
+void plim__threads_watch(void);
+
 /** Keeps a block that a signal handler gave back until the thread can do so. */
 void plim__thread_late(void *block);
 
