@@ -149,7 +149,7 @@ enum {
 #define PLIM_REPL_TRIES_MAX        16u          /* of an entry that redefines name after name */
 #define PLIM_REPL_TOKENS_MAX       (1u << 20)   /* of one entry: one for each byte */
 #define PLIM_REPL_NAMES_MAX        (1u << 22)   /* of a session: 400 for each of 10,000 entries */
-#define PLIM_REPL_TOOL_SECONDS_MAX 20u          /* CPU of one compilation; a large one takes 0.1 */
+#define PLIM_REPL_TOOL_SECONDS_MAX 10u          /* CPU of one compilation; a large one takes 0.1 */
 #define PLIM_REPL_TOOL_MEMORY_MAX  (4ull << 30) /* address space; clang starts with 0.5 GiB */
 #define PLIM_REPL_TOOL_OUTPUT_MAX  (256u << 20) /* a syntax tree is 500 times its text */
 

@@ -45,9 +45,10 @@ typedef enum plim__tool_file {
 typedef struct plim__tool_options {
     const char *path;
     const char *const *argv; /**< NULL-terminated */
-    const char *preload;     /**< plim-forkserver.so; NULL: the program serves by itself, a byte for
-                                   each request on its socket, a status (int32_t) back */
-    const char *fork_at;     /**< the path whose opening stands for the input, or "main" */
+    const char *preload;     /**< plim-forkserver.so, or NULL */
+    const char *fork_at;     /**< the path whose opening stands for the input, or "main"; NULL: the
+                                   program serves by itself, a byte for each request on its socket, a
+                                   status (int32_t) back */
     uint32_t cpu_seconds_max; /**< of one request */
     uint64_t memory_bytes_max;
     uint64_t output_bytes_max;
@@ -58,6 +59,7 @@ typedef struct plim__tool {
     int64_t pid; /**< also its group's number; 0: none runs */
     int socket;
     bool is_ready;               /**< private: it stands where the requests come in */
+    bool is_asked;               /**< a request is under way */
     int files[PLIM__TOOL_FILES]; /**< private */
 } plim__tool;
 
@@ -75,6 +77,14 @@ plim_status plim__tool_ask(plim__tool *tool, plim_error *err);
 /** Waits for the answer. Post: PLIM_OK and *out_exit, its exit code, or 128 + the signal that
     killed it; TIMEOUT or GONE: the server is stopped and has to be started anew. */
 plim_status plim__tool_wait(plim__tool *tool, uint32_t timeout_ms, int *out_exit, plim_error *err);
+
+/** What an exit code of 128 and more means for one that has limits. */
+typedef enum plim__tool_death {
+    PLIM__TOOL_DIED = 0, /**< by itself, or it did not */
+    PLIM__TOOL_DIED_OF_TIME,
+    PLIM__TOOL_DIED_OF_SIZE /**< its output */
+} plim__tool_death;
+plim__tool_death plim__tool_death_of(int exit_code);
 
 /** Copies one of its files; freed by plim__array_free() with *out_bytes + 1 (a NUL follows).
     Post: LIMIT where it is longer than bytes_max. */

@@ -86,8 +86,9 @@ static void tool_set_variables(const plim__tool_options *options, tool_variables
     int count = 0, all = 0;
     if (options->preload != NULL) {
         (void)snprintf(out->lines[count++], sizeof *out->lines, "LD_PRELOAD=%s", options->preload);
-        (void)snprintf(out->lines[count++], sizeof *out->lines, "PLIM_FORK_AT=%s",
-                       options->fork_at);
+        if (options->fork_at != NULL)
+            (void)snprintf(out->lines[count++], sizeof *out->lines, "PLIM_FORK_AT=%s",
+                           options->fork_at);
     }
     /* Else each child resolves each function anew. */
     (void)snprintf(out->lines[count++], sizeof *out->lines, "LD_BIND_NOW=1");
@@ -135,7 +136,6 @@ plim_status plim__tool_start(const plim__tool_options *options, plim__tool *out_
                              plim_error *err)
 {
     PLIM_CHECK(options != NULL && options->path != NULL && options->argv != NULL);
-    PLIM_CHECK(options->preload == NULL || options->fork_at != NULL);
     plim__tool tool = {.socket = -1, .files = {-1, -1, -1, -1, -1}};
     int ends[2] = {-1, -1};
     tool_variables *variables = NULL;
@@ -203,8 +203,10 @@ plim_status plim__tool_ask(plim__tool *tool, plim_error *err)
             return status;
     }
     char request[PLIM__TOOL_REQUEST_BYTES] = "work";
-    if (send(tool->socket, request, sizeof request, MSG_NOSIGNAL) == sizeof request)
+    if (send(tool->socket, request, sizeof request, MSG_NOSIGNAL) == sizeof request) {
+        tool->is_asked = true;
         return PLIM_OK;
+    }
     plim__tool_stop(tool);
     return plim_error_set(err, PLIM_ERR_GONE, "the tool's process is gone");
 }
@@ -250,8 +252,17 @@ plim_status plim__tool_wait(plim__tool *tool, uint32_t timeout_ms, int *out_exit
         plim__tool_stop(tool);
         return plim_error_set(err, PLIM_ERR_GONE, "the tool's process is gone");
     }
+    tool->is_asked = false;
     *out_exit = WIFSIGNALED(answer) ? 128 + WTERMSIG(answer) : WEXITSTATUS(answer);
     return PLIM_OK;
+}
+
+plim__tool_death plim__tool_death_of(int exit_code)
+{
+    /* Both CPU limits are the same: which signal comes first is the kernel's. */
+    return exit_code == 128 + SIGXFSZ                                   ? PLIM__TOOL_DIED_OF_SIZE
+           : exit_code == 128 + SIGXCPU || exit_code == 128 + SIGKILL ? PLIM__TOOL_DIED_OF_TIME
+                                                                      : PLIM__TOOL_DIED;
 }
 
 bool plim__tool_is_ready(plim__tool *tool)

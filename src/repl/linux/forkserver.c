@@ -15,11 +15,13 @@
  * itself in waitpid), works, or is dead and about to be followed. I2: each request is answered
  * once: by the child when main() returned (it ends with CHILD_ANSWERED then), else by the server.
  * I3: a child that loops ends by its CPU limit, or by what it prints (OUTPUT_BYTES_MAX on standard
- * error). The descriptors are those platform/toolserver.h hands over.
+ * error). I4: nothing is read but regular files. The descriptors are those platform/toolserver.h
+ * hands over. A program that serves by itself has I4 alone of all this.
  */
 #undef _FILE_OFFSET_BITS /* else open() below would be compiled as open64() */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -31,6 +33,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,6 +116,22 @@ static int entry_text(const char *path)
     return fcntl(PLIM__TOOL_INPUT, F_DUPFD_CLOEXEC, 32);
 }
 
+/* A file that is to be read has an end, and is there at once: a pipe would be waited for, a device
+   read for ever (#include, #embed, .incbin). EOPNOTSUPP is told apart by who reads the messages. */
+static int open_checked(const char *path, int flags, mode_t mode)
+{
+    bool is_read = (flags & O_ACCMODE) == O_RDONLY && (flags & O_DIRECTORY) == 0;
+    int file =
+        (int)syscall(SYS_openat, AT_FDCWD, path, is_read ? flags | O_NONBLOCK : flags, mode);
+    struct stat info;
+    if (file < 0 || !is_read || fstat(file, &info) != 0 || S_ISREG(info.st_mode) ||
+        S_ISDIR(info.st_mode))
+        return file;
+    (void)close(file);
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
 /* plim-tidy: allow exports: takes the place of the C library's */
 int open(const char *path, int flags, ...)
 {
@@ -123,7 +142,7 @@ int open(const char *path, int flags, ...)
     va_start(rest, flags);
     mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
     va_end(rest);
-    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    return open_checked(path, flags, mode);
 }
 
 /* plim-tidy: allow exports: takes the place of the C library's */
@@ -136,7 +155,7 @@ int open64(const char *path, int flags, ...)
     va_start(rest, flags);
     mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
     va_end(rest);
-    return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_LARGEFILE, mode);
+    return open_checked(path, flags | O_LARGEFILE, mode);
 }
 
 /* clang can print errors about one open brace for ever. */

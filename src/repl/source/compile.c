@@ -2,7 +2,7 @@
 /*
  * One entry, from text to segments.
  *
- *   tokens -> is anything open?                         no -> INCOMPLETE
+ *   tokens -> is anything open?                         yes -> INCOMPLETE
  *   parse  -> errors that mean something here:
  *               at the end of the text                  -> INCOMPLETE
  *               the text redefines a name of the session -> without that name, again
@@ -10,6 +10,9 @@
  *               an initialiser is not constant          -> it is computed by the entry
  *             any other                                 -> REFUSED, with clang's words
  *   cut, write the unit, compile, link.
+ *
+ * Parsing and compiling take as long as each other, and most texts look like what they are: the
+ * unit is guessed (guess.c) and compiled while the text is parsed, and taken if it was right.
  *
  * Invariants. C1: each try changes what clang is given, and there are PLIM_REPL_TRIES_MAX of them.
  * C2: nothing of the session changes here.
@@ -21,39 +24,18 @@
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "repl/source/state.h"
-
-typedef struct compilation {
-    plim__source *source;
-    const plim__unit_request *request;
-    plim__unit_box *box;
-    plim__arena arena; /* what is gone with it */
-    plim__entry_text entry;
-    plim__tokens tokens;
-    plim__names_wish wish;
-    plim__grow prefix; /* declarations */
-    plim__grow file;   /* what clang reads */
-    plim__grow shown;  /* diagnostics */
-    char *text;        /* the user's, perhaps with a semicolon behind it */
-    size_t text_bytes;
-    size_t text_at; /* in `file` */
-    plim__tool_result tree, object;
-    plim__messages messages;
-    plim__linked linked;
-    bool has_semicolon; /* was put there */
-    bool is_cached;
-} compilation;
+#include "repl/source/compilation.h"
 
 /* --- saying --------------------------------------------------------------------------------- */
 
-static plim_status compile_end(compilation *self, plim__unit_end end)
+static plim_status compile_end(plim__compilation *self, plim__unit_end end)
 {
     self->box->unit.end = end;
     return PLIM_OK;
 }
 
 /* A refusal of ours in clang's form, at an offset of the text. */
-static plim_status compile_refuse_at(compilation *self, size_t offset, const char *why)
+static plim_status compile_refuse_at(plim__compilation *self, size_t offset, const char *why)
 {
     size_t line = 1, begin = 0;
     for (size_t i = 0; i < offset && i < self->text_bytes; i++)
@@ -75,7 +57,7 @@ static plim_status compile_refuse_at(compilation *self, size_t offset, const cha
     return compile_end(self, PLIM__UNIT_REFUSED);
 }
 
-static plim_status compile_refuse(compilation *self, const char *why)
+static plim_status compile_refuse(plim__compilation *self, const char *why)
 {
     plim__grow_string(&self->shown, self->request->name);
     plim__grow_string(&self->shown, ": ");
@@ -83,10 +65,24 @@ static plim_status compile_refuse(compilation *self, const char *why)
     return compile_end(self, PLIM__UNIT_REFUSED);
 }
 
+/* A tool that ended without a word about the text: by its limits, or by itself. */
+static const char *compile_gave_up(const plim__tool_result *result)
+{
+    plim__tool_death death = plim__tool_death_of(result->exit_code);
+    if (death == PLIM__TOOL_DIED_OF_SIZE)
+        return "error: what clang makes of this is larger than 256 MiB, which is the most for an "
+               "entry; an array without values of its own takes no room there\n";
+    if (death == PLIM__TOOL_DIED_OF_TIME)
+        return "error: clang did not come to an end with this within 10 seconds\n";
+    if (result->errors != NULL && strstr(result->errors, "out of memory") != NULL)
+        return "error: clang needs more memory for this than the 4 GiB it has\n";
+    return NULL;
+}
+
 /* --- places --------------------------------------------------------------------------------- */
 
 /* A message's place as an offset of the text; false: it is not in it. */
-static bool compile_offset(const compilation *self, const plim__message *message, size_t *out)
+static bool compile_offset(const plim__compilation *self, const plim__message *message, size_t *out)
 {
     size_t at = 0;
     if (!plim__message_is_in(message, self->request->name) || message->line == 0)
@@ -101,7 +97,7 @@ static bool compile_offset(const compilation *self, const plim__message *message
     return message->column > 0 && *out <= self->text_bytes;
 }
 
-static bool compile_is_last(const compilation *self, size_t offset)
+static bool compile_is_last(const plim__compilation *self, size_t offset)
 {
     for (size_t i = plim__tokens_at(&self->tokens, offset); i < self->tokens.count; i++)
         if (self->tokens.items[i].kind != PLIM__LEX_COMMENT)
@@ -110,7 +106,7 @@ static bool compile_is_last(const compilation *self, size_t offset)
 }
 
 /* The word of the text that a message points at. */
-static bool compile_word(const compilation *self, const plim__message *message,
+static bool compile_word(const plim__compilation *self, const plim__message *message,
                          const char **out_word, size_t *out_bytes)
 {
     size_t offset;
@@ -129,7 +125,7 @@ static bool compile_word(const compilation *self, const plim__message *message,
 
 typedef enum compile_next { COMPILE_GO_ON, COMPILE_AGAIN, COMPILE_STOP } compile_next;
 
-static bool compile_is_known(const compilation *self, const char *word, size_t bytes)
+static bool compile_is_known(const plim__compilation *self, const char *word, size_t bytes)
 {
     for (plim__name_space space = PLIM__SPACE_ORDINARY; space < PLIM__SPACES; space++)
         if (plim__names_find(&self->source->names, space, word, bytes) != NULL)
@@ -138,7 +134,7 @@ static bool compile_is_known(const compilation *self, const char *word, size_t b
 }
 
 /* The text defines anew what the session has: then the session's is left out. */
-static bool compile_redefines(compilation *self, const plim__message *message)
+static bool compile_redefines(plim__compilation *self, const plim__message *message)
 {
     static const char *const words[] = {
         "redefinition of",       "typedef redefinition",        "conflicting types for",
@@ -165,7 +161,7 @@ static bool compile_redefines(compilation *self, const plim__message *message)
 }
 
 /* A name that was made by a macro's pasting is among the session's. */
-static bool compile_misses(compilation *self, const plim__message *message)
+static bool compile_misses(plim__compilation *self, const plim__message *message)
 {
     const char *name;
     size_t bytes;
@@ -192,7 +188,7 @@ static bool compile_is_computed(const plim__message *message)
 }
 
 /* int x = 3 without its semicolon is meant as it stands. */
-static bool compile_wants_semicolon(const compilation *self, const plim__message *message)
+static bool compile_wants_semicolon(const plim__compilation *self, const plim__message *message)
 {
     size_t offset;
     return !self->has_semicolon &&
@@ -203,7 +199,7 @@ static bool compile_wants_semicolon(const compilation *self, const plim__message
 }
 
 /* What an error at the end of the text is: more is wanted. */
-static bool compile_is_at_end(const compilation *self, const plim__message *message)
+static bool compile_is_at_end(const plim__compilation *self, const plim__message *message)
 {
     size_t offset;
     if (plim__message_is_in(message, plim__tools_main_file(self->source->tools)))
@@ -212,7 +208,7 @@ static bool compile_is_at_end(const compilation *self, const plim__message *mess
            compile_is_last(self, offset);
 }
 
-static compile_next compile_judge(compilation *self, plim_status *out_status)
+static compile_next compile_judge(plim__compilation *self, plim_status *out_status)
 {
     bool is_again = false, is_error = false;
     for (size_t i = 0; i < self->messages.count; i++) {
@@ -236,7 +232,10 @@ static compile_next compile_judge(compilation *self, plim_status *out_status)
         return COMPILE_AGAIN;
     if (!is_error && self->tree.output_bytes > 0 && self->tree.exit_code < 128)
         return COMPILE_GO_ON;
-    if (!is_error)
+    const char *why = compile_gave_up(&self->tree);
+    if (!is_error && why != NULL)
+        *out_status = compile_refuse(self, why);
+    else if (!is_error)
         *out_status = compile_refuse(
             self, "error: clang cannot read this as declarations, statements or an expression; "
                   "return, break, continue and labels that are jumped to need a function or a "
@@ -248,7 +247,7 @@ static compile_next compile_judge(compilation *self, plim_status *out_status)
 
 /* --- parsing -------------------------------------------------------------------------------- */
 
-static plim_status compile_write_file(compilation *self, plim_error *err)
+static plim_status compile_write_file(plim__compilation *self, plim_error *err)
 {
     self->prefix.count = 0;
     self->file.count = 0;
@@ -267,14 +266,14 @@ static plim_status compile_write_file(compilation *self, plim_error *err)
     return self->file.is_refused ? plim__no_memory(err, "an entry") : PLIM_OK;
 }
 
-static void compile_key(const compilation *self, plim__grow *key)
+static void compile_key(const plim__compilation *self, plim__grow *key)
 {
     plim__grow_add(key, self->prefix.bytes, self->prefix.count);
     plim__grow_add(key, "", 1);
     plim__grow_add(key, self->text, self->text_bytes);
 }
 
-static bool compile_was_done(compilation *self)
+static bool compile_was_done(plim__compilation *self)
 {
     plim__grow key = {.allocator = self->arena.allocator, .bytes_max = PLIM_REPL_UNIT_BYTES_MAX};
     compile_key(self, &key);
@@ -291,21 +290,31 @@ static bool compile_was_done(compilation *self)
     return true;
 }
 
-static plim_status compile_parse(compilation *self, plim_error *err)
+static plim_status compile_ask_parse(plim__compilation *self, plim_error *err)
+{
+    plim__tool_input input = {self->file.bytes, self->file.count};
+    return plim__tools_ask(self->source->tools, PLIM__ROLE_PARSE, &input, NULL, err);
+}
+
+static plim_status compile_take_parse(plim__compilation *self, plim_error *err)
+{
+    plim_status status =
+        plim__tools_answer(self->source->tools, PLIM__ROLE_PARSE, &self->tree, err);
+    if (status == PLIM_OK)
+        plim__messages_read(self->tree.errors, self->tree.error_bytes, &self->arena,
+                            &self->messages);
+    return status;
+}
+
+static plim_status compile_parse(plim__compilation *self, plim_error *err)
 {
     plim__tool_result_fini(&self->tree);
     self->messages = (plim__messages){0};
     plim_status status = compile_write_file(self, err);
     if (status != PLIM_OK || compile_was_done(self))
         return status;
-    plim__tool_input input = {self->file.bytes, self->file.count};
-    status = plim__tools_ask(self->source->tools, PLIM__ROLE_PARSE, &input, NULL, err);
-    if (status == PLIM_OK)
-        status = plim__tools_answer(self->source->tools, PLIM__ROLE_PARSE, &self->tree, err);
-    if (status == PLIM_OK)
-        plim__messages_read(self->tree.errors, self->tree.error_bytes, &self->arena,
-                            &self->messages);
-    return status;
+    status = compile_ask_parse(self, err);
+    return status == PLIM_OK ? compile_take_parse(self, err) : status;
 }
 
 /* A tool that crashed on the text, or did not come to an end: the text is refused for it. */
@@ -314,27 +323,65 @@ static bool compile_is_texts_fault(plim_status status)
     return status == PLIM_ERR_GONE || status == PLIM_ERR_TIMEOUT || status == PLIM_ERR_REFUSED;
 }
 
-static plim_status compile_read_tokens(compilation *self, plim_error *err)
+static plim_status compile_read_tokens(plim__compilation *self, plim_error *err)
 {
     return plim__tokens_read(self->source->tools, self->text, self->text_bytes, &self->arena,
                              &self->tokens, err);
 }
 
-/* Parses until the errors are none, or the user's. Post: unit->end tells. */
-static plim_status compile_understand(compilation *self, bool *out_done, plim_error *err)
+/* Whether as many brackets are closed as are opened, wherever they stand. It decides only what is
+   asked first: clang prints errors about an open brace for as long as it may. */
+static bool compile_is_level(const plim__compilation *self)
 {
-    plim_status status = compile_read_tokens(self, err);
+    long depth = 0;
+    for (size_t i = 0; i < self->text_bytes; i++) {
+        char byte = self->text[i];
+        depth += byte == '(' || byte == '[' || byte == '{';
+        depth -= byte == ')' || byte == ']' || byte == '}';
+    }
+    return depth == 0;
+}
+
+/* The first try. Tree, tokens and the object of what the text looks like are made at the same time;
+   what turns out not to be wanted is dropped by whoever asks that server next. */
+static plim_status compile_first(plim__compilation *self, bool *out_open, plim_error *err)
+{
+    plim_status status = compile_write_file(self, err);
     if (status != PLIM_OK)
         return status;
-    if (plim__tokens_are_open(&self->tokens)) {
-        *out_done = true;
+    if (compile_was_done(self))
+        return compile_read_tokens(self, err);
+    bool is_asked = compile_is_level(self);
+    if (is_asked)
+        status = compile_ask_parse(self, err);
+    if (status == PLIM_OK)
+        status = compile_read_tokens(self, err);
+    if (status != PLIM_OK)
+        return status;
+    *out_open = plim__tokens_are_open(&self->tokens);
+    if (*out_open)
         return compile_end(self, PLIM__UNIT_INCOMPLETE);
-    }
+    if (!is_asked)
+        status = compile_ask_parse(self, err);
+    if (status != PLIM_OK)
+        return status;
+    plim__guess_write(self);
+    plim__tool_input guess = {self->guess.bytes, self->guess.count};
+    if (self->guess.count > 0 && plim__tools_ask(self->source->tools, PLIM__ROLE_COMPILE, &guess,
+                                                 NULL, NULL) != PLIM_OK)
+        self->guess.count = 0; /* asked again when it is known */
+    return compile_take_parse(self, err);
+}
+
+/* Parses until the errors are none, or the user's. Post: unit->end tells. */
+static plim_status compile_understand(plim__compilation *self, bool *out_done, plim_error *err)
+{
+    plim_status status = PLIM_OK;
     compile_next next = COMPILE_AGAIN;
     for (unsigned i = 0; next == COMPILE_AGAIN && i < PLIM_REPL_TRIES_MAX; i++) {
         bool had_semicolon = self->has_semicolon;
-        status = compile_parse(self, err);
-        if (status != PLIM_OK)
+        status = i == 0 ? compile_first(self, out_done, err) : compile_parse(self, err);
+        if (status != PLIM_OK || *out_done)
             return status;
         if (self->is_cached)
             return PLIM_OK;
@@ -354,7 +401,7 @@ static plim_status compile_understand(compilation *self, bool *out_done, plim_er
 
 /* --- what the tree says --------------------------------------------------------------------- */
 
-static void compile_mark_computed(compilation *self)
+static void compile_mark_computed(plim__compilation *self)
 {
     for (size_t i = 0; i < self->messages.count; i++) {
         const plim__message *message = &self->messages.items[i];
@@ -371,7 +418,7 @@ static void compile_mark_computed(compilation *self)
 }
 
 /* Every error that clang was forgiven has to be one of an initialiser that the entry computes. */
-static bool compile_all_computed(const compilation *self, size_t *out_offset)
+static bool compile_all_computed(const plim__compilation *self, size_t *out_offset)
 {
     for (size_t i = 0; i < self->messages.count; i++) {
         const plim__message *message = &self->messages.items[i];
@@ -392,7 +439,7 @@ static bool compile_all_computed(const compilation *self, size_t *out_offset)
     return true;
 }
 
-static const char *compile_why_not(const compilation *self, size_t index)
+static const char *compile_why_not(const plim__compilation *self, size_t index)
 {
     const plim__ast_item *item = &self->entry.ast.items[index];
     if (strncmp(item->name, "plim__", 6) == 0)
@@ -412,7 +459,31 @@ static const char *compile_why_not(const compilation *self, size_t index)
     return NULL;
 }
 
-static plim_status compile_read_tree(compilation *self, bool *out_done, plim_error *err)
+/* Macros with names that what is written around an entry has too. */
+static bool compile_macros_are_allowed(plim__compilation *self, plim_status *out_status)
+{
+    static const char *const ours[] = {"extern", "void", "int", "sizeof", "__typeof__"};
+    for (size_t i = 0; i < self->tokens.directive_count; i++) {
+        const plim__directive *directive = &self->tokens.directives[i];
+        if (strncmp(directive->name, "plim__", 6) == 0) {
+            *out_status = compile_refuse_at(self, directive->begin,
+                                            "names that begin with plim__ are Plimsoll's own");
+            return false;
+        }
+        for (size_t j = 0; j < sizeof ours / sizeof *ours; j++)
+            if (strcmp(directive->word, "define") == 0 && strcmp(directive->name, ours[j]) == 0) {
+                plim__grow_string(&self->shown, self->request->name);
+                plim__grow_string(&self->shown, ": warning: ");
+                plim__grow_string(&self->shown, ours[j]);
+                plim__grow_string(&self->shown, " means something else from now on, also in what "
+                                                "is written around entries: until #undef, they "
+                                                "may fail or give other values\n");
+            }
+    }
+    return true;
+}
+
+static plim_status compile_read_tree(plim__compilation *self, bool *out_done, plim_error *err)
 {
     plim__ast_place place = {.includer = plim__tools_main_file(self->source->tools),
                              .offset = self->text_at,
@@ -431,6 +502,8 @@ static plim_status compile_read_tree(compilation *self, bool *out_done, plim_err
     compile_mark_computed(self);
     size_t offset = 0;
     *out_done = true;
+    if (!compile_macros_are_allowed(self, &status))
+        return status;
     if (!compile_all_computed(self, &offset))
         return compile_end(self, PLIM__UNIT_REFUSED); /* as one of a function's own static */
     plim_error why = {0};
@@ -450,15 +523,22 @@ static plim_status compile_read_tree(compilation *self, bool *out_done, plim_err
 
 /* --- the object ----------------------------------------------------------------------------- */
 
-static plim_status compile_object(compilation *self, bool *out_done, plim_error *err)
+void plim__unit_write(const plim__compilation *self, const plim__entry_text *entry, plim__grow *out)
+{
+    plim__grow_string(out, "#line 1 \"" PLIM__SESSION_TEXT_NAME "\"\n");
+    plim__grow_add(out, self->prefix.bytes, self->prefix.count);
+    plim__pieces_write(entry, out);
+}
+
+static plim_status compile_object(plim__compilation *self, bool *out_done, plim_error *err)
 {
     plim__grow unit = {.allocator = self->arena.allocator, .bytes_max = PLIM_REPL_UNIT_BYTES_MAX};
-    plim__grow_string(&unit, "#line 1 \"" PLIM__SESSION_TEXT_NAME "\"\n");
-    plim__grow_add(&unit, self->prefix.bytes, self->prefix.count);
-    plim__pieces_write(&self->entry, &unit);
+    plim__unit_write(self, &self->entry, &unit);
     plim__tool_input input = {unit.bytes, unit.count};
     plim_status status = unit.is_refused ? plim__no_memory(err, "a unit") : PLIM_OK;
-    if (status == PLIM_OK)
+    bool is_guessed = unit.count == self->guess.count && unit.count > 0 &&
+                      memcmp(unit.bytes, self->guess.bytes, unit.count) == 0;
+    if (status == PLIM_OK && !is_guessed)
         status = plim__tools_ask(self->source->tools, PLIM__ROLE_COMPILE, &input, NULL, err);
     plim__grow_fini(&unit);
     if (status == PLIM_OK)
@@ -469,172 +549,14 @@ static plim_status compile_object(compilation *self, bool *out_done, plim_error 
     *out_done = true;
     plim__messages_read(self->object.errors, self->object.error_bytes, &self->arena,
                         &self->messages);
+    const char *why = compile_gave_up(&self->object);
     if (self->messages.error_count == 0)
-        return compile_refuse(self, "error: clang's code generator gave up on this entry\n");
+        return compile_refuse(
+            self, why != NULL ? why : "error: clang's code generator gave up on this entry\n");
     return compile_end(self, PLIM__UNIT_REFUSED);
 }
 
-/* --- the unit ------------------------------------------------------------------------------- */
-
-static const char *compile_keep(compilation *self, const char *string)
-{
-    const char *copy = plim__arena_copy(&self->box->arena, string, strlen(string));
-    return copy != NULL ? copy : "";
-}
-
-static void compile_fill_segments(compilation *self)
-{
-    plim__unit *unit = &self->box->unit;
-    const plim__linked *linked = &self->linked;
-    plim__segment *segments = plim__arena_take(
-        &self->box->arena, (linked->elf.load_count + linked->slot_count + 1) * sizeof *segments);
-    if (segments == NULL)
-        return;
-    for (size_t i = 0; i < linked->elf.load_count; i++) {
-        const plim__elf_load *load = &linked->elf.loads[i];
-        segments[unit->segment_count++] = (plim__segment){
-            .address = load->address,
-            .bytes = load->bytes,
-            .file_bytes = load->file_bytes,
-            .data = load->file_bytes > 0 ? self->box->image + load->file_offset : NULL,
-            .is_code = load->is_code,
-        };
-    }
-    for (size_t i = 0; i < linked->slot_count; i++) {
-        uint64_t *value = plim__arena_take(&self->box->arena, sizeof *value);
-        if (value == NULL)
-            return;
-        *value = linked->slots[i].value;
-        segments[unit->segment_count++] = (plim__segment){.address = linked->slots[i].address,
-                                                          .bytes = sizeof *value,
-                                                          .file_bytes = sizeof *value,
-                                                          .data = value,
-                                                          .is_slot = true};
-    }
-    unit->segments = segments;
-}
-
-static void compile_fill_symbols(compilation *self)
-{
-    plim__unit *unit = &self->box->unit;
-    const plim__names_new *news = &self->box->news;
-    plim__symbol *symbols =
-        plim__arena_take(&self->box->arena, (news->name_count + 1) * sizeof *symbols);
-    for (size_t i = 0; symbols != NULL && i < news->name_count; i++) {
-        plim__name *name = &news->names[i];
-        const plim__name *old =
-            plim__names_find(&self->source->names, name->space, name->name, strlen(name->name));
-        char body_name[1024];
-        (void)snprintf(body_name, sizeof body_name, "plim.body.%.1000s", name->name);
-        const plim__elf_symbol *body = name->kind == PLIM__SYMBOL_FUNCTION
-                                           ? plim__elf_find(&self->linked.elf, body_name)
-                                           : NULL;
-        symbols[unit->symbol_count++] = (plim__symbol){
-            .name = name->name,
-            .type = name->type,
-            .address = name->address,
-            .body = body != NULL ? body->value : name->address,
-            .bytes = name->bytes,
-            .kind = name->kind,
-            .version = old != NULL ? old->version + 1 : 1,
-            .unit = self->request->number,
-            .is_declaration = name->is_declaration,
-        };
-    }
-    unit->symbols = symbols;
-}
-
-/* The value of a function is a pointer to it. */
-static const char *compile_value_type(compilation *self)
-{
-    const char *type = self->entry.ast.items[self->entry.value->first].type;
-    const char *parameters = plim__type_bracket(type);
-    if (parameters == NULL || parameters[1] == '*' || !plim__type_has_name(type))
-        return compile_keep(self, type);
-    plim__grow pointer = {.allocator = self->arena.allocator, .bytes_max = 1 << 20};
-    plim__grow_add(&pointer, type, (size_t)(parameters - type));
-    plim__grow_string(&pointer, " (*)");
-    plim__grow_string(&pointer, parameters);
-    const char *kept = compile_keep(self, pointer.is_refused ? type : pointer.bytes);
-    plim__grow_fini(&pointer);
-    return kept;
-}
-
-static void compile_fill_result(compilation *self)
-{
-    plim__unit *unit = &self->box->unit;
-    const plim__elf_symbol *entry = plim__elf_find(&self->linked.elf, PLIM__ENTRY_NAME);
-    const plim__elf_symbol *result = plim__elf_find(&self->linked.elf, PLIM__RESULT_NAME);
-    unit->has_code = entry != NULL;
-    unit->entry = entry != NULL ? entry->value : 0;
-    if (result == NULL || self->entry.value == NULL)
-        return;
-    unit->result = (plim__unit_result){
-        .name = PLIM__RESULT_NAME,
-        .type = compile_value_type(self),
-        .address = result->value,
-        .bytes = result->bytes,
-    };
-}
-
-typedef struct hidden_list {
-    compilation *self;
-    const char **items;
-    size_t count, max;
-} hidden_list;
-
-static void compile_hide(void *ctx, const plim__name *name, const plim__name *because)
-{
-    hidden_list *list = ctx;
-    if (list->count == list->max)
-        return;
-    plim__grow line = {.allocator = list->self->arena.allocator, .bytes_max = 4096};
-    plim__grow_string(&line, name->name);
-    if (name->kind == PLIM__SYMBOL_VARIABLE || name->kind == PLIM__SYMBOL_FUNCTION) {
-        plim__grow_string(&line, " has the earlier type '");
-        plim__grow_string(&line, name->type);
-        plim__grow_string(&line, "' and is hidden now");
-    } else {
-        plim__grow_string(&line, " rests on the earlier ");
-        plim__grow_string(&line, because->name);
-        plim__grow_string(&line, " and is hidden now");
-    }
-    if (!line.is_refused)
-        list->items[list->count++] = compile_keep(list->self, line.bytes);
-    plim__grow_fini(&line);
-}
-
-static plim_status compile_fill_hidden(compilation *self, plim_error *err)
-{
-    hidden_list list = {.self = self, .max = self->source->names.name_count};
-    list.max = list.max < PLIM_REPL_MESSAGES_MAX ? list.max : PLIM_REPL_MESSAGES_MAX;
-    list.items = plim__arena_take(&self->box->arena, (list.max + 1) * sizeof *list.items);
-    if (list.items == NULL || plim__names_hidden_by(&self->source->names, &self->box->news,
-                                                    compile_hide, &list) != PLIM_OK)
-        return plim__no_memory(err, "hidden names");
-    self->box->unit.hidden = list.items;
-    self->box->unit.hidden_count = list.count;
-    return PLIM_OK;
-}
-
-static void compile_fill_lost(compilation *self)
-{
-    static const char literal[] = "an unnamed (type){ ... } in a statement is gone when the entry "
-                                  "ends: a pointer to it dangles";
-    bool has_literal = false;
-    for (size_t i = 0; i < self->entry.ast.count; i++)
-        has_literal |= self->entry.ast.items[i].kind == PLIM__AST_STATEMENT &&
-                       self->entry.ast.items[i].has_literal &&
-                       &self->entry.pieces[self->entry.piece_count - 1] != self->entry.value;
-    const char **lost = plim__arena_take(&self->box->arena, sizeof *lost);
-    if (!has_literal || lost == NULL)
-        return;
-    lost[0] = literal;
-    self->box->unit.lost = lost;
-    self->box->unit.lost_count = 1;
-}
-
-static plim_status compile_link(compilation *self, plim_error *err)
+static plim_status compile_link(plim__compilation *self, plim_error *err)
 {
     plim_status status =
         plim__declare(&self->entry, &self->source->names, &self->box->arena, &self->box->news);
@@ -669,11 +591,7 @@ static plim_status compile_link(compilation *self, plim_error *err)
         plim__grow_string(&self->shown,
                           "() is not defined yet: until it is, a call of it crashes\n");
     }
-    compile_fill_segments(self);
-    compile_fill_symbols(self);
-    compile_fill_result(self);
-    compile_fill_lost(self);
-    return compile_fill_hidden(self, err);
+    return plim__unit_fill(self, err);
 }
 
 static uint64_t compile_now_us(void)
@@ -685,7 +603,7 @@ static uint64_t compile_now_us(void)
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
-static plim_status compile_run(compilation *self, plim_error *err)
+static plim_status compile_run(plim__compilation *self, plim_error *err)
 {
     plim__unit_times *times = &self->box->unit.times;
     bool is_done = false;
@@ -714,7 +632,7 @@ static plim_status compile_run(compilation *self, plim_error *err)
     return status;
 }
 
-static void compile_show(compilation *self)
+static void compile_show(plim__compilation *self)
 {
     plim__grow all = {.allocator = self->arena.allocator, .bytes_max = PLIM_REPL_UNIT_BYTES_MAX};
     plim__messages shown = self->messages;
@@ -726,13 +644,21 @@ static void compile_show(compilation *self)
     }
     plim__messages_show(&shown, self->request->name, plim__tools_main_file(self->source->tools),
                         &all);
+    for (size_t i = 0; i < self->messages.count; i++)
+        if (plim__message_mentions(&self->messages.items[i], "Operation not supported")) {
+            plim__grow_string(&all, "note: only files are read here: a pipe would be waited for, "
+                                    "and a device may have no end\n");
+            break;
+        }
     plim__grow_add(&all, self->shown.bytes, self->shown.count);
     if (!all.is_refused && all.count > 0)
-        self->box->unit.diagnostics = compile_keep(self, all.bytes);
+        self->box->unit.diagnostics = plim__arena_copy(&self->box->arena, all.bytes, all.count);
+    if (self->box->unit.diagnostics == NULL)
+        self->box->unit.diagnostics = ""; /* the arena remembers that it had no memory */
     plim__grow_fini(&all);
 }
 
-static void compile_remember(compilation *self)
+static void compile_remember(plim__compilation *self)
 {
     plim__grow key = {.allocator = self->arena.allocator, .bytes_max = PLIM_REPL_UNIT_BYTES_MAX};
     bool is_clean = self->tree.exit_code == 0 && self->messages.count == 0 &&
@@ -751,12 +677,13 @@ plim_status plim__unit_compile(plim__source *source, const plim__unit_request *r
 {
     PLIM_CHECK(request->number == box->unit.number);
     plim__grow empty = {.allocator = source->allocator, .bytes_max = PLIM_REPL_UNIT_BYTES_MAX};
-    compilation self = {.source = source,
+    plim__compilation self = {.source = source,
                         .request = request,
                         .box = box,
                         .prefix = empty,
                         .file = empty,
-                        .shown = empty};
+                        .shown = empty,
+                        .guess = empty};
     self.arena.allocator = source->allocator;
     if (request->text_bytes > PLIM_REPL_TEXT_BYTES_MAX)
         return plim_error_set(err, PLIM_ERR_LIMIT, "an entry has %u bytes at most",
@@ -786,6 +713,7 @@ plim_status plim__unit_compile(plim__source *source, const plim__unit_request *r
     plim__grow_fini(&self.prefix);
     plim__grow_fini(&self.file);
     plim__grow_fini(&self.shown);
+    plim__grow_fini(&self.guess);
     plim__arena_fini(&self.arena);
     return status;
 }

@@ -119,6 +119,15 @@ bool plim__message_begins(const plim__message *message, const char *string)
     return diag_begins(message->text, message->text + message->text_bytes, string);
 }
 
+bool plim__message_mentions(const plim__message *message, const char *string)
+{
+    size_t bytes = strlen(string);
+    for (size_t i = 0; i + bytes <= message->text_bytes; i++)
+        if (memcmp(message->text + i, string, bytes) == 0)
+            return true;
+    return false;
+}
+
 bool plim__message_quoted(const plim__message *message, const char **out_name, size_t *out_bytes)
 {
     static const char *const tags[] = {"struct ", "union ", "enum "};

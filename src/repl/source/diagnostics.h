@@ -47,6 +47,9 @@ bool plim__message_is_in(const plim__message *message, const char *file);
 /** Whether its text begins with a string. */
 bool plim__message_begins(const plim__message *message, const char *string);
 
+/** Whether a string stands somewhere in its text. */
+bool plim__message_mentions(const plim__message *message, const char *string);
+
 /** The first thing between quotes ('x'); false: there is none. Tags lose their "struct ". */
 bool plim__message_quoted(const plim__message *message, const char **out_name, size_t *out_bytes);
 

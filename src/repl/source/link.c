@@ -157,6 +157,11 @@ static void link_symbols(linker *self)
 {
     for (size_t i = 0; i < self->link->news->name_count; i++) {
         plim__name *new = &self->link->news->names[i];
+        const plim__elf_symbol *alias = new->is_declaration && new->kind != PLIM__SYMBOL_TYPE
+                                            ? plim__elf_find(&self->object, new->name)
+                                            : NULL;
+        if (alias != NULL && !alias->is_local)
+            new->is_declaration = false; /* __attribute__((alias)): a definition without a body */
         if (new->is_declaration)
             link_declaration(self, new);
         else if (new->kind == PLIM__SYMBOL_FUNCTION)
@@ -180,14 +185,18 @@ static void link_write_script(const linker *self, plim__grow *out)
     plim__grow_format(out, ". = 0x%llx;\n", (unsigned long long)text);
     plim__grow_string(out, ".text : { plim.text = .; *(.text) *(.text.* .ltext .ltext.*)\n");
     plim__grow_add(out, self->stubs.bytes, self->stubs.count);
+    /* Sections of the user's own choice go by their flags: what ld would place itself could lie
+       behind the ends, where the next unit begins. */
     plim__grow_string(out, "*(.rodata .rodata.* .lrodata .lrodata.*) . = ALIGN(8); "
-                           "KEEP(*(.eh_frame)) } :text\n");
+                           "KEEP(*(.eh_frame))\n"
+                           "INPUT_SECTION_FLAGS (SHF_ALLOC & !SHF_WRITE) *(*) } :text\n");
     plim__grow_add(out, self->bodies.bytes, self->bodies.count);
     plim__grow_format(out, "plim.text.end = .;\n. = 0x%llx;\n", (unsigned long long)data);
     plim__grow_string(out, ".data : { *(.got .got.*) *(.data.rel.ro .data.rel.ro.*) "
                            "*(.data .data.* .ldata .ldata.*) . = ALIGN(8);\n");
     plim__grow_add(out, self->slots.bytes, self->slots.count);
     plim__grow_string(out, "} :data\n.bss : { *(.bss .bss.* .lbss .lbss.*) *(COMMON) } :data\n"
+                           ".plim.own : { INPUT_SECTION_FLAGS (SHF_ALLOC & SHF_WRITE) *(*) } :data\n"
                            "plim.data.end = .;\n/DISCARD/ : { *(.note.* .comment .llvm_addrsig) }\n"
                            "}\n");
     plim__grow_add(out, self->values.bytes, self->values.count);

@@ -5,6 +5,7 @@
 
 #include <gelf.h>
 #include <libelf.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/allocator.h"
@@ -65,6 +66,31 @@ static void elf_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, siz
     }
 }
 
+/* By name; the global one before local ones, of those the last. */
+static int elf_compare(const void *a, const void *b)
+{
+    const plim__elf_symbol *x = *(const plim__elf_symbol *const *)a;
+    const plim__elf_symbol *y = *(const plim__elf_symbol *const *)b;
+    int order = strcmp(x->name, y->name);
+    if (order != 0)
+        return order;
+    if (x->is_local != y->is_local)
+        return x->is_local ? 1 : -1;
+    bool is_before = x->is_local ? x > y : x < y; /* of one table */
+    return is_before ? -1 : x != y;
+}
+
+/* Entries of thousands of definitions ask for each by its name. */
+static void elf_sort(plim__arena *arena, plim__elf *out)
+{
+    out->by_name = plim__arena_take(arena, (out->symbol_count + 1) * sizeof *out->by_name);
+    for (size_t i = 0; !arena->is_refused && i < out->symbol_count; i++)
+        if (!out->symbols[i].is_undefined)
+            out->by_name[out->by_name_count++] = &out->symbols[i];
+    if (out->by_name_count > 0)
+        qsort(out->by_name, out->by_name_count, sizeof(const plim__elf_symbol *), elf_compare);
+}
+
 static void elf_loads(Elf *elf, size_t image_bytes, plim__arena *arena, plim__elf *out)
 {
     size_t count = 0;
@@ -122,6 +148,8 @@ plim_status plim__elf_read(const void *bytes, size_t count, plim__arena *arena, 
     }
     if (symbols != NULL)
         elf_symbols(elf, symbols, &symbols_header, text_index, arena, &all);
+    if (!arena->is_refused)
+        elf_sort(arena, &all);
     elf_loads(elf, count, arena, &all);
     (void)elf_end(elf);
     if (arena->is_refused)
@@ -132,14 +160,14 @@ plim_status plim__elf_read(const void *bytes, size_t count, plim__arena *arena, 
 
 const plim__elf_symbol *plim__elf_find(const plim__elf *elf, const char *name)
 {
-    const plim__elf_symbol *local = NULL;
-    for (size_t i = 0; i < elf->symbol_count; i++) {
-        const plim__elf_symbol *symbol = &elf->symbols[i];
-        if (symbol->is_undefined || strcmp(symbol->name, name) != 0)
-            continue;
-        if (!symbol->is_local)
-            return symbol;
-        local = symbol;
+    size_t low = 0, high = elf->by_name_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(elf->by_name[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return local;
+    bool is_found = low < elf->by_name_count && strcmp(elf->by_name[low]->name, name) == 0;
+    return is_found ? elf->by_name[low] : NULL;
 }

@@ -32,7 +32,8 @@ enum {
     TOOL_ARGUMENTS_MAX = 512,
     TOOL_DRIVER_MS = 20000,
     TOOL_WAIT_MS = 120000, /* the CPU limit comes first, unless the machine is busy beyond reason */
-    TOOL_STOP_MS = 0
+    TOOL_STOP_MS = 0,
+    TOOL_STALE_MS = 1000 /* for work that nobody waits for any more */
 };
 
 typedef struct tools_pair {
@@ -230,7 +231,7 @@ static plim_status tools_start(const plim__tools *tools, const char *path, const
     plim__tool_options options = {
         .path = path,
         .argv = argv,
-        .preload = fork_at != NULL ? tools->preload : NULL,
+        .preload = tools->preload, /* also the parser's: it reads what a text includes */
         .fork_at = fork_at,
         .cpu_seconds_max = PLIM_REPL_TOOL_SECONDS_MAX,
         .memory_bytes_max = PLIM_REPL_TOOL_MEMORY_MAX,
@@ -512,13 +513,26 @@ static plim_status tools_start_anew(plim__tools *tools, plim__tool_role role, pl
     return tools_start_other(tools, role, err);
 }
 
+/* Work that was asked for and is not wanted: to its end if that is near. */
+static plim_status tools_drop_stale(plim__tools *tools, plim__tool_role role, plim_error *err)
+{
+    int code = 0;
+    plim__tool *tool = tools_of(tools, role);
+    if (!tool->is_asked || plim__tool_wait(tool, TOOL_STALE_MS, &code, NULL) == PLIM_OK)
+        return PLIM_OK;
+    /* It was stopped. No failure of the tool's: it is not counted as one. */
+    return role == PLIM__ROLE_PARSE     ? tools_start_parse(tools, &tools->now, err)
+           : role == PLIM__ROLE_COMPILE ? tools_start_compile(tools, &tools->now, err)
+                                        : tools_start_other(tools, role, err);
+}
+
 plim_status plim__tools_ask(plim__tools *tools, plim__tool_role role, const plim__tool_input *input,
                             const plim__tool_input *input_2, plim_error *err)
 {
     PLIM_CHECK(tools != NULL && role < PLIM__ROLES && input != NULL);
     plim__tool *tool = tools_of(tools, role);
-    plim_status status = PLIM_OK;
-    if (!plim__tool_is_alive(tool))
+    plim_status status = tools_drop_stale(tools, role, err);
+    if (status == PLIM_OK && !plim__tool_is_alive(tool))
         status = tools_start_anew(tools, role, err);
     if (status == PLIM_OK)
         status = plim__tool_put(tool, PLIM__TOOL_FILE_INPUT, input->bytes, input->count, err);

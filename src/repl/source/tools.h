@@ -70,7 +70,8 @@ typedef struct plim__tool_result {
     size_t error_bytes;
 } plim__tool_result;
 
-/** Sends a request; input_2 may be NULL. A server that is dead is started anew. */
+/** Sends a request; input_2 may be NULL. A server that is dead is started anew. What it was asked
+    before, and not answered, is dropped: waited for, or stopped. */
 plim_status plim__tools_ask(plim__tools *tools, plim__tool_role role, const plim__tool_input *input,
                             const plim__tool_input *input_2, plim_error *err);
 
