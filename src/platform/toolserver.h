@@ -44,11 +44,11 @@ typedef enum plim__tool_file {
 /** What to start; borrowed during the call. */
 typedef struct plim__tool_options {
     const char *path;
-    const char *const *argv; /**< NULL-terminated */
-    const char *preload;     /**< plim-forkserver.so, or NULL */
-    const char *fork_at;     /**< the path whose opening stands for the input, or "main"; NULL: the
-                                   program serves by itself, a byte for each request on its socket, a
-                                   status (int32_t) back */
+    const char *const *argv;  /**< NULL-terminated */
+    const char *preload;      /**< plim-forkserver.so, or NULL */
+    const char *fork_at;      /**< the path whose opening stands for the input, or "main"; NULL: the
+                                   program serves by itself: a byte for each request on its socket,
+                                   a status (int32_t) back */
     uint32_t cpu_seconds_max; /**< of one request */
     uint64_t memory_bytes_max;
     uint64_t output_bytes_max;

@@ -4,6 +4,7 @@
     test_source.py DRIVER LIBEXEC [--write]
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -31,6 +32,8 @@ HOSTILE = [
     "#error no", "#include <nothere.h>", 'int x asm("foo\\"bar");',
     '__attribute__((section(".init_array"))) void *v = 0;', "__thread int t;", "int a;\0int b;",
     "\n".join(f"#define {a} {b} {b} {b} {b}" for a, b in zip("ABCDEFG", "BCDEFGH")) + "\nA",
+    "\n".join(f"int many{i} = {i};" for i in range(5000)), "\n" * 100000 + "int last;",
+    "\n".join(f"struct s{i} {{ int x; }};" for i in range(1000)),
 ]
 
 
@@ -47,11 +50,13 @@ def hostile(driver, libexec):
 
 def play(driver, libexec, script, *options):
     with tempfile.TemporaryDirectory(prefix="plim-source-") as scratch:
+        os.mkfifo(os.path.join(scratch, "fifo"))  # nobody ever writes to it
         run = subprocess.run([driver, scratch, libexec, *options], input=script,
                              capture_output=True, text=True, errors="replace", timeout=100)
+    said = run.stdout.replace(scratch, "SCRATCH")
     if run.returncode != 0:
-        return run.stdout + f"exit code {run.returncode}\n{run.stderr}"
-    return run.stdout
+        return said + f"exit code {run.returncode}\n{run.stderr}"
+    return said
 
 
 def main():

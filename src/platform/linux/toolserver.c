@@ -260,7 +260,7 @@ plim_status plim__tool_wait(plim__tool *tool, uint32_t timeout_ms, int *out_exit
 plim__tool_death plim__tool_death_of(int exit_code)
 {
     /* Both CPU limits are the same: which signal comes first is the kernel's. */
-    return exit_code == 128 + SIGXFSZ                                   ? PLIM__TOOL_DIED_OF_SIZE
+    return exit_code == 128 + SIGXFSZ                                 ? PLIM__TOOL_DIED_OF_SIZE
            : exit_code == 128 + SIGXCPU || exit_code == 128 + SIGKILL ? PLIM__TOOL_DIED_OF_TIME
                                                                       : PLIM__TOOL_DIED;
 }

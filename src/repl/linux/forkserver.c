@@ -121,8 +121,7 @@ static int entry_text(const char *path)
 static int open_checked(const char *path, int flags, mode_t mode)
 {
     bool is_read = (flags & O_ACCMODE) == O_RDONLY && (flags & O_DIRECTORY) == 0;
-    int file =
-        (int)syscall(SYS_openat, AT_FDCWD, path, is_read ? flags | O_NONBLOCK : flags, mode);
+    int file = (int)syscall(SYS_openat, AT_FDCWD, path, is_read ? flags | O_NONBLOCK : flags, mode);
     struct stat info;
     if (file < 0 || !is_read || fstat(file, &info) != 0 || S_ISREG(info.st_mode) ||
         S_ISDIR(info.st_mode))

@@ -19,7 +19,8 @@
 typedef struct ast_reader {
     const plim__ast_place *place;
     plim__arena *arena;
-    const json_t **stack; /* of one item's walk */
+    const json_t **stack;  /* of one item's walk */
+    const char **found[2]; /* likewise: names */
     size_t stack_cap;
 } ast_reader;
 
@@ -150,14 +151,19 @@ static void ast_statement(ast_reader *reader, const json_t *node, plim__ast_item
     item->is_bit_field = ast_is(statement, "objectKind", "bitfield");
 }
 
+static const char *const *ast_list(ast_reader *reader, const char *const *names, size_t count)
+{
+    const char **list = plim__arena_take(reader->arena, (count + 1) * sizeof *list);
+    if (list != NULL && count > 0)
+        memcpy(list, names, count * sizeof *list);
+    return list;
+}
+
 /* Names that a tag's members bring with them: enumerators, and tags defined among them. */
 static void ast_members(ast_reader *reader, const json_t *node, plim__ast_item *item)
 {
     size_t depth = 0, enumerators = 0, tags = 0;
-    const char **found[2] = {plim__arena_take(reader->arena, reader->stack_cap * sizeof(char *)),
-                             plim__arena_take(reader->arena, reader->stack_cap * sizeof(char *))};
-    if (found[0] == NULL || found[1] == NULL)
-        return;
+    const char **const *found = reader->found;
     reader->stack[depth++] = node;
     while (depth > 0) {
         const json_t *at = reader->stack[--depth];
@@ -172,8 +178,8 @@ static void ast_members(ast_reader *reader, const json_t *node, plim__ast_item *
         for (size_t i = 0; i < count && depth < reader->stack_cap; i++)
             reader->stack[depth++] = json_array_get(inner, i);
     }
-    item->enumerators = found[0];
-    item->tags = found[1];
+    item->enumerators = ast_list(reader, found[0], enumerators);
+    item->tags = ast_list(reader, found[1], tags);
 }
 
 /* Facts from the first level below a declaration. */
@@ -280,9 +286,11 @@ plim_status plim__ast_read(const char *json, size_t json_bytes, const plim__ast_
     plim__ast ast = {0};
     ast_reader reader = {.place = place, .arena = arena, .stack_cap = PLIM_REPL_AST_WIDTH_MAX};
     reader.stack = plim__arena_take(arena, reader.stack_cap * sizeof *reader.stack);
+    reader.found[0] = plim__arena_take(arena, reader.stack_cap * sizeof(char *));
+    reader.found[1] = plim__arena_take(arena, reader.stack_cap * sizeof(char *));
     plim_status status = PLIM_ERR_NO_MEMORY;
     const json_t *inner = json_object_get(root, "inner");
-    if (reader.stack != NULL)
+    if (reader.stack != NULL && reader.found[0] != NULL && reader.found[1] != NULL)
         status = ast_is(root, "kind", "TranslationUnitDecl") ? ast_items(&reader, inner, &ast)
                                                              : PLIM_ERR_DAMAGED;
     json_decref(root);

@@ -367,8 +367,8 @@ static plim_status compile_first(plim__compilation *self, bool *out_open, plim_e
         return status;
     plim__guess_write(self);
     plim__tool_input guess = {self->guess.bytes, self->guess.count};
-    if (self->guess.count > 0 && plim__tools_ask(self->source->tools, PLIM__ROLE_COMPILE, &guess,
-                                                 NULL, NULL) != PLIM_OK)
+    if (self->guess.count > 0 &&
+        plim__tools_ask(self->source->tools, PLIM__ROLE_COMPILE, &guess, NULL, NULL) != PLIM_OK)
         self->guess.count = 0; /* asked again when it is known */
     return compile_take_parse(self, err);
 }
@@ -678,12 +678,12 @@ plim_status plim__unit_compile(plim__source *source, const plim__unit_request *r
     PLIM_CHECK(request->number == box->unit.number);
     plim__grow empty = {.allocator = source->allocator, .bytes_max = PLIM_REPL_UNIT_BYTES_MAX};
     plim__compilation self = {.source = source,
-                        .request = request,
-                        .box = box,
-                        .prefix = empty,
-                        .file = empty,
-                        .shown = empty,
-                        .guess = empty};
+                              .request = request,
+                              .box = box,
+                              .prefix = empty,
+                              .file = empty,
+                              .shown = empty,
+                              .guess = empty};
     self.arena.allocator = source->allocator;
     if (request->text_bytes > PLIM_REPL_TEXT_BYTES_MAX)
         return plim_error_set(err, PLIM_ERR_LIMIT, "an entry has %u bytes at most",

@@ -140,8 +140,8 @@ static plim_status fill_hidden(plim__compilation *self, plim_error *err)
     hidden_list list = {.self = self, .max = self->source->names.name_count};
     list.max = list.max < PLIM_REPL_MESSAGES_MAX ? list.max : PLIM_REPL_MESSAGES_MAX;
     list.items = plim__arena_take(&self->box->arena, (list.max + 1) * sizeof *list.items);
-    if (list.items == NULL || plim__names_hidden_by(&self->source->names, &self->box->news,
-                                                    fill_hide, &list) != PLIM_OK)
+    if (list.items == NULL ||
+        plim__names_hidden_by(&self->source->names, &self->box->news, fill_hide, &list) != PLIM_OK)
         return plim__no_memory(err, "hidden names");
     self->box->unit.hidden = list.items;
     self->box->unit.hidden_count = list.count;

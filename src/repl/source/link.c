@@ -157,7 +157,7 @@ static void link_symbols(linker *self)
 {
     for (size_t i = 0; i < self->link->news->name_count; i++) {
         plim__name *new = &self->link->news->names[i];
-        const plim__elf_symbol *alias = new->is_declaration && new->kind != PLIM__SYMBOL_TYPE
+        const plim__elf_symbol *alias = new->is_declaration &&new->kind != PLIM__SYMBOL_TYPE
                                             ? plim__elf_find(&self->object, new->name)
                                             : NULL;
         if (alias != NULL && !alias->is_local)
@@ -196,7 +196,8 @@ static void link_write_script(const linker *self, plim__grow *out)
                            "*(.data .data.* .ldata .ldata.*) . = ALIGN(8);\n");
     plim__grow_add(out, self->slots.bytes, self->slots.count);
     plim__grow_string(out, "} :data\n.bss : { *(.bss .bss.* .lbss .lbss.*) *(COMMON) } :data\n"
-                           ".plim.own : { INPUT_SECTION_FLAGS (SHF_ALLOC & SHF_WRITE) *(*) } :data\n"
+                           ".plim.own : { INPUT_SECTION_FLAGS (SHF_ALLOC & SHF_WRITE) *(*) } "
+                           ":data\n"
                            "plim.data.end = .;\n/DISCARD/ : { *(.note.* .comment .llvm_addrsig) }\n"
                            "}\n");
     plim__grow_add(out, self->values.bytes, self->values.count);

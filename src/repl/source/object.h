@@ -37,7 +37,7 @@ typedef struct plim__elf_load {
 typedef struct plim__elf {
     plim__elf_symbol *symbols;
     size_t symbol_count;
-    const plim__elf_symbol **by_name; /**< the defined ones; of a name the one that is meant first */
+    const plim__elf_symbol **by_name; /**< defined ones; of a name the one that is meant first */
     size_t by_name_count;
     plim__elf_load *loads;
     size_t load_count;
