@@ -180,6 +180,11 @@ static bool heap_verify(char *text, size_t cap)
     return false;
 }
 
+static const void *heap_tables_end(void)
+{
+    return (const void *)(uintptr_t)heap.manager->space.base;
+}
+
 static void heap_figures(plim__heap_figures *out_figures)
 {
     plim_domain_stats stats = {0};
@@ -273,6 +278,7 @@ const plim__heap_table plim__heap = {
     .usable = heap_usable,
     .find = heap_find,
     .verify = heap_verify,
+    .tables_end = heap_tables_end,
     .figures = heap_figures,
     .walk = heap_walk,
 };

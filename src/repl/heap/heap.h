@@ -47,6 +47,8 @@ typedef struct plim__heap_table {
     /* The block that holds an address; false: none does. */
     bool (*find)(const void *address, plim__heap_block *out_block);
     bool (*verify)(char *text, size_t cap); /* false: *text says what does not hold */
+    /* Where the tables lie that verify() walks: below this, from the area's beginning on. */
+    const void *(*tables_end)(void);
     void (*figures)(plim__heap_figures *out_figures);
     /* Live blocks from *position (0 at first) on, up to cap; how many. 0: the end. */
     size_t (*walk)(uint64_t *position, plim__heap_block *blocks, size_t cap);

@@ -19,6 +19,7 @@ enum {
     PLIM__MACHINE_LOST_MAX = 16,  /* clauses of what was lost */
     PLIM__MACHINE_CLAUSE = 160,   /* bytes of one */
     PLIM__MACHINE_LIBRARIES = 32, /* linked ones */
+    PLIM__MACHINE_STATES = 64,    /* ranges of libraries' own variables */
     PLIM__MACHINE_PATH = 512
 };
 
@@ -52,6 +53,12 @@ typedef struct plim__linked {
     uint64_t base;
 } plim__linked;
 
+/** Where a library keeps variables of its own. */
+typedef struct plim__state {
+    uint64_t from, to;
+    char library[64];
+} plim__state;
+
 typedef struct plim__machine {
     plim_repl_options options; /* with the defaults filled in; strings borrowed of repl.c */
     char libexec[PLIM__MACHINE_PATH];
@@ -81,6 +88,9 @@ typedef struct plim__machine {
     plim__held base, held;
     uint64_t heap_used, heap_blocks, heap_high;
     bool is_stale; /* those figures: something was taken back */
+    plim__state states[PLIM__MACHINE_STATES];
+    uint32_t state_count;
+    uint64_t states_written; /* a bit each, by the active worker */
 } plim__machine;
 
 /** A piece of a unit, for the machine. */

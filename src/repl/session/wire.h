@@ -78,8 +78,21 @@ enum {
     PLIM__WORDS_SLOTS = 8 /* the active worker, the spare, and those that are dying */
 };
 
+/* What the C library remembers in its own variables from call to call. */
+typedef enum plim__remembered {
+    PLIM__REMEMBERED_RAND = 0,
+    PLIM__REMEMBERED_RANDOM,
+    PLIM__REMEMBERED_RAND48,
+    PLIM__REMEMBERED_STRTOK,
+    PLIM__REMEMBERED_LOCALE,
+    PLIM__REMEMBERED_ENVIRONMENT,
+    PLIM__REMEMBERED_TIME,
+    PLIM__REMEMBERED_END
+} plim__remembered;
+
 typedef struct plim__words {
-    _Atomic uint32_t kind; /* written last */
+    _Atomic uint32_t kind;       /* written last */
+    _Atomic uint32_t remembered; /* a bit for each plim__remembered */
     int32_t signal, code;
     uint64_t address;
     uint64_t requested, limit;

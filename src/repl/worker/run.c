@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -21,7 +22,11 @@
 #include "repl/session/layout.h"
 #include "repl/worker/worker.h"
 
-enum { WORKER_WALK_MAX = 1 << 20 };
+enum {
+    WORKER_PAGE_IS_FILE = 1 << 2,
+    WORKER_PAGE_IS_PRESENT = 1 << 3,
+    WORKER_PAGE_IS_SWAPPED = 1 << 4
+};
 
 volatile uint64_t plim__worker_entry;
 const plim__heap_table *plim__worker_heap;
@@ -108,11 +113,41 @@ static void worker_start(plim__wire *message)
     run_reply(message);
 }
 
-/* The heap's tables are walked at each end while that takes a fraction of a millisecond, else at
-   each 16th: an overrun into them is found then, and no later than the next call that meets it. */
+/* Whether a page of that range is this worker's own: the entry has written to it. True where the
+   system cannot tell. */
+static bool worker_has_written(uint64_t from, uint64_t to)
+{
+    struct { /* of ioctl(PAGEMAP_SCAN), Linux 6.7: younger than the headers */
+        uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+        uint64_t inverted, must, any, tell;
+    } scan = {.start = from,
+              .end = to,
+              .max_pages = 1,
+              .inverted = WORKER_PAGE_IS_FILE,
+              .must = WORKER_PAGE_IS_FILE,
+              .any = WORKER_PAGE_IS_PRESENT | WORKER_PAGE_IS_SWAPPED,
+              .tell = WORKER_PAGE_IS_PRESENT};
+    struct {
+        uint64_t start, end, categories;
+    } found;
+    scan.size = sizeof scan;
+    scan.vec = (uint64_t)(uintptr_t)&found;
+    scan.vec_len = 1;
+    int map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    int count = map >= 0 ? ioctl(map, _IOWR('f', 16, scan), &scan) : -1;
+    if (map >= 0)
+        (void)close(map);
+    return count != 0;
+}
+
+/* The heap's tables are walked at each end while that takes a fraction of a millisecond; in larger
+   heaps, where an entry has written to them: by a call, or by an overrun. */
 static bool worker_heap_is_sound(plim__wire *message)
 {
-    if (message->heap_used > (UINT64_C(32) << 20) && message->entry % 16 != 0)
+    uint64_t tables_end = (uint64_t)(uintptr_t)plim__worker_heap->tables_end();
+    if (message->heap_used > (UINT64_C(32) << 20) && message->entry % 16 != 0 &&
+        !worker_has_written(PLIM__SESSION_HEAP, tables_end) &&
+        !worker_has_written(PLIM__SESSION_DATA, PLIM__SESSION_DATA + PLIM__SESSION_OWN_BYTES))
         return true;
     return plim__worker_heap->verify(message->text, sizeof message->text);
 }

@@ -28,6 +28,11 @@ static const int WORDS_ORDER[PLIM__WORDS_REGISTERS] = {
     REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
     REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
 
+plim__words *plim__words_own(void)
+{
+    return words_mine;
+}
+
 static void words_registers(const ucontext_t *context)
 {
     for (int i = 0; i < PLIM__WORDS_REGISTERS; i++)

@@ -19,6 +19,9 @@ _Noreturn void plim__worker_main(int socket, plim__words *words, uint64_t privat
 /** From here on signals that end the process write the words first. */
 void plim__words_catch(plim__words *words);
 
+/** Where this worker's words are written; NULL: it is none yet. */
+plim__words *plim__words_own(void);
+
 /** Writes the words with the caller's registers; tells the owner, and waits for its GO if
     `has_more` comes after it, else for ever. */
 void plim__words_leave(plim__words_kind kind, int32_t code, const void *address, uint64_t requested,

@@ -40,6 +40,16 @@ bool plim__held_read(int64_t pid, int own_socket, plim__held *out_held);
 size_t plim__held_lost(const plim__held *base, const plim__held *held,
                        char lost[][PLIM__MACHINE_CLAUSE], size_t max);
 
+/** Finds where the libraries that the template has loaded keep their variables. */
+void plim__state_find(plim__machine *machine);
+
+/** Notes which of them the active worker has written to. */
+void plim__state_look(plim__machine *machine);
+
+/** Adds clauses for what of it goes with the active worker; how many there are then. */
+size_t plim__state_lost(const plim__machine *machine, char lost[][PLIM__MACHINE_CLAUSE],
+                        size_t count, size_t max);
+
 /** Bytes of a process's own memory; 0: it is gone. */
 uint64_t plim__own_bytes(int64_t pid);
 

@@ -264,6 +264,7 @@ static plim_status run_adopt(plim__machine *machine, const plim__wire *message,
     machine->heap_high = message->heap_high;
     if (!plim__held_read(machine->active.pid, machine->active.socket, &machine->held))
         machine->held = machine->base;
+    plim__state_look(machine);
     plim__wire drop = {.kind = PLIM__WIRE_DROP};
     if (!has_threads)
         (void)plim__wire_send(machine->active.socket, &drop);
@@ -378,9 +379,11 @@ plim_status plim__machine_bury(plim__machine *machine, char lost[][PLIM__MACHINE
 {
     const plim__words *words = &machine->words[machine->active.slot];
     *out_count = plim__held_lost(&machine->base, &machine->held, lost, PLIM__MACHINE_LOST_MAX);
+    *out_count = plim__state_lost(machine, lost, *out_count, PLIM__MACHINE_LOST_MAX);
     if (atomic_load(&words->kind) == PLIM__WORDS_EXIT)
         run_let_end(machine);
     plim__runner_kill(&machine->active);
+    machine->states_written = 0;
     machine->held.count = machine->held.more = 0;
     machine->held.threads = machine->held.children = 0;
     machine->held.caught = 0;

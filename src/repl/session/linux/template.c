@@ -218,7 +218,9 @@ plim_status plim__template_start(plim__machine *machine, plim_error *err)
     if (status != PLIM_OK)
         return status;
     machine->is_fixed = message.detail == 1;
-    return template_relink(machine, err);
+    status = template_relink(machine, err);
+    plim__state_find(machine);
+    return status;
 }
 
 void plim__template_stop(plim__machine *machine)
@@ -296,5 +298,6 @@ plim_status plim__machine_link(plim__machine *machine, const char *name, plim_er
     (void)snprintf(library->path, sizeof library->path, "%.*s", PLIM__MACHINE_PATH - 1,
                    message.text);
     library->base = message.value;
+    plim__state_find(machine);
     return PLIM_OK;
 }
