@@ -151,7 +151,7 @@ PLIM_API void plim_repl_close(plim_repl **repl);
  * @param[in,out] err          may be NULL.
  * @retval PLIM_ERR_UNREACHABLE no worker could be started, again and again; the session's memory
  *                              stands and can be read and saved.
- * @retval PLIM_ERR_LIMIT       the text is too long, or the room for code is used up.
+ * @retval PLIM_ERR_LIMIT       the text is too long.
  * @retval PLIM_ERR_INTERNAL, PLIM_ERR_IO, PLIM_ERR_NO_MEMORY as they say; nothing has changed.
  * @note          Threads: the session's.
  */

@@ -246,6 +246,120 @@ static void test_script(void **state)
                   (unsigned long long)info.heap_blocks);
 }
 
+/* --- what is said, and what is not done again ---------------------------------------------- */
+
+static plim_repl_outcome run_text(const char *text, plim_repl_end expected)
+{
+    plim_repl_outcome outcome;
+    plim_error error = {0};
+    if (plim_repl_enter(repl, text, &outcome, &error) != PLIM_OK)
+        fail_msg("%s\n%s", text, error.what);
+    if (outcome.end != expected)
+        fail_msg("%s\n%s: %s\n%s", text, ENDS[outcome.end], outcome.explanation,
+                 outcome.diagnostics);
+    return outcome;
+}
+
+/* What went with the worker, in one line. */
+static const char *lose_worker(void)
+{
+    static char all[2048];
+    plim_repl_outcome outcome;
+    size_t length = 0;
+    all[0] = 0;
+    assert_int_equal(plim_repl_restart(repl, &outcome, NULL), PLIM_OK);
+    for (size_t i = 0; i < outcome.lost_count && length < sizeof all; i++)
+        length += (size_t)snprintf(all + length, sizeof all - length, "%s; ", outcome.lost[i]);
+    return all;
+}
+
+static void test_what_libraries_remember_is_said(void **state)
+{
+    (void)state;
+    (void)run_text("#include <stdlib.h>\n#include <string.h>\n#include <stdio.h>\n"
+                   "int next(void) { return rand(); }",
+                   PLIM_REPL_OK);
+    (void)run_text("printf(\"%p\\n\", malloc(10));", PLIM_REPL_OK);
+    assert_string_equal(lose_worker(), "");
+    (void)run_text("next();", PLIM_REPL_OK);
+    assert_string_equal(lose_worker(), "where rand() was; ");
+    assert_string_equal(lose_worker(), "");
+    (void)run_text("char text[] = \"a b\"; strtok(text, \" \"); setenv(\"PLIM_X\", \"1\", 1);",
+                   PLIM_REPL_OK);
+    assert_string_equal(lose_worker(), "where strtok() was; changes of the environment; ");
+    assert_int_equal(plim_repl_link(repl, "sqlite3", NULL, NULL), PLIM_OK);
+    (void)run_text("#include <sqlite3.h>\nconst char *version = sqlite3_libversion();",
+                   PLIM_REPL_OK);
+    assert_string_equal(lose_worker(), "");
+    (void)run_text("sqlite3 *db; sqlite3_open(\":memory:\", &db);", PLIM_REPL_OK);
+    assert_non_null(strstr(lose_worker(), "what libsqlite3.so"));
+    assert_string_equal(lose_worker(), "");
+}
+
+/* Stops, or lets go on, the compilers of this process: each leads a group. */
+static size_t signal_compilers(int number)
+{
+    char path[64], program[512];
+    size_t count = 0;
+    long pid = 0;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *children = fopen(path, "r");
+    assert_non_null(children);
+    while (fscanf(children, "%ld", &pid) == 1) {
+        (void)snprintf(path, sizeof path, "/proc/%ld/exe", pid);
+        ssize_t length = readlink(path, program, sizeof program - 1);
+        program[length > 0 ? length : 0] = 0;
+        if (strstr(program, "clang") == NULL)
+            continue;
+        assert_int_equal(kill((pid_t)-pid, number), 0);
+        count++;
+    }
+    assert_int_equal(fclose(children), 0);
+    return count;
+}
+
+static void test_what_was_compiled_is_not_compiled_again(void **state)
+{
+    (void)state;
+    const char *const texts[] = {"n + 41", "n++;", "printf(\"%d\\n\", n);"};
+    /* Without a header: new servers, for new headers, would remember nothing. */
+    (void)run_text("int printf(const char *, ...);\nint n = 1;", PLIM_REPL_OK);
+    for (size_t i = 0; i < 3; i++)
+        (void)run_text(texts[i], PLIM_REPL_OK);
+    assert_int_equal(signal_compilers(SIGSTOP), 2);
+    uint64_t began = output_length;
+    for (size_t i = 0; i < 3; i++)
+        (void)run_text(texts[i], PLIM_REPL_OK);
+    assert_int_equal(signal_compilers(SIGCONT), 2);
+    assert_string_equal(output + began, "3\n");
+    (void)run_text("n + 42", PLIM_REPL_OK);
+}
+
+static void test_what_has_no_room_is_refused(void **state)
+{
+    (void)state;
+    plim_repl_outcome outcome = run_text("int big[1 << 28];", PLIM_REPL_DIAGNOSTIC);
+    assert_non_null(strstr(outcome.diagnostics, "variables take 1073741"));
+    outcome = run_text("int small[1 << 20]; small[5] = 3; small[5]", PLIM_REPL_OK);
+    assert_int_equal(outcome.result.bytes, sizeof(int));
+}
+
+/* Tables of a heap that is large, spoilt by an entry that calls nothing of it. */
+static void test_a_spoilt_heap_is_found_at_once(void **state)
+{
+    (void)state;
+    (void)run_text("#include <stdlib.h>\n#include <string.h>\n"
+                   "char *blocks[700]; for (int i = 0; i < 700; i++) blocks[i] = malloc(65536);",
+                   PLIM_REPL_OK);
+    for (int i = 0; i < 4; i++) {
+        (void)run_text("blocks[1][5] = 1;", PLIM_REPL_OK);
+        plim_repl_outcome outcome =
+            run_text("memset((char *)0x300080000000 + 65536, 0xff, 4096);", PLIM_REPL_REFUSED);
+        assert_int_not_equal(outcome.explanation[0], 0);
+    }
+    (void)run_text("free(blocks[7]); blocks[7] = NULL;", PLIM_REPL_OK);
+}
+
 static int open_session(void **state)
 {
     (void)state;
@@ -274,6 +388,14 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_script, open_session, close_session),
+        cmocka_unit_test_setup_teardown(test_what_libraries_remember_is_said, open_session,
+                                        close_session),
+        cmocka_unit_test_setup_teardown(test_what_was_compiled_is_not_compiled_again, open_session,
+                                        close_session),
+        cmocka_unit_test_setup_teardown(test_what_has_no_room_is_refused, open_session,
+                                        close_session),
+        cmocka_unit_test_setup_teardown(test_a_spoilt_heap_is_found_at_once, open_session,
+                                        close_session),
     };
     if (argc != 2)
         return 2;

@@ -296,6 +296,30 @@ static void repl_begin(plim_repl *repl, plim_repl_outcome *outcome)
         .diagnostics = "", .explanation = "", .result = {.name = "", .type = ""}};
 }
 
+/* Whether a unit has room behind what there is; otherwise the entry is refused for it. */
+static void repl_check_room(plim_repl *repl, plim_repl_outcome *outcome)
+{
+    uint64_t code_at, data_at;
+    const plim__unit *unit = repl->unit;
+    plim__session_next(repl, &code_at, &data_at);
+    bool is_code = unit->text_end > PLIM__SESSION_CODE + PLIM__SESSION_CODE_BYTES;
+    bool is_data = unit->data_end > PLIM__SESSION_DATA + PLIM__SESSION_DATA_BYTES;
+    if (!is_code && !is_data)
+        return;
+    uint64_t asked = is_code ? unit->text_end - code_at : unit->data_end - data_at;
+    uint64_t left = is_code ? PLIM__SESSION_CODE + PLIM__SESSION_CODE_BYTES - code_at
+                            : PLIM__SESSION_DATA + PLIM__SESSION_DATA_BYTES - data_at;
+    plim__text out;
+    plim__text_init(&out, repl->explanation, sizeof repl->explanation);
+    plim__text_format(&out,
+                      "%sIn[%u]: error: its %s take %llu bytes, and %llu of a session's 1 GiB "
+                      "are left; malloc() has a room of its own\n",
+                      outcome->diagnostics, outcome->entry, is_code ? "code" : "variables",
+                      (unsigned long long)asked, (unsigned long long)left);
+    outcome->diagnostics = repl->explanation;
+    outcome->end = PLIM_REPL_DIAGNOSTIC;
+}
+
 static plim_status repl_compile(plim_repl *repl, const char *text, size_t bytes,
                                 plim_repl_outcome *outcome, plim_error *err)
 {
@@ -324,6 +348,8 @@ static plim_status repl_compile(plim_repl *repl, const char *text, size_t bytes,
     outcome->end = unit->end == PLIM__UNIT_OK           ? PLIM_REPL_OK
                    : unit->end == PLIM__UNIT_INCOMPLETE ? PLIM_REPL_INCOMPLETE
                                                         : PLIM_REPL_DIAGNOSTIC;
+    if (unit->end == PLIM__UNIT_OK)
+        repl_check_room(repl, outcome);
     if (unit->end != PLIM__UNIT_INCOMPLETE)
         repl->entry_count++;
     return PLIM_OK;
