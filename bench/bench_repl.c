@@ -2,7 +2,10 @@
 /*
  * What an entry costs from its text to its value, and a crash from the fault to the next prompt.
  * Bounds: `x + 2` with ten headers under 18 ms, a function of 30 lines under 35 ms, a crash with
- * 200 entries adopted under 3 ms; medians.
+ * 200 entries adopted under 3 ms; medians. In the same run what
+ * clang-repl-19 and a loop of gcc -O0 -g and dlopen take for the same: neither shows a value, keeps
+ * variables over a crash, or takes a second definition (clang-repl: of C, neither the expression
+ * alone), so they print it, and have names of their own.
  *
  *     bench_repl [RUNS]
  */
@@ -12,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS_MAX = 1000, ADOPTED = 200 };
+#include "repl_peers.h"
+
+enum { RUNS_MAX = 1000, ADOPTED = 200, PEER_RUNS_MAX = 40 };
 
 static plim_repl *repl;
 
@@ -59,6 +64,65 @@ static void show(const char *what, uint64_t *times, size_t count, uint64_t bound
         (unsigned long long)bound);
 }
 
+static void peer_failed(const char *who)
+{
+    (void)fprintf(stderr, "%s failed\n", who);
+    exit(1);
+}
+
+/* clang-repl takes a line at a time. */
+static void in_one_line(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text == '\n')
+            *text = ' ';
+}
+
+static void run_clang_repl(size_t runs)
+{
+    static uint64_t times[2][RUNS_MAX];
+    char text[4096], until[32];
+    if (!peers_clang_repl_open(HEADERS))
+        peer_failed("clang-repl-19");
+    for (size_t i = 0; i < runs; i++) {
+        (void)snprintf(text, sizeof text, "printf(\"=%%d\\n\", x + %zu);", i + 2);
+        (void)snprintf(until, sizeof until, "=%zu\n", i + 42);
+        times[0][i] = peers_clang_repl_enter(text, until);
+        (void)snprintf(text, sizeof text, FUNCTION, (int)i);
+        in_one_line(text);
+        size_t length = strlen(text);
+        (void)snprintf(text + length, sizeof text - length, "\nprintf(\"done%%d\\n\", %zu);", i);
+        (void)snprintf(until, sizeof until, "done%zu\n", i);
+        times[1][i] = peers_clang_repl_enter(text, until);
+        if (times[0][i] == 0 || times[1][i] == 0)
+            peer_failed("clang-repl-19");
+    }
+    peers_clang_repl_close();
+    show("clang-repl-19: printf of x + 2, ten headers", times[0], runs, 0);
+    show("clang-repl-19: a function of 30 lines, and a printf", times[1], runs, 0);
+}
+
+static void run_gcc_dlopen(size_t runs)
+{
+    static uint64_t times[2][RUNS_MAX];
+    char text[4096];
+    int value = 0;
+    for (size_t i = 0; i < runs; i++) {
+        (void)snprintf(text, sizeof text, "%s\nint entry(void) { return x + %zu; }\n", HEADERS,
+                       i + 2);
+        times[0][i] = peers_gcc_dlopen(text, &value);
+        size_t length = (size_t)snprintf(text, sizeof text, "%s\n", HEADERS);
+        (void)snprintf(text + length, sizeof text - length, FUNCTION, (int)i);
+        if (times[0][i] == 0 || value != (int)i + 42)
+            peer_failed("gcc and dlopen");
+        times[1][i] = peers_gcc_dlopen(text, &value);
+        if (times[1][i] == 0)
+            peer_failed("gcc and dlopen");
+    }
+    show("gcc -O0 -g, dlopen: x + 2, ten headers", times[0], runs, 0);
+    show("gcc -O0 -g, dlopen: a function of 30 lines", times[1], runs, 0);
+}
+
 int main(int argc, char **argv)
 {
     static uint64_t times[5][RUNS_MAX];
@@ -96,5 +160,8 @@ int main(int argc, char **argv)
     show("a function of 30 lines", times[2], runs, 35000);
     show("crash to prompt, 200 entries adopted, explained", times[3], runs, 3000);
     plim_repl_close(&repl);
+    size_t peer_runs = runs < PEER_RUNS_MAX ? runs : PEER_RUNS_MAX;
+    run_clang_repl(peer_runs);
+    run_gcc_dlopen(peer_runs);
     return 0;
 }
