@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/spawn.h"
 #include "repl/session/layout.h"
 #include "repl/session/linux/posix.h"
 
@@ -121,39 +121,24 @@ static int template_high(int descriptor)
 static plim_status template_spawn(plim__machine *machine, const int *given, plim_error *err)
 {
     char path[PLIM__MACHINE_PATH + 32], owner[32];
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t how;
-    sigset_t all, none;
-    pid_t pid = 0;
+    int pidfd = -1;
     (void)snprintf(path, sizeof path, "%s/plim-repl-worker", machine->libexec);
     (void)snprintf(owner, sizeof owner, "%ld", (long)getpid());
-    char *const arguments[] = {path, owner, NULL};
-    (void)posix_spawn_file_actions_init(&files);
-    (void)posix_spawnattr_init(&how);
-    (void)sigfillset(&all);
-    (void)sigemptyset(&none);
-    (void)posix_spawnattr_setsigdefault(&how, &all);
-    (void)posix_spawnattr_setsigmask(&how, &none);
-    (void)posix_spawnattr_setflags(
-        &how, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID));
+    const char *const arguments[] = {path, owner, NULL};
+    union { /* environ is older than const */
+        char **from;
+        const char *const *to;
+    } environment = {environ};
+    plim__spawn spawn = {.path = path, .argv = arguments, .environment = environment.to};
     for (int i = 0; i <= PLIM__WIRE_WORDS; i++)
         if (given[i] >= 0)
-            (void)posix_spawn_file_actions_adddup2(&files, given[i], i);
-        else
-            (void)posix_spawn_file_actions_addopen(&files, i, "/dev/null", O_RDWR, 0);
-    (void)posix_spawn_file_actions_addclosefrom_np(&files, PLIM__WIRE_WORDS + 1);
-    int failed = posix_spawn(&pid, path, &files, &how, arguments, environ);
-    (void)posix_spawn_file_actions_destroy(&files);
-    (void)posix_spawnattr_destroy(&how);
-    if (failed != 0) {
-        plim_status status =
-            plim_error_set(err, failed == ENOENT ? PLIM_ERR_NOT_FOUND : PLIM_ERR_IO, "%s: %s", path,
-                           strerror(failed));
+            spawn.descriptors[spawn.descriptor_count++] = (plim__spawn_descriptor){given[i], i};
+    plim_status status = plim__spawn_process(&spawn, &machine->template_pid, &pidfd, err);
+    if (status == PLIM_OK)
+        plim__end_close(&pidfd);
+    else
         plim_error_hint(err, "PLIM_LIBEXEC names the folder of plim-repl-worker");
-        return status;
-    }
-    machine->template_pid = pid;
-    return PLIM_OK;
+    return status;
 }
 
 static plim_status template_relink(plim__machine *machine, plim_error *err)
