@@ -151,14 +151,15 @@ plim_status plim__tokens_read(plim__tools *tools, const char *text, size_t bytes
     plim__grow_add(&request, head.bytes, sizeof ask);
     plim__grow_add(&request, text, bytes);
     plim__tool_result result = {0};
-    plim_status status = PLIM_ERR_NO_MEMORY;
-    if (!request.is_refused) {
+    plim_status status = request.is_refused ? PLIM_ERR_NO_MEMORY : PLIM_ERR_GONE;
+    /* The parser ends by itself now and then, and may do so under our hands: then once more. */
+    for (int i = 0; i < 2 && status == PLIM_ERR_GONE; i++) {
         plim__tool_input input = {request.bytes, request.count};
         status = plim__tools_ask(tools, PLIM__ROLE_TOKENS, &input, NULL, err);
+        if (status == PLIM_OK)
+            status = plim__tools_answer(tools, PLIM__ROLE_TOKENS, &result, err);
     }
     plim__grow_fini(&request);
-    if (status == PLIM_OK)
-        status = plim__tools_answer(tools, PLIM__ROLE_TOKENS, &result, err);
     if (status == PLIM_OK && result.exit_code != 0)
         status = plim_error_set(err, PLIM_ERR_REFUSED, "clang cannot take this text apart");
     if (status == PLIM_OK)
