@@ -554,6 +554,7 @@ PLIM_API bool plim_region_view_next(plim_region_view *view, uint32_t *index,
  *                looked all the time would slow a writer that writes all the time to half.
  * @param[in]     view   not NULL. A new one has 3, and half a second of looking to spend at once:
  *                       what looks once, or now and then, never waits. After this call it has none.
+ *                       (Each view has its own: whoever opens one for each look is not paced.)
  * @param[in]     share  thousandths: a walk that plim_region_view_next() begins at 0 waits until
  *                       walks and time stand in that ratio, but not above a second. 0 or 1000: no
  *                       waiting.

@@ -52,8 +52,8 @@ typedef struct sampler_tables {
 
 static struct {
     plim__lock lock;
-    sampler_tables *tables; /* kept from the first start on */
-    uint64_t interval;
+    sampler_tables *tables;    /* kept from the first start on */
+    _Atomic uint64_t interval; /* read without the lock */
     uint32_t row_count, live_count;
     uint64_t samples, lost;
     bool is_on, knows_forks;
@@ -208,7 +208,8 @@ static void sampler_live_remove(uint32_t at)
 static void sampler_note(const void *block, size_t bytes, const plim_sampler_row *wanted)
 {
     sampler_tables *tables = sampler_state.tables;
-    double chance = 1 - sampler_exp((double)bytes / (double)sampler_state.interval);
+    double chance =
+        1 - sampler_exp((double)bytes / (double)plim__load_relaxed(&sampler_state.interval));
     uint32_t row = sampler_row_of(wanted);
     if (row == SAMPLER_ROWS || sampler_state.live_count >= SAMPLER_LIVE / 4 * 3) {
         sampler_state.lost++;
@@ -256,7 +257,7 @@ static void sampler_taken(void *block, size_t bytes, const char *owner, const ch
         return;
     sampler_here.is_inside = true;
     uint64_t series = plim__load_relaxed(&plim__sampling_series);
-    double interval = (double)sampler_state.interval;
+    double interval = (double)plim__load_relaxed(&sampler_state.interval);
     if (plim__sampling_here.series != series) {
         plim__sampling_here.series = series;
         if (sampler_here.random == 0)
@@ -331,7 +332,7 @@ plim_status plim_sampler_start(uint64_t interval_bytes, plim_error *err)
                              : sampler_prepare(err);
     bool must_know_forks = status == PLIM_OK && !sampler_state.knows_forks;
     if (status == PLIM_OK) {
-        sampler_state.interval = interval_bytes;
+        plim__store_relaxed(&sampler_state.interval, interval_bytes);
         sampler_state.is_on = sampler_state.knows_forks = true;
         (void)plim__add(&plim__sampling_series, 1);
     }
@@ -355,7 +356,7 @@ void plim_sampler_read_info(plim_sampler_info *out_info)
 {
     plim__lock_take(&sampler_state.lock);
     *out_info = (plim_sampler_info){.is_on = sampler_state.is_on,
-                                    .interval_bytes = sampler_state.interval,
+                                    .interval_bytes = plim__load_relaxed(&sampler_state.interval),
                                     .row_count = sampler_state.row_count,
                                     .samples = sampler_state.samples,
                                     .lost = sampler_state.lost};
