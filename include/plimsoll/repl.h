@@ -14,6 +14,7 @@
  * a library's own variables. What of it was lost is said in the outcome.
  * When not to use it: to run code that is hostile. A worker is a process of the same user, whose
  * faults are contained; it is no prison.
+ * Its processes are killed with the thread that opened it: that one lives as long as the session.
  * Thread-safety: a session belongs to one thread at a time; plim_repl_interrupt() from any, and
  * from signal handlers. Several sessions in one process know nothing of each other.
  * @see docs/internals/repl.md
