@@ -67,6 +67,7 @@ typedef struct plim_supervision_head {
     uint64_t submitted, answered, failed, repeated; /**< requests, ever */
     uint64_t waiting, under_way, queue_max;         /**< requests, now */
     bool is_stopping;
+    bool is_on_change; /**< written when something changes: age_ns is no sign of anything */
     uint32_t row_count;
     uint32_t left_out; /**< rows beyond PLIM_SUPERVISION_ROWS_MAX */
 } plim_supervision_head;

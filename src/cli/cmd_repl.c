@@ -15,6 +15,7 @@
 #include "cli/glyphs.h"
 #include "cli/lineedit.h"
 #include "cli/process.h"
+#include "cli/replseen.h"
 #include "cli/replserver.h"
 #include "cli/replui.h"
 #include "cli/terminal.h"
@@ -29,6 +30,7 @@ enum {
 typedef struct repl_work {
     plim__replui ui;
     plim__lineedit *edit;
+    plim__replseen seen;
     plim__draft entry;                /* lines so far */
     char flag_texts[REPL_WORD_BYTES]; /* --cflags, split */
     const char *flags[REPL_FLAGS_MAX + 1];
@@ -154,7 +156,9 @@ static plim_status repl_take_line(repl_work *work, const char *line, bool is_las
     if (work->entry.size_bytes == 0 && plim__replui_is_command(line)) {
         if (work->edit != NULL)
             plim__lineedit_remember(work->edit, line);
+        plim__replseen_write(&work->seen, ui->repl, true);
         plim__replui_command(ui, line);
+        plim__replseen_write(&work->seen, ui->repl, false);
         return PLIM_OK;
     }
     if (work->entry.size_bytes == 0 && repl_is_blank(line))
@@ -171,8 +175,10 @@ static plim_status repl_take_line(repl_work *work, const char *line, bool is_las
     if (work->edit != NULL)
         plim__lineedit_remember(work->edit, plim__draft_peek(&work->entry));
     plim_repl_outcome outcome = {0};
+    plim__replseen_write(&work->seen, ui->repl, true);
     if (status == PLIM_OK)
         status = plim_repl_enter(ui->repl, plim__draft_peek(&work->entry), &outcome, err);
+    plim__replseen_write(&work->seen, ui->repl, false);
     if (status == PLIM_OK && outcome.end == PLIM_REPL_INCOMPLETE && !is_last && !forced)
         return PLIM_OK; /* "x +": only the compiler could tell */
     if (status == PLIM_OK) {
@@ -428,12 +434,16 @@ plim_status plim__cmd_repl(plim__cli *cli, plim_error *err)
     for (size_t i = 0; i < 2; i++)
         plim__draft_init(&work.ui.captured[i], cli->allocator);
     plim_status status = repl_open(&work, err);
+    if (status == PLIM_OK && plim_supervision_open("repl", program != NULL ? program : "session", 3,
+                                                   &work.seen.to, NULL) == PLIM_OK)
+        plim__replseen_write(&work.seen, work.ui.repl, false);
     if (status == PLIM_OK && work.ui.interactive)
         repl_greet(&work.ui);
     if (status == PLIM_OK && program != NULL)
         status = repl_load_program(&work.ui, program, err);
     if (status == PLIM_OK)
         status = work.ui.interactive ? repl_on_terminal(&work, err) : repl_on_script(&work, err);
+    plim_supervision_close(&work.seen.to);
     plim_repl_close(&work.ui.repl);
     plim__draft_fini(&work.entry);
     for (size_t i = 0; i < 2; i++)

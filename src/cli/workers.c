@@ -7,6 +7,7 @@
 #include "cli/workers.h"
 
 #include <plimsoll/bridge.h>
+#include <plimsoll/process_view.h>
 #include <plimsoll/publish.h>
 #include <plimsoll/region.h>
 
@@ -59,8 +60,13 @@ static bool workers_look_into(const plim__workers *workers, int64_t pid)
 {
     char address[32];
     plim_region_view *view = NULL;
+    plim_process_view *process = NULL;
     if (plim_published_read(pid, (plim_sink){NULL, workers_drop}, NULL) == PLIM_OK)
         return true;
+    if (plim_process_view_open(pid, workers->cli->allocator, &process, NULL) == PLIM_OK) {
+        plim_process_view_close(&process);
+        return true;
+    }
     (void)snprintf(address, sizeof address, "pid:%lld", (long long)pid);
     if (plim_region_view_find(address, workers->cli->allocator, &view, NULL, NULL) != PLIM_OK)
         return false;
@@ -230,11 +236,16 @@ bool plim__workers_matches(const plim__workers_row *row, const char *part)
            (row->row != NULL && strstr(row->row->id, part) != NULL);
 }
 
+static bool workers_is_stale(const plim_supervision_head *head)
+{
+    return !head->is_on_change && head->age_ns > WORKERS_STALE_S * workers_second_ns;
+}
+
 bool plim__workers_is_bad(const plim__workers_row *row)
 {
     const plim_supervised *it = row->row;
     if (it == NULL)
-        return row->head->age_ns > WORKERS_STALE_S * workers_second_ns;
+        return workers_is_stale(row->head);
     return it->state == PLIM_SUPERVISED_STOPPED || it->state == PLIM_SUPERVISED_RESTARTING ||
            (it->memory_bytes != PLIM_SUPERVISION_NONE && it->limit_bytes != PLIM_SUPERVISION_NONE &&
             it->memory_bytes > it->limit_bytes / 10 * 9);
@@ -344,7 +355,7 @@ static void workers_head(const plim__workers_row *row, plim__draft *out)
     if (head->is_stopping)
         plim__draft_puts(out, "  it stops");
     workers_time(time, head->age_ns);
-    if (head->age_ns > WORKERS_STALE_S * workers_second_ns)
+    if (workers_is_stale(head))
         plim__draft_printf(out, "  silent for %s", time);
     if (head->left_out > 0)
         plim__draft_printf(out, "  and %" PRIu32 " more", head->left_out);

@@ -71,7 +71,7 @@ class Workers(unittest.TestCase):
         run = self.start("--workers", "2", "--memory", str(LIMIT), program=hog)
         pid = run.process.pid
         self.until_workers(pid, 2)
-        until(lambda: all(row["limit_bytes"] and row["used_bytes"] > LIMIT // 2
+        until(lambda: all(row["limit_bytes"] and row["used_bytes"] >= LIMIT * 3 // 4
                           for row in self.json(pid)["workers"]))
         one = self.json(pid)
         self.assertEqual((one["kind"], one["pid"]), ("run", pid))
@@ -120,6 +120,28 @@ class Workers(unittest.TestCase):
                       ["idle", "idle", "spare"])
             finally:
                 server.terminate()
+
+    def test_a_c_session_is_seen_with_its_workers(self):
+        with subprocess.Popen([PLIM, "repl"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              text=True) as repl:
+            try:
+                self.until_workers(repl.pid, 3)
+                repl.stdin.write("#include <stdlib.h>\nchar *p = malloc(5 << 20);\n")
+                repl.stdin.flush()
+                until(lambda: self.json(repl.pid)["workers"][0]["used_bytes"] >= 5 << 20)
+                one = self.json(repl.pid)
+                self.assertEqual((one["kind"], one["answered_count"]), ("repl", 2))
+                self.assertEqual([row["name"] for row in one["workers"]],
+                                 ["worker", "spare", "template"])
+                self.assertGreater(one["workers"][0]["limit_bytes"], 5 << 20)
+                first = one["workers"][0]["pid"]
+                repl.stdin.write("*(volatile int *)0 = 1;\n")
+                repl.stdin.flush()
+                until(lambda: self.json(repl.pid)["workers"][0]["pid"] not in (None, first))
+                self.assertNotIn("silent", plim("top", f"pid:{repl.pid}", "--once").stdout)
+            finally:
+                repl.stdin.close()
+                repl.wait(60)
 
     def test_ps_has_them(self):
         run = self.start("--workers", "2", program=["sleep", "1000"])

@@ -27,7 +27,7 @@ typedef struct plim__status_page {
     uint64_t number;           /* of this place: two descriptors with one number lead to one */
     uint64_t started_ns, written_ns;
     char kind[PLIM_SUPERVISION_NAME_BYTES], name[PLIM_SUPERVISION_NAME_BYTES];
-    uint32_t row_count, left_out, is_stopping, unused;
+    uint32_t row_count, left_out, is_stopping, is_on_change;
     uint64_t figures[PLIM__STATUS_FIGURES]; /* in the order of the head's */
 } plim__status_page;
 

@@ -99,6 +99,7 @@ void plim_supervision_begin(plim_supervision *supervision, const plim_supervisio
     (void)atomic_fetch_add(&page->sequence, 1); /* odd before anything changes */
     page->written_ns = plim__shared_now();
     page->is_stopping = head->is_stopping;
+    page->is_on_change = head->is_on_change;
     page->row_count = page->left_out = 0;
     memcpy(page->figures, figures, sizeof figures);
 }

@@ -83,6 +83,7 @@ bool plim__status_understand(const plim__status_page *page, const plim__status_r
                                         .under_way = figures[7],
                                         .queue_max = figures[8],
                                         .is_stopping = page->is_stopping != 0,
+                                        .is_on_change = page->is_on_change != 0,
                                         .row_count = page->row_count,
                                         .left_out = page->left_out};
     status_take_text(out_head->kind, page->kind);
@@ -94,7 +95,10 @@ bool plim__status_understand(const plim__status_page *page, const plim__status_r
     for (uint32_t i = 0; i < page->row_count; i++) {
         if (!status_take_row(&from[i], i == 0 ? NULL : &out_rows[i - 1], &out_rows[i]))
             return false;
+        if (out_head->is_on_change && out_rows[i].uptime_ns != PLIM_SUPERVISION_NONE)
+            out_rows[i].uptime_ns += out_head->age_ns; /* it has gone on since */
     }
+    out_head->uptime_ns += out_head->is_on_change ? out_head->age_ns : 0;
     return true;
 }
 
