@@ -80,7 +80,8 @@ static plim_status worker_connect(plim_worker *worker, const plim_worker_options
         return plim_channel_open(address, &line, &worker->channel, err);
     plim_status status =
         plim_error_set(err, PLIM_ERR_NOT_FOUND, "no supervisor is named: this is a worker");
-    plim_error_hint(err, "start it with plim run -- COMMAND, or set PLIM_WORKER_ADDRESS");
+    plim_error_hint(err,
+                    "start it with plim run --listen WHERE -- COMMAND, or set PLIM_WORKER_ADDRESS");
     return status;
 }
 
