@@ -236,6 +236,7 @@ static void gc_watch_summary(gc_watch *watch)
     plim__cli *cli = watch->cli;
     uint64_t time_ns = plim__clock_ns() - watch->begun_ns;
     uint64_t total_ns = plim__pauses_total(watch->pauses);
+    bool is_known = watch->pauses->count == 0 || plim__pauses_known(watch->pauses) > 0;
     if (plim__cli_is_json(cli)) {
         plim__emit_start(&cli->emit, &cli->out, "gc");
         plim__emit_string(&cli->emit, "event", "summary");
@@ -243,7 +244,7 @@ static void gc_watch_summary(gc_watch *watch)
         plim__emit_unsigned(&cli->emit, "duration_ns", time_ns);
         plim__emit_unsigned(&cli->emit, "blind_ns", watch->blind_ns);
         plim__emit_unsigned(&cli->emit, "count", watch->pauses->count);
-        plim__emit_unsigned(&cli->emit, "total_ns", total_ns);
+        plim__emit_known(&cli->emit, "total_ns", is_known ? total_ns : PLIM_UNKNOWN);
         plim__pauses_show(cli, watch->pauses);
         plim__emit_finish(&cli->emit);
         return;
@@ -254,9 +255,14 @@ static void gc_watch_summary(gc_watch *watch)
     plim__units_time(time, time_ns);
     plim__units_time(total, total_ns);
     plim__units_time(blind, watch->blind_ns);
-    plim__out_printf(&cli->out, "%llu collections in %s: %s of pauses, %.2f %% of the time\n",
-                     (unsigned long long)watch->pauses->count, time, total,
-                     time_ns > 0 ? (double)total_ns * 100.0 / (double)time_ns : 0.0);
+    plim__out_printf(&cli->out, "%llu collection%s in %s: ",
+                     (unsigned long long)watch->pauses->count,
+                     watch->pauses->count == 1 ? "" : "s", time);
+    if (!is_known)
+        plim__out_puts(&cli->out, "how long they paused is not known of this target\n");
+    else
+        plim__out_printf(&cli->out, "%s of pauses, %.2f %% of the time\n", total,
+                         time_ns > 0 ? (double)total_ns * 100.0 / (double)time_ns : 0.0);
     if (watch->blind_ns > 0)
         plim__out_printf(&cli->out, "  for %s of it none could be seen (--every)\n", blind);
     if (watch->pauses->count > 0)
@@ -273,8 +279,14 @@ static plim_status gc_watch_loop(gc_watch *watch, plim_error *err)
     uint32_t count = 0;
     plim_status status = plim_target_gc_observe_start(watch->target, err);
     if (status != PLIM_OK)
-        return status;
+        return status; /* nothing was shown: a refusal is all there is */
     watch->begun_ns = plim__clock_ns();
+    if (plim__cli_is_human(cli)) {
+        plim__session_show(cli, watch->target);
+        plim__out_flush(&cli->out);
+    } else if (!plim__cli_is_json(cli)) {
+        plim__out_puts(&cli->out, "kind\tns\tat_ns\tbefore_bytes\tafter_bytes\n");
+    }
     while (status == PLIM_OK && !plim__out_is_broken(&cli->out)) {
         plim_error why = {0};
         uint64_t done_ns = plim__clock_ns() - watch->begun_ns;
@@ -302,12 +314,6 @@ static plim_status gc_watch_run(plim__cli *cli, plim_target *target, plim_error 
     gc_watch watch = {.cli = cli, .target = target, .pauses = gc_pauses_new(cli, err)};
     if (watch.pauses == NULL)
         return PLIM_ERR_NO_MEMORY;
-    if (plim__cli_is_human(cli)) {
-        plim__session_show(cli, target);
-        plim__out_flush(&cli->out);
-    } else if (!plim__cli_is_json(cli)) {
-        plim__out_puts(&cli->out, "kind\tns\tat_ns\tbefore_bytes\tafter_bytes\n");
-    }
     plim_status status = gc_watch_loop(&watch, err);
     if (watch.begun_ns != 0)
         gc_watch_summary(&watch);

@@ -205,8 +205,12 @@ static void track_tell(track_job *job, const char *path)
     if (job->live_bytes != PLIM_UNKNOWN)
         plim__out_printf(&cli->out, "  %s in %s objects allocated while it ran are alive\n", live,
                          count);
+    else
+        plim__out_puts(&cli->out, "  what was allocated while it ran is in the file; this target "
+                                  "does not say when\n");
     if (job->has_collections)
-        plim__out_printf(&cli->out, "  %u collections meanwhile\n", job->event_count);
+        plim__out_printf(&cli->out, "  %u collection%s meanwhile\n", job->event_count,
+                         job->event_count == 1 ? "" : "s");
     plim__session_show_remark(cli, job->target);
     plim__say_later(&cli->say, "next: plim summary %s, or the Memory panel of Chrome DevTools",
                     path);

@@ -150,14 +150,24 @@ static const char *leakreport_match_name(plim_match match)
     return match == PLIM_MATCH_ID ? "id" : "class";
 }
 
-static void leakreport_explain_match(plim__cli *cli)
+static void leakreport_explain_match(plim__cli *cli, bool ids_are_addresses)
 {
+    char least[PLIM__UNITS_BYTES];
+    char text[400];
+    plim__units_bytes(
+        least,
+        plim__args_number(&cli->args, PLIM__OPTION_min_growth, LEAKREPORT_MIN_BY_CLASS), false);
+    (void)snprintf(text, sizeof text,
+                   "%s, so classes were compared, not objects: what grows by less than "
+                   "--min-growth (%s) is not seen.%s",
+                   ids_are_addresses ? "Ids are addresses here, and objects move"
+                                     : "These files are not known to be of one series",
+                   least,
+                   ids_are_addresses
+                       ? ""
+                       : " plim snap --count 3 takes a series; --match id insists.");
     plim__out_puts(&cli->out, "\n");
-    leakreport_wrap(cli,
-                    "These files are not known to be of one series, so classes were compared, "
-                    "not objects: what grows by less than --min-growth (1 MiB) is not seen. "
-                    "plim snap --count 3 takes a series; --match id insists.",
-                    0);
+    leakreport_wrap(cli, text, 0);
 }
 
 static void leakreport_show(plim__cli *cli, const leakreport_case *all,
@@ -180,7 +190,7 @@ static void leakreport_show(plim__cli *cli, const leakreport_case *all,
     plim__out_puts(out, top < count ? "\n" : "");
     plim__cli_rest(cli, top, count);
     if (all->match == PLIM_MATCH_CLASS && !plim__args_has(&cli->args, PLIM__OPTION_match))
-        leakreport_explain_match(cli);
+        leakreport_explain_match(cli, plim__heap_ids_are_addresses(&all->heaps[0]));
     leakreport_next(cli, files, count > 0 ? plim_leaks_get(all->leaks, 0) : NULL);
 }
 

@@ -71,6 +71,14 @@ static uint64_t pauses_percentile(const plim__pause_kind *kind, unsigned percent
     return kind->longest_ns;
 }
 
+uint64_t plim__pauses_known(const plim__pauses *pauses)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < pauses->kind_count; i++)
+        count += pauses->kinds[i].count;
+    return count;
+}
+
 uint64_t plim__pauses_total(const plim__pauses *pauses)
 {
     uint64_t total_ns = 0;

@@ -35,6 +35,9 @@ void plim__pauses_add(plim__pauses *pauses, const plim_gc_event *event);
 /** The rows "by_kind": a table for people, an array in JSON. */
 void plim__pauses_show(plim__cli *cli, const plim__pauses *pauses);
 
+/** How many pauses are known. */
+uint64_t plim__pauses_known(const plim__pauses *pauses);
+
 /** Sum of all pauses that are known. */
 uint64_t plim__pauses_total(const plim__pauses *pauses);
 

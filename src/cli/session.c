@@ -36,7 +36,8 @@ plim_status plim__session_open(plim__cli *cli, const char *address, plim_target 
         return status;
     plim_target_info info;
     plim_target_identify(*out_target, &info);
-    plim__say_detail(&cli->say, "found %s %s, pid %lld, at %s", info.runtime, info.version,
+    plim__say_detail(&cli->say, "found %s%s%s, pid %lld, at %s", info.runtime,
+                     info.version[0] != '\0' ? " " : "", info.version,
                      (long long)info.pid, info.address);
     return PLIM_OK;
 }
@@ -113,7 +114,7 @@ void plim__session_show(plim__cli *cli, const plim_target *target)
     plim_target_identify(target, &info);
     plim__out_puts(out, plim__style_on(out->colour, PLIM__STYLE_HEAD));
     plim__out_show(out, plim__text_of(info.runtime));
-    plim__out_puts(out, " ");
+    plim__out_puts(out, info.version[0] != '\0' ? " " : "");
     plim__out_show(out, plim__text_of(info.version));
     plim__out_puts(out, plim__style_off(out->colour));
     plim__out_puts(out, "  ");

@@ -4,6 +4,7 @@
  * the invariants of graph.h. Readers fill the columns, this file only looks at them.
  */
 #include "heap/graph.h"
+#include "heap/text_table.h"
 
 #include <plimsoll/graph.h>
 
@@ -279,7 +280,12 @@ plim_text plim_graph_script_name(const plim_graph *graph, uint32_t script_id)
     }
     if (low == graph->script_count || graph->scripts[low].script_id != script_id)
         return (plim_text){"", 0};
-    return plim__graph_string(graph, graph->scripts[low].name);
+    /* V8 15 names the node of a script so, where it named it by its URL alone before. */
+    static const char mark[] = "system / Script / ";
+    plim_text name = plim__graph_string(graph, graph->scripts[low].name);
+    if (plim__text_starts(name, mark, sizeof mark - 1) && name.size_bytes >= sizeof mark)
+        name = (plim_text){name.data + sizeof mark - 1, name.size_bytes - (sizeof mark - 1)};
+    return name;
 }
 
 const char *plim_node_type_name(plim_node_type type)

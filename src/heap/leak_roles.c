@@ -9,6 +9,10 @@
 #include "base/assert.h"
 #include "heap/leak_search.h"
 
+/* How far a global object may be, and at how many of those that hold it is looked: its context is
+ * one of the first. */
+enum { LEAK_GLOBAL_DISTANCE_MAX = 5, LEAK_GLOBAL_RETAINERS_MAX = 256 };
+
 /* Objects and native nodes have names; V8 marks its own by this word. */
 static plim__leak_role leak_named_role(plim_text name, bool hidden)
 {
@@ -148,25 +152,45 @@ bool plim__leak_is_suspended(const plim_graph *graph, uint32_t node)
            PLIM_NONE;
 }
 
+/* WebKit's Window and the scopes of its workers; a shape of theirs, which only an engine makes,
+ * has to hold what is called so. */
+static bool leak_is_scope_of_webkit(const plim_graph *graph, uint32_t node)
+{
+    static const plim_text window = {"Window", 6};
+    static const char ending[] = "GlobalScope";
+    const size_t ending_bytes = sizeof ending - 1;
+    plim_text name = plim__graph_string(graph, graph->node_name[node]);
+    return plim__text_equal(name, window) ||
+           (name.size_bytes >= ending_bytes &&
+            memcmp(name.data + name.size_bytes - ending_bytes, ending, ending_bytes) == 0);
+}
+
 bool plim__leak_is_global(const plim_analysis *analysis, uint32_t node)
 {
     static const plim_text global_object = {"global_object", 13};
     static const plim_text global_proxy = {"global_proxy_object", 19};
+    static const plim_text structure = {"Structure", 9};
     const plim_graph *graph = analysis->graph;
     if (graph->node_type[node] != PLIM_NODE_OBJECT)
         return false;
-    /* V8 up to 13: the user root is the global object; later it is the context that holds it. */
+    /* V8 up to 13: the user root is the global object; later it is the context that holds it, and
+     * of contexts that an embedder holds (Chromium, Deno, workerd) there are two steps more. */
     if (analysis->distance[node] == 1)
         return true;
-    if (analysis->distance[node] != 2)
+    if (analysis->distance[node] > LEAK_GLOBAL_DISTANCE_MAX)
         return false;
+    bool is_scope = leak_is_scope_of_webkit(graph, node);
     uint32_t count = plim_analysis_retainer_count(analysis, node);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && i < LEAK_GLOBAL_RETAINERS_MAX; i++) {
         plim_retainer retainer = plim_analysis_retainer(analysis, node, i);
         if (graph->edge_type[retainer.edge] != PLIM_EDGE_INTERNAL)
             continue;
         plim_text name = plim__graph_string(graph, graph->edge_name[retainer.edge]);
         if (plim__text_equal(name, global_object) || plim__text_equal(name, global_proxy))
+            return true;
+        name = plim__graph_string(graph, graph->node_name[retainer.from]);
+        if (is_scope && graph->node_type[retainer.from] == PLIM_NODE_OBJECT_SHAPE &&
+            plim__text_equal(name, structure))
             return true;
     }
     return false;

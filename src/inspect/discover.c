@@ -325,33 +325,33 @@ static const plim__runtime *discover_runtime(const char *name)
 }
 
 /* Where several targets share a port, a row for each; false: it is one row, with no path. */
-static bool discover_each(discover_worker *worker, const plim__probe *probe,
-                          const discover_row *port_row)
+static bool discover_each(discover_worker *worker, const plim__probe *probe, discover_row *port_row)
 {
     discover_run *run = worker->run;
     const plim__runtime *runtime = discover_runtime(port_row->runtime);
     plim__http_body body = {0};
-    if (runtime == NULL || runtime->shows == NULL ||
+    if (runtime == NULL || (runtime->shows == NULL && runtime->entitle == NULL) ||
         plim__http_get(worker->loop, probe->host, probe->port, "/json/list",
                        discover_ask_timeout_ns, &run->allocator, &body, NULL) != PLIM_OK)
         return false;
     json_t *list = json_loadb(body.text, body.len, 0, NULL);
     plim__http_body_fini(&body);
-    bool is_several = json_array_size(list) > 1;
+    bool is_several = json_array_size(list) > 1 && runtime->shows != NULL;
+    if (json_array_size(list) == 1 && runtime->entitle != NULL)
+        runtime->entitle(json_array_get(list, 0), port_row->title, sizeof port_row->title);
     size_t index;
     const json_t *entry;
     json_array_foreach(list, index, entry)
     {
         const char *id = json_string_value(json_object_get(entry, "id"));
-        const char *title = json_string_value(json_object_get(entry, "title"));
         if (!is_several || id == NULL || strlen(id) >= DISCOVER_PATH_BYTES ||
             strpbrk(id, " \r\n") != NULL || !runtime->shows(list, entry))
             continue;
         discover_row row = *port_row;
         (void)snprintf(row.address, sizeof row.address, "%.*s/%s", DISCOVER_PLACE_BYTES - 1,
                        port_row->address, id);
-        if (title != NULL)
-            plim__probe_copy_text(row.title, sizeof row.title, title);
+        if (runtime->entitle != NULL)
+            runtime->entitle(entry, row.title, sizeof row.title);
         discover_add(run, &row);
     }
     json_decref(list);

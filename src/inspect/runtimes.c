@@ -44,6 +44,7 @@ const plim__runtime *const plim__runtimes[] = {
     &plim__chrome_runtime,
     &plim__bun_runtime,
     &plim__webkitgtk_runtime,
+    &plim__webkit_proxy_runtime,
     &plim__firefox_runtime,
     &plim__deno_runtime,
     &plim__workerd_runtime,

@@ -135,6 +135,10 @@ struct plim__runtime {
         row, whatever it lists. */
     bool (*shows)(const json_t *list, const json_t *entry);
 
+    /** What people call an entry of /json/list; NULL: as it is titled there, and plim ps shows the
+        command line, which says more. */
+    void (*entitle)(const json_t *entry, char *out, size_t cap);
+
     /** Whether a word is this runtime's: the Browser field of /json/version, "Server: NAME" of an
         HTTP server that has no such page, or {"from":"root" of Firefox; NULL: never. */
     bool (*recognise)(const char *word);

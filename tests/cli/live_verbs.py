@@ -130,7 +130,7 @@ class EachVersion(Live):
             child.send_signal(signal.SIGINT)
             out, err = child.communicate(timeout=20)
             self.assertEqual(child.returncode, code, err)
-            self.assertRegex(out, r"\d+ collections in ")
+            self.assertRegex(out, r"\d+ collections? in ")
         self.assertEqual(run("gc", node.address, "--duration=1s").code, 2)
         done = run("gc", node.address, "--watch", "--duration=500ms", "--plain")
         self.assertEqual(done.out.splitlines()[0], "kind\tns\tat_ns\tbefore_bytes\tafter_bytes")

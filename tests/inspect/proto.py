@@ -7,6 +7,7 @@
 A case is a heading `## …` and a fenced block `exchange` under it. Its lines, in order:
 
     ! version {…}  ! list […]     what /json/version and /json/list answer
+    ! json […]  ! jsons […] | […]     the same of /json, as proxies have it
     ! lists […] | […]             what /json/list answers the first time, the second…; then the last
     ! http "…"                    the whole answer to the first request, raw (\\r\\n written out)
     ! port silent|hangup|"…"      what the port does to whoever connects
@@ -88,6 +89,7 @@ class Server:
         self.version = '{"Browser":"v8-test/v1.2.3","Protocol-Version":"1.1"}'
         self.list = None
         self.lists = []
+        self.jsons = []
         self.http = self.port_does = self.upgrade = None
         self.sockets = queue.Queue()
         self.sock = None
@@ -156,6 +158,9 @@ class Server:
         listed = self.list or ('[{"id":"one","title":"a test","type":"node","webSocketDebuggerUrl":'
                                f'"ws://127.0.0.1:{self.port}/one"}}]')
         body = {"/json/version": self.version, "/json/list": listed}.get(path)
+        if self.jsons:  # such a proxy has nothing else
+            body = self.jsons[0] if path == "/json" else None
+            self.jsons = self.jsons[1:] or self.jsons
         code = "200 OK" if body is not None else "404 Not Found"
         body = (body or "").replace("{port}", str(self.port)).encode()
         sock.sendall(f"HTTP/1.0 {code}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -273,6 +278,8 @@ class Case:
             server.list = rest
         elif word == "lists":
             server.lists = rest.split(" | ")
+        elif word in ("json", "jsons"):
+            server.jsons = rest.split(" | ")
         elif word == "http":
             server.http = json.loads(rest)
         elif word == "upgrade":

@@ -11,6 +11,9 @@ class Deno(Piped):
     row = "Deno"
     arguments = ()
 
+    def title(self):
+        return "planted.mjs"
+
     def environment(self):
         return dict(os.environ, DENO_NO_UPDATE_CHECK="1", DENO_DIR=str(self.folder / "deno"),
                     NO_COLOR="1")

@@ -106,6 +106,8 @@ class Row(unittest.TestCase):
         self.assertTrue(mine, f"{self.address()} is not among {rows}")
         self.assertEqual({row["runtime"] for row in mine}, {self.runtime.name})
         self.assertIn(self.runtime.listener or self.runtime.pid, {row["pid"] for row in mine})
+        self.assertIn(self.runtime.title(), {row["title"] for row in mine})
+        self.assertEqual(self.json("usage", self.address())["title"], self.runtime.title())
 
     def test_1_usage(self):
         self.runtime.do("drop")
@@ -224,6 +226,24 @@ class Row(unittest.TestCase):
             self.note("collection", "yes, pauses" if known else "yes, pauses unknown")
         self.assertEqual(self.planted(self.snapshot("collected")), 0)
 
+    def test_6_watched_collections(self):
+        """Seen as they come, in lines of one form; or refused before anything is shown."""
+        with self.runtime.churning():
+            done = plim("gc", self.address(), "--watch", "--duration", "1s")
+        if done.code == 5:
+            self.refused(done)
+            return
+        self.assertEqual(done.code, 0, done.err)
+        lines = done.out.splitlines()
+        self.assertTrue(lines[0].startswith(f"{self.runtime.name} "), done.out)
+        summary = next(line for line in lines[1:] if " in " in line)
+        self.assertRegex(summary, r"^(1 collection|(0|[2-9]|\d\d+) collections) in [0-9.]+ m?s: "
+                                  r"([0-9.]+ [nmu]?s of pauses, [0-9.]+ % of the time|"
+                                  r"how long they paused is not known of this target)$")
+        for line in lines[1:lines.index(summary)]:
+            self.assertRegex(line, r"^ +[0-9.]+ m?s  (minor|major|incremental|weak)[a-z ]* +"
+                                   r"([0-9.]+ [nmu]?s|unknown)(  .* -> .*)?$")
+
     def test_7_leaks(self):
         self.runtime.do("drop")
         self.assertEqual(self.leaks_while("work", 0)["leaks"], [])
@@ -232,6 +252,10 @@ class Row(unittest.TestCase):
         text = json.dumps(value["leaks"])
         self.assertIn("Planted", text)
         self.assertRegex(text, "held")
+        said = [(leak["kind"], leak["says"]) for leak in value["leaks"]
+                if leak["name"] == "Planted"]
+        self.assertEqual([kind for kind, _ in said], ["global reference"], value["leaks"])
+        self.assertIn("the global Array \"held\"", said[0][1])
         self.note("leaks", "by " + value["matched_by"])
 
     def leaks_while(self, command, code):

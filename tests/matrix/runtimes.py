@@ -175,6 +175,10 @@ class Runtime:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, sig)
 
+    def title(self):
+        """What plim calls it, in every verb: what its user calls it."""
+        return str(self.folder / "planted.mjs")
+
     def stop(self):
         self.kill()
         for child in self.children:
@@ -206,6 +210,9 @@ class Page(Runtime):
     """A page in a browser, which takes its commands from a server of ours."""
 
     page = PAGE
+
+    def title(self):
+        return "Planted"
 
     def serve(self):
         """Starts the server; the page's URL."""

@@ -44,6 +44,9 @@ class Requested(Runtime):
     port = 0
     beat = None
 
+    def title(self):
+        return "planted"
+
     def do(self, command):
         if command == "churn":
             self.resting = threading.Event()
@@ -103,6 +106,9 @@ class Wrangler(Requested):
 
     name = "wrangler"
     row = "wrangler dev"
+
+    def title(self):
+        return "Cloudflare Worker"  # wrangler's own word for each
 
     def command(self):
         return [program("node-22", "bin/node"), program("wrangler", "bin/wrangler.js"), "dev"]

@@ -99,8 +99,11 @@ static void find_choose(plim_target *target, const json_t *list, size_t *out_fou
     if (*out_found != 1)
         return;
     find_copy(target->path, sizeof target->path, find_path(chosen));
-    find_copy(target->title, sizeof target->title,
-              json_string_value(json_object_get(chosen, "title")));
+    if (target->runtime != NULL && target->runtime->entitle != NULL)
+        target->runtime->entitle(chosen, target->title, sizeof target->title);
+    else
+        find_copy(target->title, sizeof target->title,
+                  json_string_value(json_object_get(chosen, "title")));
     find_copy(target->url, sizeof target->url, json_string_value(json_object_get(chosen, "url")));
 }
 

@@ -84,11 +84,14 @@ static plim_status deno_open_worker(plim_target *target, plim__deno_state *state
 }
 
 /* Deno's title is "deno - main [pid: 24303]"; what it runs is in the URL. */
-static void deno_set_title(plim_target *target)
+static void deno_entitle(const json_t *entry, char *out, size_t cap)
 {
-    const char *stroke = strrchr(target->url, '/');
+    const char *url = json_string_value(json_object_get(entry, "url"));
+    const char *title = json_string_value(json_object_get(entry, "title"));
+    const char *stroke = url != NULL ? strrchr(url, '/') : NULL;
     if (stroke != NULL && stroke[1] != '\0')
-        plim__probe_copy_text(target->title, sizeof target->title, stroke + 1);
+        title = stroke + 1;
+    plim__probe_copy_text(out, cap, title != NULL ? title : "");
 }
 
 static plim_status deno_open(plim_target *target, plim_error *err)
@@ -98,7 +101,6 @@ static plim_status deno_open(plim_target *target, plim_error *err)
         return plim__no_memory(err, "a target");
     plim__deno_workers_stop(&state->workers, false);
     plim__owner_find(target, &state->owner, plim__deno_is_executable);
-    deno_set_title(target);
     if (target->address.worker_id == 0)
         return PLIM_OK;
     return deno_open_worker(target, state, err);
@@ -150,6 +152,7 @@ const plim__runtime plim__deno_runtime = {
     .protocol = &plim__cdp_protocol,
     .launcher = &plim__deno_launcher,
     .traits = PLIM_TARGET_NO_INTERVALS,
+    .entitle = deno_entitle,
     .recognise = deno_recognise,
     .resolve_pid = deno_resolve_pid,
     .open = deno_open,

@@ -147,6 +147,38 @@ static void seek_show(plim_target *target)
         (void)snprintf(target->shown_address, sizeof target->shown_address, "%s/parent", place);
 }
 
+void plim__rdp_tab_title(const json_t *tab, char *out, size_t cap)
+{
+    const char *title = json_string_value(json_object_get(tab, "title"));
+    const char *url = json_string_value(json_object_get(tab, "url"));
+    if (title == NULL || title[0] == '\0')
+        title = url != NULL ? url : "";
+    plim__probe_copy_text(out, cap, title);
+}
+
+static void seek_entitle_process(plim_target *target, const char *kind)
+{
+    char shown[PLIM__PROBE_TITLE_BYTES];
+    plim__probe_copy_text(shown, sizeof shown, kind != NULL ? kind : "?");
+    (void)snprintf(target->title, sizeof target->title, "content process (%.200s)", shown);
+}
+
+/* A page that has no title is called what its tab is. The browser's own windows have theirs; of a
+   content process Firefox says its kind ("webIsolated=https://…", "privilegedabout"). */
+static void seek_entitle(plim_target *target, const json_t *page)
+{
+    plim__rdp_state *state = plim__rdp_state_of(target);
+    const char *title = json_string_value(json_object_get(page, "title"));
+    const char *kind = json_string_value(json_object_get(page, "remoteType"));
+    if (state->scope == PLIM__RDP_PROCESS)
+        seek_entitle_process(target, kind);
+    else if ((title == NULL || title[0] == '\0') && state->tab_title[0] != '\0')
+        (void)snprintf(target->title, sizeof target->title, "%s", state->tab_title);
+    else
+        plim__rdp_tab_title(page, target->title, sizeof target->title);
+    state->tab_title[0] = '\0'; /* the tab's next page has another */
+}
+
 /* The page that the descriptor has now. */
 static plim_status seek_page(plim_target *target, uint64_t deadline_ns, plim_error *err)
 {
@@ -158,15 +190,8 @@ static plim_status seek_page(plim_target *target, uint64_t deadline_ns, plim_err
     const json_t *page = json_object_get(reply, "frame");
     if (page == NULL)
         page = json_object_get(reply, "process");
-    const char *title = json_string_value(json_object_get(page, "title"));
-    const char *url = json_string_value(json_object_get(page, "url"));
-    const char *kind = json_string_value(json_object_get(page, "remoteType"));
     state->page_pid = json_integer_value(json_object_get(page, "processID"));
-    if (title == NULL || title[0] == '\0')
-        title = url;
-    if (title == NULL)
-        title = kind != NULL ? kind : "";
-    plim__probe_copy_text(target->title, sizeof target->title, title);
+    seek_entitle(target, page);
     if (!seek_actor(page, "actor", state->page) || !seek_actor(page, "memoryActor", state->memory))
         status = seek_strange(err, "memory actor");
     json_decref(reply);
@@ -212,10 +237,9 @@ static plim_status seek_several(const json_t *tabs, plim_target *target, plim_er
     plim__rdp_state *state = plim__rdp_state_of(target);
     json_array_foreach(tabs, index, tab)
     {
-        const char *text = json_string_value(json_object_get(tab, "title"));
         if (!seek_tab_matches(target, tab))
             continue;
-        plim__probe_copy_text(title, sizeof title, text != NULL ? text : "");
+        plim__rdp_tab_title(tab, title, sizeof title);
         state->scope = PLIM__RDP_TAB;
         state->tab_id = json_integer_value(json_object_get(tab, "browserId"));
         seek_show(target);
@@ -247,6 +271,7 @@ static plim_status seek_choose_tab(plim_target *target, const json_t *tabs, size
     if (*out_found > 1)
         return seek_several(tabs, target, err);
     state->tab_id = json_integer_value(json_object_get(chosen, "browserId"));
+    plim__rdp_tab_title(chosen, state->tab_title, sizeof state->tab_title);
     return seek_actor(chosen, "actor", state->descriptor) ? PLIM_OK : seek_strange(err, "actor");
 }
 

@@ -49,6 +49,7 @@ typedef struct plim__rdp_state {
     bool attached;     /**< the memory actor is ours; not so after `left` */
     int64_t page_pid;  /**< of the process that runs it, on its machine */
     int64_t tab_id;    /**< Firefox's number of the tab, kept over navigations */
+    char tab_title[PLIM__PROBE_TITLE_BYTES]; /**< as the tab was listed; "" once it was left */
     plim__owner owner; /**< that process, where it is local */
     plim__process_ref browser; /**< the one that has the port, where it is local; pid 0: not */
     char descriptor[PLIM__RDP_ACTOR_BYTES];
@@ -75,6 +76,11 @@ static inline plim__rdp_state *plim__rdp_state_of(const plim_target *target)
     PLIM_CHECK(state != NULL);
     return state;
 }
+
+/* find.c */
+
+/** What the user sees on a tab: its title, or where it leads. */
+void plim__rdp_tab_title(const json_t *tab, char *out, size_t cap);
 
 /* runtime.c */
 

@@ -94,9 +94,10 @@ plim_status plim__rdp_list_tabs(plim__loop *loop, const plim_allocator *allocato
     size_t index;
     json_array_foreach(json_object_get(list, "tabs"), index, tab)
     {
-        const char *title = json_string_value(json_object_get(tab, "title"));
+        char title[PLIM__PROBE_TITLE_BYTES];
+        plim__rdp_tab_title(tab, title, sizeof title);
         plim__rdp_tab row = {.id = json_integer_value(json_object_get(tab, "browserId")),
-                             .title = title != NULL ? title : "",
+                             .title = title,
                              .version = version != NULL ? version : ""};
         if (!json_is_true(json_object_get(tab, "isZombieTab")))
             add(ctx, &row);

@@ -193,11 +193,22 @@ static plim_status gtk_read_named(plim_target *target, plim_error *err)
     plim_status status = plim__address_parse(target->address.path, &address, err);
     if (status != PLIM_OK)
         return status;
-    if (address.host[0] == '\0' || address.path[0] == '\0')
-        return plim_error_set(err, PLIM_ERR_USAGE, "webkit: wants HOST:PORT/PATH");
+    if (address.host[0] == '\0')
+        return plim_error_set(err, PLIM_ERR_USAGE, "webkit: wants HOST:PORT or HOST:PORT/PATH");
     target->address = address;
     target->address.kind = PLIM__ADDRESS_NAMED;
     plim__probe_copy_text(target->title, sizeof target->title, address.path);
+    if (address.path[0] != '\0')
+        return PLIM_OK;
+    status = plim__webkit_proxy_find(target, err);
+    if (status != PLIM_OK) {
+        target->address.host[0] = '\0'; /* what was asked for is read again next time */
+        return status;
+    }
+    bool is_v6 = strchr(address.host, ':') != NULL;
+    (void)snprintf(target->shown_address, sizeof target->shown_address,
+                   is_v6 ? "webkit:[%s]:%u%s" : "webkit:%s:%u%s", address.host,
+                   (unsigned)address.port, target->address.path);
     return PLIM_OK;
 }
 
@@ -431,13 +442,26 @@ static void gtk_close(plim_target *target)
 const plim__runtime plim__webkitgtk_runtime = {
     .name = "webkitgtk",
     .protocol = &gtk_protocol,
-    .scheme = "webkit",
     .snapshot_ending = ".jsc.json",
     .traits = PLIM_TARGET_NO_STACKS | PLIM_TARGET_NO_INTERVALS,
     .recognise = gtk_recognise,
     .knock = plim__gtk_knock,
     .path_of = gtk_path_of,
     .resolve_pid = gtk_resolve_pid,
+    .open = gtk_open,
+    .close = gtk_close,
+    .usage = gtk_usage,
+    .estimate = gtk_estimate,
+    .gc_observe_start = gtk_gc_start,
+    .gc_observe_stop = gtk_gc_stop,
+};
+
+const plim__runtime plim__webkit_proxy_runtime = {
+    .name = "webkit",
+    .protocol = &gtk_protocol,
+    .scheme = "webkit",
+    .snapshot_ending = ".jsc.json",
+    .traits = PLIM_TARGET_NO_STACKS | PLIM_TARGET_NO_INTERVALS,
     .open = gtk_open,
     .close = gtk_close,
     .usage = gtk_usage,

@@ -13,6 +13,16 @@
 
 extern const plim__runtime plim__webkitgtk_runtime;
 
+/** Safari and iOS behind a proxy: "webkit:HOST:PORT/PATH". */
+extern const plim__runtime plim__webkit_proxy_runtime;
+
+/**
+ * Asks the proxy at address.host and .port for its list, where address.path is empty: sets that,
+ * title and url if there is one page. PLIM_ERR_USAGE: which there are, in the hint; _NOT_FOUND:
+ * none; _PROTOCOL: no list; else as plim__http_get().
+ */
+PLIM_NODISCARD plim_status plim__webkit_proxy_find(plim_target *target, plim_error *err);
+
 /** What to do where its inspector is not open. */
 extern const char plim__gtk_how_to_open[];
 

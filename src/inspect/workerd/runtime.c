@@ -240,6 +240,24 @@ static bool workerd_is_users(const json_t *entry)
            strncmp(id, own, sizeof own - 1) != 0;
 }
 
+/* Titles are "workerd: worker NAME" with the id for a name, and miniflare puts a word of its own
+   before it. */
+static void workerd_entitle(const json_t *entry, char *out, size_t cap)
+{
+    static const char users[] = "core:user:";
+    const char *id = json_string_value(json_object_get(entry, "id"));
+    const char *title = json_string_value(json_object_get(entry, "title"));
+    if (id != NULL && workerd_is_users(entry))
+        id += sizeof users - 1;
+    plim__probe_copy_text(out, cap, id != NULL ? id : title != NULL ? title : "");
+}
+
+static void workerd_entitle_wrangler(const json_t *entry, char *out, size_t cap)
+{
+    const char *title = json_string_value(json_object_get(entry, "title"));
+    plim__probe_copy_text(out, cap, title != NULL ? title : "");
+}
+
 /* Of those that wrangler's miniflare runs, only the user's own; of others, all. */
 static bool workerd_shows(const json_t *list, const json_t *entry)
 {
@@ -274,6 +292,7 @@ const plim__runtime plim__workerd_runtime = {
     .launcher = &plim__workerd_launcher,
     .traits = PLIM_TARGET_NO_INTERVALS,
     .note = "on Cloudflare a worker may use 128 MB; workerd itself sets no limit",
+    .entitle = workerd_entitle,
     .recognise = workerd_recognise,
     .shows = workerd_shows,
     .resolve_pid = workerd_resolve_pid,
@@ -290,6 +309,7 @@ const plim__runtime plim__wrangler_runtime = {
     .launcher = &plim__wrangler_launcher,
     .traits = PLIM_TARGET_NO_INTERVALS,
     .note = "on Cloudflare a worker may use 128 MB; workerd itself sets no limit",
+    .entitle = workerd_entitle_wrangler,
     .recognise = workerd_recognise_wrangler,
     .open = workerd_open_wrangler,
     .close = workerd_close,
