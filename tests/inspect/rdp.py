@@ -204,6 +204,18 @@ class Hazards(unittest.TestCase):
         self.open(server, status="ERR_USAGE", what=r"/9 \(planted\).*/12 \(other . one\)$")
         self.ask(f"open {server.address}/9")
 
+    def test_a_target_is_called_what_its_user_sees(self):
+        """The page's title, else the tab's, else where it leads; a process by its kind."""
+        page = DEFAULTS[(TAB, "getTarget")]["frame"]
+        for listed, titled, wanted in (("Shop", "Shop", "Shop"), ("New Tab", "", "New Tab"),
+                                       ("", "", "http://listed/")):
+            server = Firefox({
+                ("root", "listTabs"): {"tabs": [tab(title=listed, url="http://listed/")],
+                                       "from": "root"},
+                (TAB, "getTarget"): {"frame": {**page, "title": titled}, "from": TAB}})
+            self.open(server)
+            self.assertEqual(self.ask("identify")["title"], wanted)
+
     def test_an_event_before_the_reply_is_no_reply(self):
         def measure(server, asked):
             server.say({"type": "frameUpdate", "frames": [], "from": MEMORY})

@@ -60,6 +60,18 @@ class Cell(unittest.TestCase):
         self.assertFalse(file.exists())
         return said
 
+    def planted_beside(self, runtime, other):
+        """What plim counts in its snapshot, while another debugger takes one, too."""
+        file = runtime.folder / "beside.heapsnapshot"
+        child = self.begin("snap", runtime.address, "--force", "-o", file)
+        number = other.send("HeapProfiler.takeHeapSnapshot")
+        theirs = "".join(message["params"]["chunk"] for message in other.until(number)
+                         if message.get("method") == "HeapProfiler.addHeapSnapshotChunk")
+        _, said = child.communicate(timeout=120)
+        self.assertEqual(child.returncode, 0, said)
+        self.assertTrue(theirs.rstrip().endswith("]}"), "theirs is cut")
+        return self.count(file)
+
     def peak_of(self, *words):
         """The most memory in KiB that plim had while it did this."""
         pid = os.posix_spawn(PLIM, [PLIM, *map(str, words)], os.environ)

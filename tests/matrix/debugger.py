@@ -15,7 +15,7 @@ class Debugger:
         with urllib.request.urlopen(f"http://{address}/json/list", timeout=10) as reply:
             url = json.load(reply)[which]["webSocketDebuggerUrl"]
         host, _, path = url.removeprefix("ws://").partition("/")
-        self.sock = socket.create_connection(host.split(":"), timeout=20)
+        self.sock = socket.create_connection(host.split(":"), timeout=60)
         key = base64.b64encode(os.urandom(16)).decode()
         self.sock.sendall((f"GET /{path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n"
                            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
@@ -48,15 +48,24 @@ class Debugger:
             raise ConnectionError(data[2:].decode())
         return json.loads(data)
 
-    def call(self, method, **params):
+    def send(self, method, **params):
+        """Sends a call; its id."""
         self.last_id += 1
         text = json.dumps({"id": self.last_id, "method": method, "params": params}).encode()
         self.sock.sendall(b"\x81" + (bytes([0x80 | len(text)]) if len(text) < 126 else
                                      b"\xfe" + struct.pack(">H", len(text))) + bytes(4) + text)
+        return self.last_id
+
+    def until(self, number):
+        """The messages until the reply to a call, it included."""
         while True:
             message = self.hear()
-            if message.get("id") == self.last_id:
-                return message
+            yield message
+            if message.get("id") == number:
+                return
+
+    def call(self, method, **params):
+        return list(self.until(self.send(method, **params)))[-1]
 
     def close(self):
         self.sock.close()

@@ -6,6 +6,7 @@ import base64
 import json
 import random
 import re
+import struct
 
 KINDS = ("text", "key", "number", "url", "source", "symbol", "function", "variable", "pattern",
          "numeric key")
@@ -73,10 +74,12 @@ class Secrets:
             raw = word.split(".")[0].encode()
             forms = [raw, raw.decode().encode("utf-16-le"), raw.decode().encode("utf-16-be"),
                      raw.hex().encode(), raw.hex().upper().encode(), raw[::-1]]
+            if "." in word:
+                forms += [struct.pack(order + "d", float(word)) for order in "<>"]
             for phase in range(3):
                 coded = base64.b64encode(b"\0" * phase + raw)
-                start = (phase * 8 + 5) // 6 + (1 if phase else 0)
-                forms.append(coded[start:len(raw) * 8 // 6 - 1])
+                # The characters that no byte before or after it has a part in.
+                forms.append(coded[-(-phase * 8 // 6):(phase + len(raw)) * 8 // 6])
             if any(form in data for form in forms if len(form) > 7):
                 hits.add(word)
         return hits

@@ -17,7 +17,7 @@ import time
 import unittest
 
 import bun
-from runtimes import free_port, program
+from runtimes import SECRETS, free_port, program
 
 GONE = 3  # exit code of a target that went
 
@@ -105,6 +105,15 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(f"a planted {target.pid}", file.read_text(encoding="utf-8"))
         self.assertEqual(run("summary", file).returncode, 0)
+
+    def test_the_form_with_strings_tells_secrets_until_it_is_redacted(self):
+        target = self.start()
+        target.do("plant")
+        told, left = (self.folder / name for name in ("told.heapsnapshot", "left.heapsnapshot"))
+        self.assertEqual(run("snap", target.address, "--format", "v8", "-o", told).returncode, 0)
+        self.assertGreater(len(SECRETS.found_in(told.read_bytes())), 400)
+        self.assertEqual(run("redact", told, "-o", left).returncode, 0)
+        self.assertEqual(SECRETS.found_in(left.read_bytes()), set())
 
     def test_evaluation_is_announced_and_a_refused_promise_ends_nothing(self):
         target = self.start(HEALTHY)

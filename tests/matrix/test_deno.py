@@ -93,6 +93,13 @@ class Deno(cell.Cell):
         self.assertIn("connected first", done.stderr)
         self.assertIn("result", other.call("Runtime.getHeapUsage"))
 
+    def test_two_snapshots_at_the_same_time_are_both_whole(self):
+        runtime = self.start(deno.Deno())
+        runtime.do("grow 300000")
+        other = Debugger(runtime.address)
+        self.addCleanup(other.close)
+        self.assertEqual(self.planted_beside(runtime, other), 300000)
+
     def test_killed_in_the_middle(self):
         runtime = self.start(deno.Deno())
         runtime.do("grow 200000")

@@ -129,6 +129,21 @@ class Case(unittest.TestCase):
         time.sleep(2)
         self.second_client(child)
 
+    def test_the_page_process_is_killed_in_the_middle_of_a_snapshot(self):
+        pid = json.loads(run("usage", self.target.address, "--json").stdout)["pid"]
+        for _ in range(10):
+            self.target.do("grow 100000")
+        file = self.folder / "cut.jsc.json"
+        child = self.begin("snap", self.target.address, "-v", "--force", "-o", str(file))
+        while "found webkitgtk" not in child.stderr.readline():
+            pass
+        time.sleep(0.3)
+        os.kill(pid, signal.SIGKILL)
+        said = child.stderr.read()
+        self.assertEqual(child.wait(60), GONE, said)
+        self.assertRegex(said, "has ended|closed|was navigated")
+        self.assertFalse(file.exists())
+
     def test_the_page_process_is_killed(self):
         pid = json.loads(run("usage", self.target.address, "--json").stdout)["pid"]
         child = self.begin("watch", self.target.address, "--every", "200ms")

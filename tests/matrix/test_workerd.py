@@ -153,6 +153,12 @@ class Wrangler(cell.Cell):
         self.assertIn("only one can be connected at a time", done.stderr)
         other.close()
 
+    def test_killed_in_the_middle(self):
+        runtime = self.start(workerd.Wrangler())
+        for _ in range(10):
+            runtime.do("grow 30000")
+        self.assertRegex(self.killed_in_a_snapshot(runtime, runtime.address), "closed|reset|gone")
+
     def test_leaks_of_wrangler_dev_that_plim_starts(self):
         runtime = Wrangling()
         self.addCleanup(runtime.stop)

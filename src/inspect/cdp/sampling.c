@@ -91,6 +91,20 @@ static plim_status sampling_write(const plim_target *target, const json_t *profi
     return status;
 }
 
+/* V8 has one sampler for all debuggers of an isolate: who ends it has what was sampled. */
+static plim_status sampling_judge(plim_target *target, plim_status status, plim_error *err)
+{
+    if (status != PLIM_ERR_REFUSED || err == NULL || strstr(err->what, "was not started") == NULL)
+        return status;
+    target->cdp.sampling = false;
+    *err = (plim_error){0};
+    status = plim_error_set(err, PLIM_ERR_GONE,
+                            "another debugger ended the sampling, and has what was sampled: the "
+                            "target has one sampler for all");
+    plim_error_hint(err, "take it again while nobody else profiles");
+    return status;
+}
+
 plim_status plim__cdp_sampling_stop(plim_target *target, plim_sink sink, plim_error *err)
 {
     if (!target->cdp.sampling)
@@ -100,7 +114,7 @@ plim_status plim__cdp_sampling_stop(plim_target *target, plim_sink sink, plim_er
         plim__cdp_call(target->cdp.session, "HeapProfiler.stopSampling", NULL,
                        plim__target_timeout(target, sampling_timeout_ns), &result, err);
     if (status != PLIM_OK)
-        return status;
+        return sampling_judge(target, status, err);
     target->cdp.sampling = false;
     const json_t *profile = json_object_get(result, "profile");
     if (json_is_object(json_object_get(profile, "head")))

@@ -5,11 +5,14 @@
  * bytes); then at what moment it looked (lastSeenObjectId). So an interval's end is the first such
  * moment after its first triplet. Deno and workerd tell nothing before the end, and then at 0.
  */
+#include <stdio.h>
+
 #include "base/allocator.h"
 #include "base/limits.h"
 #include "inspect/cdp/heap.h"
 
 static const uint64_t tracking_timeout_ns = 10000000000u;
+static const uint64_t tracking_silence_ns = 3000000000u; /* a page in the background tells each s */
 
 static uint64_t tracking_number(const json_t *list, size_t index)
 {
@@ -63,6 +66,7 @@ static plim_status tracking_on_seen(void *ctx, const json_t *params, plim_error 
     plim_target *target = ctx;
     plim__cdp_state *cdp = &target->cdp;
     double id = json_number_value(json_object_get(params, "lastSeenObjectId"));
+    cdp->told_ns = plim__loop_now_ns();
     double at_ms = json_number_value(json_object_get(params, "timestamp"));
     uint64_t last_id = id >= 0 && id < 1e18 ? (uint64_t)id : 0;
     /* Those without a moment are the newest ones: an index may be skipped when nothing lives. */
@@ -99,6 +103,7 @@ plim_status plim__cdp_tracking_start(plim_target *target, bool stacks, plim_erro
         return plim__no_memory(err, "a request");
     cdp->interval_count = 0;
     cdp->too_many_intervals = false;
+    cdp->told_ns = plim__loop_now_ns();
     tracking_listen(target);
     plim_status status =
         plim__cdp_call(cdp->session, "HeapProfiler.startTrackingHeapObjects", params,
@@ -134,12 +139,25 @@ plim_status plim__cdp_tracking_poll(plim_target *target, uint64_t wait_ns,
     return PLIM_OK;
 }
 
+/* It tells of its intervals ten times a second and more, unless it stands still; or another
+ * debugger ended the recording, of which V8 has one for all, and says nothing to us. */
+static void tracking_remark(plim_target *target, uint64_t silent_ns)
+{
+    if (silent_ns < tracking_silence_ns || (target->runtime->traits & PLIM_TARGET_NO_INTERVALS) != 0)
+        return;
+    (void)snprintf(target->remark, sizeof target->remark,
+                   "nothing was told of the last %.0f s: the target stood still, or another "
+                   "debugger ended the recording, and then what was allocated since is missing",
+                   (double)silent_ns / 1e9);
+}
+
 plim_status plim__cdp_tracking_stop(plim_target *target, const plim_snapshot_options *options,
                                     plim_sink sink, plim_snapshot_result *out_result,
                                     plim_error *err)
 {
     if (!target->cdp.tracking)
         return tracking_not_begun(err);
+    tracking_remark(target, plim__loop_now_ns() - target->cdp.told_ns);
     plim_status status = plim__cdp_stream_snapshot(target, "HeapProfiler.stopTrackingHeapObjects",
                                                    options, sink, out_result, err);
     target->cdp.tracking = false; /* the target has been told, whatever became of the text */

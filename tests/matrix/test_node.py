@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Node with company, and Node that ends while it is looked at.      test_node.py PLIM"""
+
+import json
+import time
+
+import cell
+import node
+from debugger import Debugger
+
+
+class Node(cell.Cell):
+    def begin_recording(self, verb, seconds, ending):
+        """plim records; another debugger comes, once it does."""
+        runtime = self.start(node.Node24())
+        file = runtime.folder / f"a.{ending}"
+        child = self.begin(verb, runtime.address, "--duration", f"{seconds}s", "--json", "-v",
+                           "-o", file)
+        self.assertIn("found node", child.stderr.readline())
+        time.sleep(1.5)
+        other = Debugger(runtime.address)
+        self.addCleanup(other.close)
+        return child, other, file
+
+    def test_another_debugger_that_ends_the_sampling_is_named_as_the_cause(self):
+        child, other, file = self.begin_recording("sample", 4, "heapprofile")
+        other.call("HeapProfiler.startSampling")
+        self.assertIn("result", other.call("HeapProfiler.stopSampling"))
+        _, said = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 3, said)
+        self.assertIn("another debugger ended the sampling", said)
+        self.assertIn("try: take it again", said)
+        self.assertFalse(file.exists())
+
+    def test_a_recording_that_another_debugger_ended_says_what_is_missing(self):
+        child, other, file = self.begin_recording("track", 7, "heaptimeline")
+        other.call("HeapProfiler.stopTrackingHeapObjects")
+        out, said = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 0, said)
+        self.assertRegex(json.loads(out)["remark"], "nothing was told .* another debugger ended")
+        self.assertTrue(file.exists())
+
+    def test_a_recording_that_nobody_disturbs_has_no_remark(self):
+        runtime = self.start(node.Node24())
+        value = self.json("track", runtime.address, "--duration", "5s", "-o",
+                          runtime.folder / "a.heaptimeline")
+        self.assertIsNone(value["remark"])
+
+    def test_two_snapshots_at_the_same_time_are_both_whole(self):
+        runtime = self.start(node.Node24())
+        runtime.do("grow 300000")
+        other = Debugger(runtime.address)
+        self.addCleanup(other.close)
+        self.assertEqual(self.planted_beside(runtime, other), 300000)
+
+    def test_killed_in_the_middle_of_a_snapshot(self):
+        runtime = self.start(node.Node24())
+        runtime.do("grow 200000")
+        self.assertRegex(self.killed_in_a_snapshot(runtime, runtime.address), "closed|reset|gone")
+
+
+if __name__ == "__main__":
+    cell.main()
