@@ -59,7 +59,7 @@ typedef struct plim__cdp_state {
     uint32_t interval_count;
     uint32_t interval_cap;
     bool too_many_intervals;
-    uint64_t told_ns; /**< when the target last told of its intervals, or was asked to */
+    bool was_reset; /**< another debugger has ended the recording */
 } plim__cdp_state;
 
 struct plim_target {

@@ -6,6 +6,9 @@ each table is checked, then spoilt in each way that must be seen.
 A table says what it has to hold on a line of its own: `Ids: FR1..FR8 NFR2 API*6.` is FR1 to FR8 and
 NFR2 in a row each at least, API in six. Its rows are `| id | asked for | file | test |`. A figure
 that is measured and not tested names a bound of a bench: `bench/x.py` and the words of that bound.
+Other places have tests under other names: an exchange that is replayed is a heading of its file,
+what is fuzzed and what is listed in a meson.build is a name there, what takes hours is a leg of
+the soak.
 """
 
 import functools
@@ -37,7 +40,8 @@ def rows(text):
 
 
 def is_listed(file, lists):
-    words = (file.name, f"{file.stem}'", f"'{file.stem.removeprefix('test_')}'")
+    words = (file.name, f"{file.stem}'", f"'{file.stem.removeprefix('test_')}'",
+             f"'{file.stem.rsplit('_', 1)[-1]}'")  # one of several of a loop
     return any(word in lists for word in words)
 
 
@@ -50,9 +54,20 @@ def read(file):
 def is_run(path, name):
     """Whether a file has a test of that name, in the way of its language, and the build runs it."""
     file = ROOT / path
-    if not file.is_file() or file.suffix not in (".c", ".py", ".mjs"):
+    if not file.is_file():
         return False
     text = read(file)
+    if file == ROOT / "tools/run-soak":
+        return f'    "{name}": (' in text
+    if file.name == "meson.build":
+        return f"'{name}'" in text
+    if file.parent == ROOT / "fuzz":
+        return f"  '{name}': [[" in read(ROOT / "fuzz/meson.build")
+    if file.suffix == ".md":  # played by a file of the folder above
+        return f"\n## {name}\n\n```exchange\n" in text and \
+            is_listed(file, read(file.parents[1] / "meson.build"))
+    if file.suffix not in (".c", ".py", ".mjs"):
+        return False
     if file.parent == ROOT / "bench":
         runner = read(ROOT / "tools/run-bench")
         benches = re.search(r"^for bench in (.*); do$", runner, re.MULTILINE)[1].split()

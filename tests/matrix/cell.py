@@ -83,4 +83,4 @@ class Cell(unittest.TestCase):
 def main():
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     assert pathlib.Path(PLIM).exists(), "cell.py PLIM"
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=sys.argv[:1] + sys.argv[2:], verbosity=2)

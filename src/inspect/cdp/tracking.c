@@ -3,16 +3,14 @@
  * Tracking: V8 numbers intervals of time from 0 (what was there before) and keeps telling, of each
  * that changed, how many of its objects still live (heapStatsUpdate: triplets of index, count,
  * bytes); then at what moment it looked (lastSeenObjectId). So an interval's end is the first such
- * moment after its first triplet. Deno and workerd tell nothing before the end, and then at 0.
+ * moment after its first triplet. Deno and workerd tell nothing before the end, and then at 0; so
+ * there, that another debugger ended the recording (tracking_taken()) cannot be seen.
  */
-#include <stdio.h>
-
 #include "base/allocator.h"
 #include "base/limits.h"
 #include "inspect/cdp/heap.h"
 
 static const uint64_t tracking_timeout_ns = 10000000000u;
-static const uint64_t tracking_silence_ns = 3000000000u; /* a page in the background tells each s */
 
 static uint64_t tracking_number(const json_t *list, size_t index)
 {
@@ -54,7 +52,9 @@ static plim_status tracking_on_stats(void *ctx, const json_t *params, plim_error
             return status;
         while (cdp->interval_count <= index)
             cdp->intervals[cdp->interval_count++] = (plim_track_interval){0};
-        cdp->intervals[index].count = tracking_number(list, i + 1);
+        uint64_t live = tracking_number(list, i + 1);
+        cdp->was_reset |= index == 0 && cdp->interval_count > 1 && live > cdp->intervals[0].count;
+        cdp->intervals[index].count = live;
         cdp->intervals[index].bytes = tracking_number(list, i + 2);
     }
     return PLIM_OK;
@@ -66,7 +66,6 @@ static plim_status tracking_on_seen(void *ctx, const json_t *params, plim_error 
     plim_target *target = ctx;
     plim__cdp_state *cdp = &target->cdp;
     double id = json_number_value(json_object_get(params, "lastSeenObjectId"));
-    cdp->told_ns = plim__loop_now_ns();
     double at_ms = json_number_value(json_object_get(params, "timestamp"));
     uint64_t last_id = id >= 0 && id < 1e18 ? (uint64_t)id : 0;
     /* Those without a moment are the newest ones: an index may be skipped when nothing lives. */
@@ -103,7 +102,7 @@ plim_status plim__cdp_tracking_start(plim_target *target, bool stacks, plim_erro
         return plim__no_memory(err, "a request");
     cdp->interval_count = 0;
     cdp->too_many_intervals = false;
-    cdp->told_ns = plim__loop_now_ns();
+    cdp->was_reset = false;
     tracking_listen(target);
     plim_status status =
         plim__cdp_call(cdp->session, "HeapProfiler.startTrackingHeapObjects", params,
@@ -119,6 +118,19 @@ static plim_status tracking_not_begun(plim_error *err)
     return plim_error_set(err, PLIM_ERR_USAGE, "tracking has not been started");
 }
 
+/* V8 has one recording for all debuggers of an isolate. Who ends it sends its intervals back to the
+ * beginning: what was there before, which can only become less, becomes more. (Of a program that
+ * allocates nothing meanwhile it does not, and nothing is lost.) */
+static plim_status tracking_taken(plim_error *err)
+{
+    plim_status status =
+        plim_error_set(err, PLIM_ERR_GONE,
+                       "another debugger ended the recording: the target has one for all, and what "
+                       "was recorded is gone");
+    plim_error_hint(err, "take it again while nobody else records");
+    return status;
+}
+
 plim_status plim__cdp_tracking_poll(plim_target *target, uint64_t wait_ns,
                                     const plim_track_interval **out_intervals, uint32_t *out_count,
                                     plim_error *err)
@@ -131,6 +143,8 @@ plim_status plim__cdp_tracking_poll(plim_target *target, uint64_t wait_ns,
         status = plim__cdp_session_status(cdp->session, err);
     if (status != PLIM_OK)
         return plim_error_set(err, status, "the recording was interrupted");
+    if (cdp->was_reset)
+        return tracking_taken(err);
     if (cdp->too_many_intervals)
         return plim_error_set(err, PLIM_ERR_LIMIT, "the recording has more than %u intervals",
                               PLIM_TRACK_INTERVALS_MAX);
@@ -139,25 +153,17 @@ plim_status plim__cdp_tracking_poll(plim_target *target, uint64_t wait_ns,
     return PLIM_OK;
 }
 
-/* It tells of its intervals ten times a second and more, unless it stands still; or another
- * debugger ended the recording, of which V8 has one for all, and says nothing to us. */
-static void tracking_remark(plim_target *target, uint64_t silent_ns)
-{
-    if (silent_ns < tracking_silence_ns || (target->runtime->traits & PLIM_TARGET_NO_INTERVALS) != 0)
-        return;
-    (void)snprintf(target->remark, sizeof target->remark,
-                   "nothing was told of the last %.0f s: the target stood still, or another "
-                   "debugger ended the recording, and then what was allocated since is missing",
-                   (double)silent_ns / 1e9);
-}
-
 plim_status plim__cdp_tracking_stop(plim_target *target, const plim_snapshot_options *options,
                                     plim_sink sink, plim_snapshot_result *out_result,
                                     plim_error *err)
 {
     if (!target->cdp.tracking)
         return tracking_not_begun(err);
-    tracking_remark(target, plim__loop_now_ns() - target->cdp.told_ns);
+    if (target->cdp.was_reset) {
+        target->cdp.tracking = false;
+        tracking_forget(target);
+        return tracking_taken(err);
+    }
     plim_status status = plim__cdp_stream_snapshot(target, "HeapProfiler.stopTrackingHeapObjects",
                                                    options, sink, out_result, err);
     target->cdp.tracking = false; /* the target has been told, whatever became of the text */
