@@ -255,8 +255,8 @@ static void gc_watch_summary(gc_watch *watch)
     plim__units_time(time, time_ns);
     plim__units_time(total, total_ns);
     plim__units_time(blind, watch->blind_ns);
-    plim__out_printf(&cli->out, "%llu collection%s in %s: ",
-                     (unsigned long long)watch->pauses->count,
+    plim__out_printf(&cli->out,
+                     "%llu collection%s in %s: ", (unsigned long long)watch->pauses->count,
                      watch->pauses->count == 1 ? "" : "s", time);
     if (!is_known)
         plim__out_puts(&cli->out, "how long they paused is not known of this target\n");

@@ -155,17 +155,15 @@ static void leakreport_explain_match(plim__cli *cli, bool ids_are_addresses)
     char least[PLIM__UNITS_BYTES];
     char text[400];
     plim__units_bytes(
-        least,
-        plim__args_number(&cli->args, PLIM__OPTION_min_growth, LEAKREPORT_MIN_BY_CLASS), false);
-    (void)snprintf(text, sizeof text,
-                   "%s, so classes were compared, not objects: what grows by less than "
-                   "--min-growth (%s) is not seen.%s",
-                   ids_are_addresses ? "Ids are addresses here, and objects move"
-                                     : "These files are not known to be of one series",
-                   least,
-                   ids_are_addresses
-                       ? ""
-                       : " plim snap --count 3 takes a series; --match id insists.");
+        least, plim__args_number(&cli->args, PLIM__OPTION_min_growth, LEAKREPORT_MIN_BY_CLASS),
+        false);
+    (void)snprintf(
+        text, sizeof text,
+        "%s, so classes were compared, not objects: what grows by less than "
+        "--min-growth (%s) is not seen.%s",
+        ids_are_addresses ? "Ids are addresses here, and objects move"
+                          : "These files are not known to be of one series",
+        least, ids_are_addresses ? "" : " plim snap --count 3 takes a series; --match id insists.");
     plim__out_puts(&cli->out, "\n");
     leakreport_wrap(cli, text, 0);
 }

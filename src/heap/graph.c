@@ -4,7 +4,6 @@
  * the invariants of graph.h. Readers fill the columns, this file only looks at them.
  */
 #include "heap/graph.h"
-#include "heap/text_table.h"
 
 #include <plimsoll/graph.h>
 
@@ -12,6 +11,7 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "heap/text_table.h"
 
 static const char *const NODE_TYPE_NAMES[] = {
     [PLIM_NODE_HIDDEN] = "hidden",

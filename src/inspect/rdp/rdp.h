@@ -45,12 +45,12 @@ typedef struct plim__rdp_gc {
 typedef struct plim__rdp_state {
     plim__rdp *connection;
     plim__rdp_scope scope;
-    bool left;         /**< the page was left, or its process has gone: find the actors anew */
-    bool attached;     /**< the memory actor is ours; not so after `left` */
-    int64_t page_pid;  /**< of the process that runs it, on its machine */
-    int64_t tab_id;    /**< Firefox's number of the tab, kept over navigations */
+    bool left;        /**< the page was left, or its process has gone: find the actors anew */
+    bool attached;    /**< the memory actor is ours; not so after `left` */
+    int64_t page_pid; /**< of the process that runs it, on its machine */
+    int64_t tab_id;   /**< Firefox's number of the tab, kept over navigations */
     char tab_title[PLIM__PROBE_TITLE_BYTES]; /**< as the tab was listed; "" once it was left */
-    plim__owner owner; /**< that process, where it is local */
+    plim__owner owner;                       /**< that process, where it is local */
     plim__process_ref browser; /**< the one that has the port, where it is local; pid 0: not */
     char descriptor[PLIM__RDP_ACTOR_BYTES];
     char page[PLIM__RDP_ACTOR_BYTES]; /**< actor of the page or process */

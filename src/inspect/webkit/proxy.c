@@ -39,8 +39,8 @@ static bool proxy_add(char *names, size_t cap, const char *place, const char *ti
     char shown[64];
     size_t len = strlen(names);
     plim__probe_copy_text(shown, sizeof shown, title);
-    int more = snprintf(names + len, cap - len, "%swebkit:%.100s (%s)", len > 0 ? ", " : "", place,
-                        shown);
+    int more =
+        snprintf(names + len, cap - len, "%swebkit:%.100s (%s)", len > 0 ? ", " : "", place, shown);
     if (more < 0 || (size_t)more >= cap - len) {
         names[len] = '\0'; /* a cut name would lead astray */
         return false;
