@@ -37,8 +37,8 @@ plim_status plim__session_open(plim__cli *cli, const char *address, plim_target 
     plim_target_info info;
     plim_target_identify(*out_target, &info);
     plim__say_detail(&cli->say, "found %s%s%s, pid %lld, at %s", info.runtime,
-                     info.version[0] != '\0' ? " " : "", info.version,
-                     (long long)info.pid, info.address);
+                     info.version[0] != '\0' ? " " : "", info.version, (long long)info.pid,
+                     info.address);
     return PLIM_OK;
 }
 
