@@ -119,7 +119,7 @@ class RunPool(unittest.TestCase):
                 client = self.client(pool, at)
                 for number, count in ((10, 4), (100, 25), (10000, 1229)):
                     self.assertEqual(client.ask(str(number)), (0, "", str(count)))
-            names = sorted({row["child"] for row in pool.events("greeted")})
+            names = sorted({row["child"] for row in pool.wait_for("greeted", 4)})
             self.assertEqual(names, [f"pool_server_worker-{i}" for i in (1, 2, 3, 4)])
             pool.stop()
             self.assertEqual(pool.events()[-1]["event"], "ended")
