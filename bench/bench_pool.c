@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two questions. What does a request through the channel cost, beside the same bytes over a bare
+ * Three questions. What does a request through the channel cost, beside the same bytes over a bare
  * socketpair? Bound: a round trip within 1.3 of the bare one, in one run. And how long does whoever
  * waits wait when his worker is killed under load? Bound: of 1,000 kills, the 99th percentile from
  * kill -9 to the answer of the very request that the killed worker had is under 10 ms, and no
- * request is lost.
+ * request is lost. What does it cost to look at 100 workers ten times a second, reports of theirs
+ * included? Bound: under 1 % of one core, by the time that this process used in ten seconds, which
+ * other programs beside it hardly change.
  */
+#include <plimsoll/monitor.h>
 #include <plimsoll/worker.h>
 #include <plimsoll/worker_pool.h>
 
@@ -14,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,7 +30,9 @@ enum {
     KILLS = 1000,
     OPEN = 8,      /* requests under way or waiting, always */
     SPIN = 200000, /* what a request costs its worker: some 100 µs */
-    TIMES_MAX = KILLS * 4
+    TIMES_MAX = KILLS * 4,
+    WATCHED = 100,
+    WATCH_SECONDS = 10
 };
 
 static double now_us(void)
@@ -272,11 +278,84 @@ static int bench_kills(const char *self)
     return all.kills == KILLS && lost == 0 && p99 < 10 && next99 < 10 ? 0 : 1;
 }
 
+/* --- the looks -------------------------------------------------------------------------------- */
+
+static double used_us(void)
+{
+    struct rusage used;
+    (void)getrusage(RUSAGE_SELF, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+/* Turns it for so long; ten times a second each has reported. Gives how often all were heard. */
+static int watch_for(plim_supervisor *supervisor, plim_monitor *monitor, double us)
+{
+    double begun = now_us();
+    int heard = 0;
+    for (double now = begun; now < begun + us; now = now_us()) {
+        if (now >= begun + heard * 1e5) {
+            plim_child child = PLIM_CHILD_NONE;
+            plim_worker_report said = {.memory_bytes = 1 << 20, .requests = 1};
+            while ((child = plim_supervisor_next(supervisor, PLIM_CHILD_ROOT, child)) !=
+                   PLIM_CHILD_NONE)
+                plim_monitor_report(monitor, child, &said);
+            heard++;
+        }
+        (void)plim_supervisor_step(supervisor, true);
+    }
+    return heard;
+}
+
+static int bench_watch(const char *self)
+{
+    static char ids[WATCHED][8];
+    const char *argv[] = {self, "idle", NULL};
+    plim_child_command command = {.argv = argv};
+    plim_child_spec children[WATCHED] = {{.id = NULL}};
+    for (int i = 0; i < WATCHED; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "w%d", i);
+        children[i] = (plim_child_spec){.id = ids[i], .command = &command};
+    }
+    plim_supervisor_spec spec = {
+        .struct_bytes = sizeof spec, .children = children, .child_count = WATCHED};
+    plim_monitor_policy policy = {.struct_bytes = sizeof policy,
+                                  .memory_bytes = UINT64_C(1) << 40,
+                                  .requests_max = 1000,
+                                  .silence_ns = UINT64_C(60000000000)};
+    plim_supervisor *supervisor = NULL;
+    plim_monitor *monitor = NULL;
+    if (plim_supervisor_create(&spec, NULL, &supervisor, NULL) != PLIM_OK ||
+        plim_monitor_create(supervisor, NULL, &monitor, NULL) != PLIM_OK ||
+        plim_monitor_watch(monitor, PLIM_CHILD_ROOT, &policy, NULL) != PLIM_OK)
+        return 1;
+    plim_supervisor_start(supervisor);
+    (void)watch_for(supervisor, monitor, 2e6); /* until all run and are met */
+    double from_us = now_us(), from_used = used_us();
+    int heard = watch_for(supervisor, monitor, WATCH_SECONDS * 1e6);
+    double share = (used_us() - from_used) / (now_us() - from_us) * 100;
+    plim_memory_figures figures;
+    int seen = 0;
+    plim_child child = PLIM_CHILD_NONE;
+    while ((child = plim_supervisor_next(supervisor, PLIM_CHILD_ROOT, child)) != PLIM_CHILD_NONE)
+        seen += plim_monitor_figures(monitor, child, &figures) == PLIM_OK && figures.rss_bytes > 0;
+    plim_monitor_destroy(&monitor);
+    plim_supervisor_destroy(&supervisor);
+    (void)printf("monitoring %d workers ten times a second, %d s\n", seen, WATCH_SECONDS);
+    (void)printf("  CPU of the supervisor %.3f %% of one core (bound 1)\n", share);
+    (void)printf("{\"bench\":\"monitor\",\"workers\":%d,\"rounds\":%d,\"percent\":%.4f}\n", seen,
+                 heard, share);
+    return seen == WATCHED && heard >= WATCH_SECONDS * 5 && share < 1 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "worker") == 0)
         work();
+    while (argc > 1 && strcmp(argv[1], "idle") == 0)
+        (void)pause();
     int failed = bench_trip();
     failed |= bench_kills(argv[0]);
+    failed |= bench_watch(argv[0]);
     return failed;
 }

@@ -14,8 +14,9 @@
  * is how a supervisor asks; every other end is `abnormal`.
  *
  * Everything is asynchronous: calls note what is wanted, the loop does it, events tell what came of
- * it. All memory is taken by plim_supervisor_create(); children made later live within
- * `dynamic_max`. Nothing here prints.
+ * it. All memory is taken by plim_supervisor_create(), but the copy of the command of a child that
+ * is made later, and the 8 KiB in which its lines are read: they are bounded by `dynamic_max`, and
+ * given back with the child. No restart takes any. Nothing here prints.
  * Thread-safety: one thread per supervisor, but plim_supervisor_ask_stop(). The children die with
  * that thread, so it must live as long as they are wanted.
  * @see docs/internals/supervise.md
@@ -223,6 +224,9 @@ typedef struct plim_supervisor_event {
     bool is_cut; /**< the line goes on in the next event */
 } plim_supervisor_event;
 
+/** Who listens to events, besides the one of the options. */
+enum { PLIM_SUPERVISOR_LISTENERS_MAX = 8 };
+
 /** All zero is the default, but for struct_bytes. */
 typedef struct plim_supervisor_options {
     uint32_t struct_bytes;           /**< sizeof(plim_supervisor_options) */
@@ -283,7 +287,8 @@ PLIM_API PLIM_NODISCARD plim_status plim_supervisor_check(const plim_supervisor_
                                                           plim_error *err);
 
 /**
- * @brief         Makes a supervisor; nothing runs yet. From here on it takes no more memory.
+ * @brief         Makes a supervisor; nothing runs yet. From here on it takes no memory but for
+ *                children that are made later.
  * @param[in]     spec     not NULL; copied with all below it.
  * @param[in]     options  NULL: defaults.
  * @param[out]    out      set only on PLIM_OK; ended by plim_supervisor_destroy().
@@ -296,6 +301,34 @@ PLIM_API PLIM_NODISCARD plim_status plim_supervisor_check(const plim_supervisor_
 PLIM_API PLIM_NODISCARD plim_status plim_supervisor_create(const plim_supervisor_spec *spec,
                                                            const plim_supervisor_options *options,
                                                            plim_supervisor **out, plim_error *err);
+
+/**
+ * @brief         Has one more listener told of everything, in the order of their coming, after the
+ *                one of the options. It may call what that one may.
+ * @param[in,out] supervisor  not NULL.
+ * @param[in]     event       not NULL; told from the next event on.
+ * @param[in]     ctx         passed to it; with `event` it says which listener is meant.
+ * @param[in,out] err         may be NULL.
+ * @retval PLIM_ERR_EXISTS    it listens already.
+ * @retval PLIM_ERR_LIMIT     PLIM_SUPERVISOR_LISTENERS_MAX listen.
+ * @note          Threads: the loop's. May be called in an event.
+ */
+PLIM_API PLIM_NODISCARD plim_status plim_supervisor_listen(
+    plim_supervisor *supervisor, void (*event)(void *ctx, const plim_supervisor_event *event),
+    void *ctx, plim_error *err);
+
+/**
+ * @brief         A listener is told of nothing more, not even of the event under way.
+ * @param[in,out] supervisor  not NULL.
+ * @param[in]     event       what it listens with.
+ * @param[in]     ctx         what it listens with.
+ * @retval PLIM_ERR_STALE     it does not listen.
+ * @note          Threads: the loop's. May be called in an event.
+ */
+PLIM_API plim_status plim_supervisor_unlisten(plim_supervisor *supervisor,
+                                              void (*event)(void *ctx,
+                                                            const plim_supervisor_event *event),
+                                              void *ctx);
 
 /**
  * @brief         Begins to start the children, in order. PLIM_EVENT_STARTED of the top tells that

@@ -163,12 +163,14 @@ PLIM_API PLIM_NODISCARD plim_status plim_worker_pool_create(const plim_worker_po
 
 /**
  * @brief         Hands in a request. `answered` is called exactly once if this gives PLIM_OK.
+ *                Without it nobody is told what comes of it (a cast, not a call); all else is the
+ *                same: it is given to a worker, again if that dies before it has begun.
  * @param[in]     pool         not NULL.
  * @param[in]     code         copied; may be NULL where bytes is 0.
  * @param[in]     bytes        of code.
  * @param[in]     flags        PLIM_MESSAGE_IDEMPOTENT, or 0.
  * @param[in]     timeout_ns   0: the pool's; UINT64_MAX: none.
- * @param[in]     answered     not NULL; called by the loop, never inside this call.
+ * @param[in]     answered     called by the loop, never inside this call; NULL: nobody waits.
  * @param[in]     ctx          passed to it.
  * @param[out]    out_request  its number; may be NULL.
  * @param[in,out] err          may be NULL.

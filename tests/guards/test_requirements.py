@@ -72,7 +72,7 @@ def is_run(path, name):
         runner = read(ROOT / "tools/run-bench")
         benches = re.search(r"^for bench in (.*); do$", runner, re.MULTILINE)[1].split()
         return f'"{name}' in text and file.stem.removeprefix("bench_") in benches
-    how = {".c": rf"(cmocka_unit_test\w*|CASE)\({re.escape(name)}\b",
+    how = {".c": rf"(cmocka_unit_test\w*|CASE)\([\s\\]*{re.escape(name)}\b",
            ".py": rf"def {re.escape(name)}\(self\)",
            ".mjs": rf"test\('{re.escape(name)}'"}[file.suffix]
     lists = read(file.parent / "meson.build")

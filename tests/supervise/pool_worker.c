@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { DESCRIPTOR = 3, TEXT_BYTES = 256 };
+enum { DESCRIPTOR = 3, TEXT_BYTES = 256, BOMB_MAX = 300 };
 
 static volatile int depth_sink, depth_max = 1 << 30;
 static int *volatile near_null = (int *)8; /* more than the compiler can know */
@@ -67,6 +68,30 @@ static void crash(plim_worker *worker, const char *how)
         _exit(7);
 }
 
+/* Processes that make processes, as fast as they can; the end of their number is for the machine's
+   sake alone. */
+static void bomb(void)
+{
+    unsigned *count =
+        mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    while (count != MAP_FAILED && __atomic_fetch_add(count, 1, __ATOMIC_RELAXED) < BOMB_MAX)
+        (void)!fork();
+    wait_ms(600000);
+}
+
+/* What never ends. */
+static void haunt(plim_worker *worker, const char *code)
+{
+    if (strcmp(code, "bomb") == 0)
+        bomb();
+    while (strcmp(code, "flood") == 0)
+        (void)!plim_worker_log(worker, 2, "more, and more, and more, and more, and more", NULL);
+    while (strcmp(code, "write") == 0)
+        (void)!write(STDOUT_FILENO, "a line that nobody asked for\n", 29);
+    while (strcmp(code, "deaf") == 0)
+        wait_ms(600000);
+}
+
 /* True: it is answered as every request is. */
 static int misbehave(plim_worker *worker, const plim_request *request, const char *code)
 {
@@ -78,7 +103,9 @@ static int misbehave(plim_worker *worker, const plim_request *request, const cha
     else if (strcmp(code, "half") == 0) {
         push(oversized, 7);
         _exit(0);
-    } else if (strcmp(code, "twice") == 0)
+    } else if (strncmp(code, "haunt:", 6) == 0)
+        haunt(worker, code + 6);
+    else if (strcmp(code, "twice") == 0)
         respond_raw(request->id);
     else if (strcmp(code, "stranger") == 0)
         respond_raw(request->id + (1u << 16));
@@ -120,7 +147,13 @@ static plim_status serve(plim_worker *worker, const plim_request *request, char 
         memset(shared, 1, bytes);
     } else if (strncmp(code, "report:", 7) == 0)
         return plim_worker_report_memory(worker, strtoull(code + 7, NULL, 10), 0, &err);
-    else if (strncmp(code, "log:", 4) == 0)
+    else if (strncmp(code, "lie:", 4) == 0) {
+        size_t bytes = strtoul(code + 4, NULL, 10);
+        leaked = malloc(bytes);
+        if (leaked != NULL)
+            memset(leaked, 1, bytes);
+        return plim_worker_report_memory(worker, 1, 0, &err);
+    } else if (strncmp(code, "log:", 4) == 0)
         return plim_worker_log(worker, 2, code + 4, &err);
     else if (strcmp(code, "pid") == 0)
         (void)snprintf(out, TEXT_BYTES, "%d", (int)getpid());
@@ -153,7 +186,9 @@ int main(int argc, char **argv)
         return 2;
     }
     if (strcmp(mode, "stops-reading") == 0)
-        wait_ms(60000);
+        wait_ms(600000);
+    if (strncmp(mode, "first-stops-reading:", 20) == 0 && mkdir(mode + 20, 0700) == 0)
+        wait_ms(600000);
     while (plim_worker_receive(worker, UINT64_MAX, &request, &err) == PLIM_OK) {
         if (misbehave(worker, &request, request.code))
             continue;

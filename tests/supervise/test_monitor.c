@@ -574,29 +574,29 @@ static int tear_down_real(void **state)
     return 0;
 }
 
-#define FAKED(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define REAL(name)  cmocka_unit_test_setup_teardown(name, set_up_real, tear_down_real)
+#define FAKE_CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define REAL_CASE(name) cmocka_unit_test_setup_teardown(name, set_up_real, tear_down_real)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKED(seen_from_outside_past_the_first_threshold_it_is_recycled),
-        FAKED(past_the_second_threshold_it_is_killed_and_that_counts),
-        FAKED(by_its_own_report_past_the_threshold_it_is_recycled),
-        FAKED(a_lie_keeps_nobody_alive),
-        FAKED(memory_that_is_shared_is_counted_once_or_as_is_asked),
-        FAKED(a_system_that_keeps_the_share_to_itself_leaves_what_is_private),
-        FAKED(by_silence_it_is_killed_and_who_reports_is_not),
-        FAKED(by_a_missed_deadline_it_is_killed_and_who_is_idle_is_not),
-        FAKED(by_its_count_of_requests_it_is_recycled_and_counts_anew),
-        FAKED(chance_takes_off_as_much_as_it_may),
-        FAKED(who_wavers_at_the_threshold_is_told_of_once),
-        FAKED(who_is_past_it_from_the_start_lives_as_long_as_it_must),
-        REAL(who_ends_between_two_looks_is_not_judged),
-        FAKED(whose_memory_cannot_be_seen_is_judged_by_the_rest),
-        FAKED(under_pressure_the_largest_goes_one_every_ten_seconds),
-        REAL(a_fence_holds_what_grows_faster_than_looks_or_is_said_to_be_missing),
-        FAKED(a_policy_of_a_supervisor_holds_for_those_that_come_later),
+        FAKE_CASE(seen_from_outside_past_the_first_threshold_it_is_recycled),
+        FAKE_CASE(past_the_second_threshold_it_is_killed_and_that_counts),
+        FAKE_CASE(by_its_own_report_past_the_threshold_it_is_recycled),
+        FAKE_CASE(a_lie_keeps_nobody_alive),
+        FAKE_CASE(memory_that_is_shared_is_counted_once_or_as_is_asked),
+        FAKE_CASE(a_system_that_keeps_the_share_to_itself_leaves_what_is_private),
+        FAKE_CASE(by_silence_it_is_killed_and_who_reports_is_not),
+        FAKE_CASE(by_a_missed_deadline_it_is_killed_and_who_is_idle_is_not),
+        FAKE_CASE(by_its_count_of_requests_it_is_recycled_and_counts_anew),
+        FAKE_CASE(chance_takes_off_as_much_as_it_may),
+        FAKE_CASE(who_wavers_at_the_threshold_is_told_of_once),
+        FAKE_CASE(who_is_past_it_from_the_start_lives_as_long_as_it_must),
+        REAL_CASE(who_ends_between_two_looks_is_not_judged),
+        FAKE_CASE(whose_memory_cannot_be_seen_is_judged_by_the_rest),
+        FAKE_CASE(under_pressure_the_largest_goes_one_every_ten_seconds),
+        REAL_CASE(a_fence_holds_what_grows_faster_than_looks_or_is_said_to_be_missing),
+        FAKE_CASE(a_policy_of_a_supervisor_holds_for_those_that_come_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

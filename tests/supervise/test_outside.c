@@ -281,20 +281,20 @@ static void the_pressure_of_this_system_is_read_where_it_is_told(void **state)
     assert_true(pressure.some <= 10000 && pressure.full <= pressure.some);
 }
 
-#define FAKED(name) cmocka_unit_test_setup_teardown(name, fake_system_begin, fake_system_end)
+#define FAKE_CASE(name) cmocka_unit_test_setup_teardown(name, fake_system_begin, fake_system_end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKED(figures_are_those_of_the_files),
-        FAKED(what_makes_no_sense_is_refused),
+        FAKE_CASE(figures_are_those_of_the_files),
+        FAKE_CASE(what_makes_no_sense_is_refused),
         cmocka_unit_test(a_process_is_seen_from_outside),
         cmocka_unit_test(a_gauge_outlives_its_process_and_says_so),
-        FAKED(a_group_of_version_2_is_bounded_beside_us),
-        FAKED(a_group_of_version_1_stands_where_the_mount_shows_us),
-        FAKED(where_no_group_may_be_made_that_is_said),
+        FAKE_CASE(a_group_of_version_2_is_bounded_beside_us),
+        FAKE_CASE(a_group_of_version_1_stands_where_the_mount_shows_us),
+        FAKE_CASE(where_no_group_may_be_made_that_is_said),
         cmocka_unit_test(the_group_of_this_system_holds_or_is_refused),
-        FAKED(pressure_is_read_in_hundredths),
+        FAKE_CASE(pressure_is_read_in_hundredths),
         cmocka_unit_test(the_pressure_of_this_system_is_read_where_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,6 +222,25 @@ static void requests_are_answered_with_their_results(void **state)
     finish(&at);
 }
 
+/* A cast: nobody waits for it, and it is done even so. */
+static void a_request_that_nobody_waits_for_is_done_all_the_same(void **state)
+{
+    (void)state;
+    static world at;
+    plim_worker_pool_options options = options_of(&at);
+    options.workers = 1;
+    options.spares = PLIM_POOL_NONE;
+    begin(&at, options);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(
+            plim_worker_pool_submit(at.pool, "echo:x", 6, 0, 0, NULL, NULL, NULL, NULL), PLIM_OK);
+    assert_string_equal(ask(&at, "answered", 0)->text, "10"); /* it stood behind them */
+    plim_pool_figures figures;
+    plim_worker_pool_figures(at.pool, &figures);
+    assert_int_equal(figures.answered, 11);
+    finish(&at);
+}
+
 static void the_one_idle_longest_gets_the_next(void **state)
 {
     (void)state;
@@ -609,6 +628,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_answered_with_their_results),
+        cmocka_unit_test(a_request_that_nobody_waits_for_is_done_all_the_same),
         cmocka_unit_test(the_one_idle_longest_gets_the_next),
         cmocka_unit_test(an_answer_that_was_sent_counts_however_its_worker_ended),
         cmocka_unit_test(what_was_not_begun_is_given_to_another_worker),

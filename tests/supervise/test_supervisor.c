@@ -126,6 +126,102 @@ static void lines_are_told_whole_and_long_ones_in_parts(void **state)
     assert_non_null(strstr(log.text, "line:three "));
 }
 
+/* One of several that listen. */
+typedef struct ear {
+    int heard, after; /* it stops listening after so many; 0: never */
+    int *turn, last_turn;
+    watch_log *log;
+} ear;
+
+static void on_ear(void *ctx, const plim_supervisor_event *event)
+{
+    ear *it = ctx;
+    (void)event;
+    it->heard++;
+    it->last_turn = ++*it->turn;
+    if (it->heard == it->after)
+        assert_int_equal(plim_supervisor_unlisten(it->log->supervisor, on_ear, it), PLIM_OK);
+}
+
+static void events_reach_all_who_listen(void **state)
+{
+    (void)state;
+    plim_child_command ends = {.argv = SHELL("exit 0")};
+    plim_child_spec children[] = {
+        {.id = "a", .command = &ends, .restart = PLIM_TRANSIENT, .is_significant = true}};
+    plim_supervisor_spec spec = {
+        .children = children, .child_count = 1, .auto_shutdown = PLIM_AUTO_ANY_SIGNIFICANT};
+    watch_log log = {.supervisor = NULL};
+    plim_supervisor_options options = {
+        .struct_bytes = sizeof(options), .event = on_event, .ctx = &log};
+    int turn = 0;
+    ear ears[PLIM_SUPERVISOR_LISTENERS_MAX + 1];
+    assert_int_equal(plim_supervisor_create(&spec, &options, &log.supervisor, NULL), PLIM_OK);
+    for (int i = 0; i <= PLIM_SUPERVISOR_LISTENERS_MAX; i++) {
+        ears[i] = (ear){.turn = &turn, .log = &log, .after = i == 3 ? 2 : 0};
+        assert_int_equal(plim_supervisor_listen(log.supervisor, on_ear, &ears[i], NULL),
+                         i < PLIM_SUPERVISOR_LISTENERS_MAX ? PLIM_OK : PLIM_ERR_LIMIT);
+    }
+    assert_int_equal(plim_supervisor_listen(log.supervisor, on_ear, &ears[0], NULL),
+                     PLIM_ERR_EXISTS);
+    assert_int_equal(plim_supervisor_unlisten(log.supervisor, on_ear, &ears[7]), PLIM_OK);
+    assert_int_equal(plim_supervisor_unlisten(log.supervisor, on_ear, &ears[7]), PLIM_ERR_STALE);
+    assert_int_equal(plim_supervisor_run(log.supervisor, NULL), PLIM_OK);
+    plim_supervisor_destroy(&log.supervisor);
+    int told = 0;
+    for (int i = 0; i <= PLIM_EVENT_ENDED; i++)
+        told += log.kinds[i];
+    assert_true(told >= 4);
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(ears[i].heard, i == 3 ? 2 : told);
+    assert_int_equal(ears[7].heard, 0);
+    assert_int_equal(ears[8].heard, 0);
+    assert_true(ears[0].last_turn < ears[1].last_turn && ears[1].last_turn < ears[6].last_turn);
+}
+
+static void note_event(void *ctx, const plim_supervisor_event *event)
+{
+    watch_log *log = ctx;
+    log->kinds[event->kind]++;
+    log->last[event->kind] = *event;
+}
+
+/* A process by its name, whatever number it has in this life of its. */
+static void a_name_leads_to_whoever_has_it_now(void **state)
+{
+    (void)state;
+    plim_child_command sleeps = {.argv = SHELL("exec sleep 100")};
+    plim_child_spec below[] = {{.id = "worker", .command = &sleeps}};
+    plim_supervisor_spec inner = {.children = below, .child_count = 1};
+    plim_child_spec children[] = {{.id = "web", .supervisor = &inner}};
+    plim_supervisor_spec spec = {.children = children, .child_count = 1};
+    watch_log log = {.supervisor = NULL};
+    plim_supervisor_options options = {
+        .struct_bytes = sizeof(options), .event = note_event, .ctx = &log};
+    assert_int_equal(plim_supervisor_create(&spec, &options, &log.supervisor, NULL), PLIM_OK);
+    plim_child child = PLIM_CHILD_NONE;
+    plim_child_info info;
+    int64_t first = 0;
+    assert_int_equal(plim_supervisor_find(log.supervisor, ""), PLIM_CHILD_ROOT);
+    plim_supervisor_start(log.supervisor);
+    for (int life = 0; life < 2; life++) {
+        while (log.kinds[PLIM_EVENT_STARTED] < 3 + life)
+            assert_true(plim_supervisor_step(log.supervisor, true));
+        if (life == 0)
+            child = plim_supervisor_find(log.supervisor, "web/worker");
+        assert_int_equal(plim_supervisor_find(log.supervisor, "web/worker"), child);
+        assert_int_equal(plim_supervisor_child(log.supervisor, child, &info), PLIM_OK);
+        assert_true(info.pid > 0 && info.pid != first);
+        first = info.pid;
+        assert_int_equal(kill((pid_t)info.pid, 0), 0);
+        if (life == 0)
+            assert_int_equal(kill((pid_t)info.pid, SIGKILL), 0);
+    }
+    assert_int_equal(plim_supervisor_find(log.supervisor, "web/nobody"), PLIM_CHILD_NONE);
+    assert_int_equal(plim_supervisor_find(log.supervisor, "worker"), PLIM_CHILD_NONE);
+    plim_supervisor_destroy(&log.supervisor);
+}
+
 static void a_program_that_is_not_there_fails_the_start(void **state)
 {
     (void)state;
@@ -157,6 +253,8 @@ int main(void)
         cmocka_unit_test(a_crash_is_restarted_until_there_are_too_many),
         cmocka_unit_test(lines_are_told_whole_and_long_ones_in_parts),
         cmocka_unit_test(a_program_that_is_not_there_fails_the_start),
+        cmocka_unit_test(events_reach_all_who_listen),
+        cmocka_unit_test(a_name_leads_to_whoever_has_it_now),
     };
     return cmocka_run_group_tests(tests, warm_up, NULL);
 }

@@ -49,6 +49,11 @@ typedef struct child_slot {
     bool has_group, is_ready_told, is_ready, has_borrowed, was_killed;
 } child_slot;
 
+typedef struct child_listener {
+    void (*event)(void *ctx, const plim_supervisor_event *event); /* NULL: nobody */
+    void *ctx;
+} child_listener;
+
 struct plim_supervisor {
     uint32_t magic;
     plim_allocator allocator;
@@ -57,6 +62,7 @@ struct plim_supervisor {
     uint32_t slot_count, settling_count;
     void (*event)(void *ctx, const plim_supervisor_event *event);
     void *ctx;
+    child_listener listeners[PLIM_SUPERVISOR_LISTENERS_MAX];
     struct uv_loop_s *loop;
     struct child_handles *handles; /* of the loop; only supervisor.c knows <uv.h>'s types */
     int watch;

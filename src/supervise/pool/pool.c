@@ -430,7 +430,7 @@ plim_status plim_worker_pool_submit(plim_worker_pool *pool, const void *code, ui
                                     void *ctx, uint64_t *out_request, plim_error *err)
 {
     PLIM_CHECK_OBJ(pool, POOL_MAGIC);
-    PLIM_CHECK(answered != NULL && (code != NULL || bytes == 0));
+    PLIM_CHECK(code != NULL || bytes == 0);
     if (pool->is_stopping || pool->is_ended)
         return plim_error_set(err, PLIM_ERR_SEALED, "the pool is being stopped");
     if (bytes > pool->options.payload_max - PLIM_MESSAGE_HEAD_BYTES_MAX ||
