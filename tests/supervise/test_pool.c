@@ -496,6 +496,20 @@ static void a_worker_that_does_not_answer_for_its_health_is_killed(void **state)
     finish(&at);
 }
 
+/* Or it would wait until something else happens. */
+static void what_comes_while_all_are_asked_for_their_health_is_given_out(void **state)
+{
+    (void)state;
+    static world at;
+    plim_worker_pool_options options = options_of(&at);
+    options.health_interval_ns = 1; /* always */
+    options.health_timeout_ns = 60 * SECOND;
+    begin(&at, options);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(ask(&at, "echo:x", 0)->status, PLIM_OK);
+    finish(&at);
+}
+
 static void a_worker_that_does_not_greet_is_killed(void **state)
 {
     (void)state;
@@ -642,6 +656,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(memory_past_the_second_threshold_kills_whatever_is_under_way),
         cmocka_unit_test(a_worker_that_sends_what_it_may_not_send_is_killed),
         cmocka_unit_test(a_worker_that_does_not_answer_for_its_health_is_killed),
+        cmocka_unit_test(what_comes_while_all_are_asked_for_their_health_is_given_out),
         cmocka_unit_test(a_worker_that_does_not_greet_is_killed),
         cmocka_unit_test(workers_that_die_too_often_end_the_pool_and_what_waits_fails),
         cmocka_unit_test(stopping_answers_what_is_there_and_takes_no_more),

@@ -164,6 +164,13 @@ void plim__seat_exited(plim__seat *seat, const plim_supervisor_event *event)
 
 /* --- its line --------------------------------------------------------------------------------- */
 
+/* UINT64_MAX: never. */
+static uint64_t seat_health_at(const plim_worker_pool *pool, uint64_t now_ns)
+{
+    uint64_t interval = pool->options.health_interval_ns;
+    return interval < UINT64_MAX - now_ns ? now_ns + interval : UINT64_MAX;
+}
+
 static void seat_on_greeted(void *ctx, const plim_message *peer)
 {
     plim__seat *seat = ctx;
@@ -175,7 +182,7 @@ static void seat_on_greeted(void *ctx, const plim_message *peer)
     seat->state = PLIM__SEAT_IDLE;
     seat->kill_ns = UINT64_MAX;
     seat->idle_since_ns = now;
-    seat->health_ns = now + pool->options.health_interval_ns;
+    seat->health_ns = seat_health_at(pool, now);
     plim__pool_tell(pool, (plim_pool_event){
                               .kind = PLIM_POOL_WORKER_UP, .slot = seat->index, .pid = seat->pid});
     plim__pool_dispatch(pool);
@@ -190,7 +197,7 @@ static void seat_is_free(plim__seat *seat)
     seat->state = PLIM__SEAT_IDLE;
     seat->kill_ns = UINT64_MAX;
     seat->idle_since_ns = plim__pool_now(pool);
-    seat->health_ns = seat->idle_since_ns + pool->options.health_interval_ns;
+    seat->health_ns = seat_health_at(pool, seat->idle_since_ns);
     if (seat->due == PLIM_WHY_NONE && seat->answered_max != 0 &&
         seat->answered >= seat->answered_max)
         seat->due = PLIM_WHY_REQUESTS;
@@ -260,9 +267,10 @@ static void seat_on_message(void *ctx, const plim_message *message)
             break;
         }
         seat->health_id = 0;
-        seat->health_ns = plim__pool_now(seat->pool) + seat->pool->options.health_interval_ns;
+        seat->health_ns = seat_health_at(seat->pool, plim__pool_now(seat->pool));
         if (seat->state == PLIM__SEAT_IDLE)
             seat->kill_ns = UINT64_MAX;
+        plim__pool_dispatch(seat->pool); /* what came while all were asked */
         break;
     case PLIM_MESSAGE_MEMORY:
         seat->reported_bytes = message->used_bytes;
