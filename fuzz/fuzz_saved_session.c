@@ -28,12 +28,14 @@ static char path[128];
 
 static void begin(void)
 {
+    static const char loop[] =
+        "for (int i = 0; i < 5; i++) { struct node *n = malloc(sizeof *n); n->next = head; "
+        "head = n; }";
     static const char *const entries[] = {
         "#include <stdlib.h>",
         "struct node { int v; struct node *next; union { int i; struct node *n; } u; };",
         "struct node *head; int numbers[5] = {1, 2, 3}; char text[] = \"text\"; enum { A, B } e;",
-        "for (int i = 0; i < 5; i++) { struct node *n = malloc(sizeof *n); n->next = head; "
-        "head = n; }",
+        loop,
         "int twice(int n) { return 2 * n; }",
         "int (*pointer)(int) = twice;",
         "head"};

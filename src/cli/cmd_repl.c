@@ -24,7 +24,8 @@ enum {
     REPL_ENTRY_BYTES_MAX = 1 << 20, /* plim_repl_enter()'s own limit */
     REPL_FLAGS_MAX = 32,
     REPL_PATH_BYTES = 4096,
-    REPL_WORD_BYTES = 4096
+    REPL_WORD_BYTES = 4096,
+    REPL_PROGRAMS_MAX = 16
 };
 
 typedef struct repl_work {
@@ -33,7 +34,9 @@ typedef struct repl_work {
     plim__replseen seen;
     plim__draft entry;                /* lines so far */
     char flag_texts[REPL_WORD_BYTES]; /* --cflags, split */
-    const char *flags[REPL_FLAGS_MAX + 1];
+    plim__draft folders;              /* of the programs' files, as flags, ended by NUL each */
+    const char *flags[REPL_FLAGS_MAX + REPL_PROGRAMS_MAX + 2];
+    uint32_t flag_count;
 } repl_work;
 
 /* --- the session ----------------------------------------------------------------------------- */
@@ -44,9 +47,32 @@ static void repl_capture(void *ctx, plim_repl_stream stream, const char *bytes, 
     plim__draft_add(&ui->captured[stream == PLIM_REPL_STDERR], bytes, count);
 }
 
+/* What a file includes as "x.h" lies beside it, and what an entry does, where plim was started. */
+static plim_status repl_add_folders(repl_work *work, plim_error *err)
+{
+    const plim__args *args = &work->ui.cli->args;
+    const char *path;
+    plim__draft *texts = &work->folders;
+    plim__draft_puts(texts, "-iquote.");
+    plim__draft_add(texts, "", 1);
+    for (uint32_t i = 0; i < REPL_PROGRAMS_MAX && (path = plim__args_file(args, i)) != NULL; i++) {
+        const char *slash = strrchr(path, '/');
+        if (slash == NULL)
+            continue;
+        plim__draft_puts(texts, "-iquote");
+        plim__draft_add(texts, path, slash == path ? 1 : (size_t)(slash - path));
+        plim__draft_add(texts, "", 1);
+    }
+    if (texts->failed)
+        return plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory for the file's folders");
+    for (size_t at = 0; at < texts->size_bytes; at += strlen(texts->data + at) + 1)
+        work->flags[work->flag_count++] = texts->data + at;
+    return PLIM_OK;
+}
+
 static plim_status repl_split_flags(repl_work *work, const char *text, plim_error *err)
 {
-    uint32_t count = 0;
+    uint32_t most = work->flag_count + REPL_FLAGS_MAX;
     if (strlen(text) >= sizeof work->flag_texts)
         return plim_error_set(err, PLIM_ERR_USAGE, "--cflags is too long");
     (void)snprintf(work->flag_texts, sizeof work->flag_texts, "%s", text);
@@ -54,10 +80,10 @@ static plim_status repl_split_flags(repl_work *work, const char *text, plim_erro
         at += strspn(at, " ");
         if (*at == '\0')
             break;
-        if (count >= REPL_FLAGS_MAX)
+        if (work->flag_count >= most)
             return plim_error_set(err, PLIM_ERR_USAGE, "--cflags has more than %d words",
                                   REPL_FLAGS_MAX);
-        work->flags[count++] = at;
+        work->flags[work->flag_count++] = at;
         at += strcspn(at, " ");
         if (*at == ' ')
             *at++ = '\0';
@@ -97,10 +123,11 @@ static plim_status repl_open(repl_work *work, plim_error *err)
     const plim__args *args = &ui->cli->args;
     plim_repl_options options;
     plim_status status = plim__repl_options_of(ui->cli, &options, err);
-    if (status == PLIM_OK && plim__args_has(args, PLIM__OPTION_cflags)) {
+    if (status == PLIM_OK)
+        status = repl_add_folders(work, err);
+    if (status == PLIM_OK && plim__args_has(args, PLIM__OPTION_cflags))
         status = repl_split_flags(work, args->values[PLIM__OPTION_cflags].text, err);
-        options.flags = work->flags;
-    }
+    options.flags = work->flags;
     if (plim__cli_is_json(ui->cli)) {
         options.output = repl_capture;
         options.output_ctx = ui;
@@ -198,7 +225,6 @@ static plim_status repl_survive(repl_work *work, plim_status status, plim_error 
         return status;
     plim__replui_complain(&work->ui, err);
     plim__draft_clear(&work->entry);
-    work->ui.failed++;
     *err = (plim_error){0};
     return PLIM_OK;
 }
@@ -424,7 +450,6 @@ static plim_status repl_on_script(repl_work *work, plim_error *err)
 plim_status plim__cmd_repl(plim__cli *cli, plim_error *err)
 {
     static repl_work work; /* large: the editor's lines */
-    const char *program = plim__args_file(&cli->args, 0);
     if (plim__args_has(&cli->args, PLIM__OPTION_listen))
         return plim__repl_listen(cli, cli->args.values[PLIM__OPTION_listen].text, err);
     work.ui = (plim__replui){.cli = cli};
@@ -433,19 +458,21 @@ plim_status plim__cmd_repl(plim__cli *cli, plim_error *err)
     plim__draft_init(&work.entry, cli->allocator);
     for (size_t i = 0; i < 2; i++)
         plim__draft_init(&work.ui.captured[i], cli->allocator);
+    plim__draft_init(&work.folders, cli->allocator);
     plim_status status = repl_open(&work, err);
     if (status == PLIM_OK && plim_supervision_open("repl", program != NULL ? program : "session", 3,
                                                    &work.seen.to, NULL) == PLIM_OK)
         plim__replseen_write(&work.seen, work.ui.repl, false);
     if (status == PLIM_OK && work.ui.interactive)
         repl_greet(&work.ui);
-    if (status == PLIM_OK && program != NULL)
-        status = repl_load_program(&work.ui, program, err);
+    for (uint32_t i = 0; status == PLIM_OK && plim__args_file(&cli->args, i) != NULL; i++)
+        status = repl_load_program(&work.ui, plim__args_file(&cli->args, i), err);
     if (status == PLIM_OK)
         status = work.ui.interactive ? repl_on_terminal(&work, err) : repl_on_script(&work, err);
     plim_supervision_close(&work.seen.to);
     plim_repl_close(&work.ui.repl);
     plim__draft_fini(&work.entry);
+    plim__draft_fini(&work.folders);
     for (size_t i = 0; i < 2; i++)
         plim__draft_fini(&work.ui.captured[i]);
     return status;

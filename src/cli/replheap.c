@@ -68,6 +68,48 @@ static void heap_show_rows(plim__replui *ui, heap_row *rows, uint32_t count)
         plim__out_printf(out, "and %u more types\n", count - HEAP_SHOWN);
 }
 
+static void heap_emit_rows(plim__replui *ui, const heap_row *rows, uint32_t count,
+                           const plim_repl_totals *totals)
+{
+    plim__emit *emit = &ui->cli->emit;
+    plim__emit_start(emit, &ui->cli->out, "repl.heap");
+    plim__emit_unsigned(emit, "bytes", totals->block_bytes);
+    plim__emit_unsigned(emit, "blocks", totals->blocks);
+    plim__emit_unsigned(emit, "typed_blocks", totals->typed_blocks);
+    plim__emit_unsigned(emit, "unreachable_blocks", totals->unreachable_blocks);
+    plim__emit_unsigned(emit, "unreachable_bytes", totals->unreachable_bytes);
+    plim__emit_array(emit, "types");
+    for (uint32_t i = 0; i < count; i++) {
+        plim__emit_object(emit, NULL);
+        plim__emit_string(emit, "type", rows[i].name);
+        plim__emit_unsigned(emit, "count", rows[i].count);
+        plim__emit_unsigned(emit, "bytes", rows[i].bytes);
+        plim__emit_object_end(emit);
+    }
+    plim__emit_array_end(emit);
+    plim__emit_finish(emit);
+}
+
+static void heap_emit_leaks(plim__replui *ui, const plim_repl_picture *picture)
+{
+    plim__emit *emit = &ui->cli->emit;
+    plim_repl_piece piece;
+    plim__emit_start(emit, &ui->cli->out, "repl.leaks");
+    plim__emit_array(emit, "blocks");
+    for (uint32_t at = 0; plim_repl_picture_next(picture, &at, &piece);) {
+        char address[32];
+        if (!piece.is_block || piece.is_reachable)
+            continue;
+        (void)snprintf(address, sizeof address, "0x%" PRIx64, piece.address);
+        plim__emit_object(emit, NULL);
+        plim__emit_string(emit, "address", address);
+        plim__emit_unsigned(emit, "bytes", piece.bytes);
+        plim__emit_object_end(emit);
+    }
+    plim__emit_array_end(emit);
+    plim__emit_finish(emit);
+}
+
 void plim__repl_heap(plim__replui *ui, const char *operands)
 {
     static heap_row rows[HEAP_ROWS_MAX];
@@ -88,6 +130,11 @@ void plim__repl_heap(plim__replui *ui, const char *operands)
         row->bytes += piece.bytes;
     }
     plim_repl_picture_totals(picture, &totals);
+    if (plim__cli_is_json(ui->cli)) {
+        heap_emit_rows(ui, rows, count, &totals);
+        plim_repl_picture_destroy(&picture);
+        return;
+    }
     char all[PLIM__UNITS_BYTES];
     char lost[PLIM__UNITS_BYTES];
     plim__units_bytes(all, totals.block_bytes, ui->cli->out.exact_bytes);
@@ -127,6 +174,11 @@ void plim__repl_leaks(plim__replui *ui, const char *operands)
     (void)operands;
     if (picture == NULL)
         return;
+    if (plim__cli_is_json(ui->cli)) {
+        heap_emit_leaks(ui, picture);
+        plim_repl_picture_destroy(&picture);
+        return;
+    }
     plim_repl_picture_totals(picture, &totals);
     if (totals.unreachable_blocks == 0) {
         plim__out_puts(&ui->cli->out, "no leaks: something leads to every block\n");
@@ -175,10 +227,20 @@ void plim__repl_snap(plim__replui *ui, const char *operands)
         status = plim_file_sink_commit(&sink, &err);
     plim_file_sink_abandon(&sink);
     plim_graph_destroy(&graph);
-    if (status != PLIM_OK)
+    if (status == PLIM_ERR_EXISTS) { /* the file's own words are of options that :snap has not */
+        err = (plim_error){0};
+        (void)plim_error_set(&err, status, "%s is there already", operands);
+        plim_error_hint(&err, ":snap and another name");
+    }
+    if (status != PLIM_OK) {
         plim__replui_complain(ui, &err);
-    else
+    } else if (plim__cli_is_json(ui->cli)) {
+        plim__emit_start(&ui->cli->emit, &ui->cli->out, "repl.snap");
+        plim__emit_string(&ui->cli->emit, "path", operands);
+        plim__emit_finish(&ui->cli->emit);
+    } else {
         plim__out_printf(&ui->cli->out, "written: %s\n", operands);
+    }
 }
 
 typedef struct heap_serving {
@@ -207,7 +269,8 @@ void plim__repl_serve(plim__replui *ui, const char *operands)
     uint64_t port = HEAP_PORT;
     serving = (heap_serving){0};
     if (operands[0] != '\0' && (!plim__units_parse_count(operands, &port) || port > UINT16_MAX)) {
-        (void)plim_error_set(&err, PLIM_ERR_USAGE, "a port is a number up to 65535");
+        (void)plim_error_set(&err, PLIM_ERR_USAGE, ":serve takes a port: a number up to 65535");
+        plim_error_hint(&err, ":serve, or :serve 9230");
         plim__replui_complain(ui, &err);
         return;
     }
@@ -224,10 +287,16 @@ void plim__repl_serve(plim__replui *ui, const char *operands)
         status = plim_serve_repl(server, ui->repl, "C session", ui->cli->allocator, &serving.served,
                                  &err);
     if (status == PLIM_OK) {
-        plim__out_printf(&ui->cli->out,
-                         "serving the session on %s until Ctrl-C: open chrome://inspect; its "
-                         "console enters C\n",
-                         plim_server_address(server));
+        if (plim__cli_is_json(ui->cli)) {
+            plim__emit_start(&ui->cli->emit, &ui->cli->out, "repl.serve");
+            plim__emit_string(&ui->cli->emit, "address", plim_server_address(server));
+            plim__emit_finish(&ui->cli->emit);
+        } else {
+            plim__out_printf(&ui->cli->out,
+                             "serving the session on %s until Ctrl-C: open chrome://inspect; its "
+                             "console enters C\n",
+                             plim_server_address(server));
+        }
         plim__out_flush(&ui->cli->out);
         plim__interrupts_take(NULL, NULL);
         plim__interrupts_take(heap_stop_serving, &serving);

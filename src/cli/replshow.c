@@ -299,7 +299,9 @@ void plim__replui_show(plim__replui *ui, const plim_repl_outcome *outcome)
     plim__draft_init(&said, ui->cli->allocator);
     show_diagnostics(&said, colour, outcome->diagnostics);
     if (outcome->explanation[0] != '\0') {
-        show_styled(&said, colour, PLIM__STYLE_BAD, outcome->explanation);
+        show_styled(&said, colour,
+                    outcome->end == PLIM_REPL_OK ? PLIM__STYLE_HEAD : PLIM__STYLE_BAD,
+                    outcome->explanation);
         plim__draft_puts(&said, "\n");
     }
     show_frames(&said, colour, outcome, columns);
@@ -317,6 +319,7 @@ void plim__replui_show(plim__replui *ui, const plim_repl_outcome *outcome)
 
 void plim__replui_complain(plim__replui *ui, const plim_error *err)
 {
+    ui->failed++;
     plim__out_flush(&ui->cli->out);
     plim__say_error(&ui->cli->say, err);
 }

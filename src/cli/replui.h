@@ -19,7 +19,7 @@ typedef struct plim__replui {
     bool interactive;        /* on a terminal */
     bool times;              /* said of every entry */
     bool ends;               /* :quit */
-    uint32_t failed;         /* entries that did not come to their end */
+    uint32_t failed;         /* entries that did not come to their end, commands that failed */
     plim__draft captured[2]; /* with --json: what the entry under way writes, stdout and stderr */
 } plim__replui;
 
@@ -40,7 +40,7 @@ void plim__replui_commands_begin_with(const char *word, size_t bytes,
 /** Shows an outcome: what was captured, value, diagnostics, explanation, backtrace, losses. */
 void plim__replui_show(plim__replui *ui, const plim_repl_outcome *outcome);
 
-/** Shows an error of ours as plim does. */
+/** Shows an error of ours as plim does, and counts it. */
 void plim__replui_complain(plim__replui *ui, const plim_error *err);
 
 /** Writes the value of an entry; false: there is none. columns 0: in one line. */

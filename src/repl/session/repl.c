@@ -273,8 +273,10 @@ plim_status plim__session_bury(plim_repl *repl, plim_repl_outcome *outcome, plim
 {
     size_t count = 0;
     plim_status status = plim__machine_bury(&repl->machine, repl->lost, &count, err);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        plim__session_name_lost(repl, repl->lost[i], sizeof repl->lost[i]);
         repl_add_lost(repl, repl->lost[i]);
+    }
     if (outcome != NULL) {
         outcome->lost = repl->lost_list;
         outcome->lost_count = repl->lost_count;
@@ -341,10 +343,8 @@ static plim_status repl_compile(plim_repl *repl, const char *text, size_t bytes,
     outcome->hidden_count = unit->hidden_count;
     outcome->times.parse = unit->times.parse;
     outcome->times.compile = unit->times.compile + unit->times.link;
-    for (size_t i = 0; i < unit->lost_count; i++)
-        repl_add_lost(repl, unit->lost[i]);
-    outcome->lost = repl->lost_list;
-    outcome->lost_count = repl->lost_count;
+    if (unit->lost_count > 0) /* not with a worker, but at the entry's end */
+        outcome->explanation = unit->lost[0];
     outcome->end = unit->end == PLIM__UNIT_OK           ? PLIM_REPL_OK
                    : unit->end == PLIM__UNIT_INCOMPLETE ? PLIM_REPL_INCOMPLETE
                                                         : PLIM_REPL_DIAGNOSTIC;

@@ -62,6 +62,9 @@ plim_status plim__session_grow(plim_repl *repl, plim_error *err);
 /** Where the next unit's code and variables go. */
 void plim__session_next(const plim_repl *repl, uint64_t *out_code, uint64_t *out_data);
 
+/** Adds to "descriptor 5 (…)" the variable that has it; any other clause stays as it is. */
+void plim__session_name_lost(plim_repl *repl, char *clause, size_t cap);
+
 /** Says goodbye to the worker; fills in `lost` of the outcome (may be NULL). */
 plim_status plim__session_bury(plim_repl *repl, plim_repl_outcome *outcome, plim_error *err);
 

@@ -196,7 +196,8 @@ static void ast_children(ast_reader *reader, const json_t *node, plim__ast_item 
             item->is_constructor = true;
         if (item->kind == PLIM__AST_VARIABLE && ast_is_expression(kind) &&
             json_object_get(node, "init") != NULL) {
-            item->has_init = ast_range(reader, child, &item->init_begin, &item->init_end);
+            item->has_init = ast_range(reader, child, &item->init_begin, &item->init_end) &&
+                             item->init_begin >= item->begin && item->init_end <= item->end;
             item->is_init_list = strcmp(kind, "InitListExpr") == 0;
         }
     }
@@ -212,6 +213,10 @@ static void ast_look_below(ast_reader *reader, const json_t *node, plim__ast_ite
         item->has_statement_expression |= ast_is(at, "kind", "StmtExpr");
         item->has_literal |= ast_is(at, "kind", "CompoundLiteralExpr");
         const json_t *inner = json_object_get(at, "inner");
+        const json_t *first = json_array_get(inner, 0);
+        if (ast_is(at, "castKind", "LValueToRValue") &&
+            ast_is(first, "kind", "CompoundLiteralExpr"))
+            inner = json_object_get(first, "inner"); /* copied: nothing points to it */
         size_t count = json_array_size(inner);
         if (count > reader->stack_cap - depth) {
             item->has_statement_expression = true; /* not known: the careful answer */

@@ -80,7 +80,7 @@ static void say(telling *tell, plim_text text)
 
 /* A node that is on the way to itself is "^" and how many steps back. The depth is bounded by
    on_way. */
-static void tell_from(telling *tell, uint32_t node) /* plim-tidy: allow recursion: bounded */
+static void tell_from(telling *tell, uint32_t node)
 {
     plim_node row;
     plim_graph_node(tell->graph, node, &row);
