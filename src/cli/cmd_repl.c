@@ -450,6 +450,7 @@ static plim_status repl_on_script(repl_work *work, plim_error *err)
 plim_status plim__cmd_repl(plim__cli *cli, plim_error *err)
 {
     static repl_work work; /* large: the editor's lines */
+    const char *program = plim__args_file(&cli->args, 0);
     if (plim__args_has(&cli->args, PLIM__OPTION_listen))
         return plim__repl_listen(cli, cli->args.values[PLIM__OPTION_listen].text, err);
     work.ui = (plim__replui){.cli = cli};

@@ -646,6 +646,11 @@ static void server_stop_tick(uv_timer_t *timer)
 {
     server *all = timer->data;
     bool busy = false;
+    /* An interrupt that met an entry before it ran is lost, and nobody waits for what it brings. */
+    for (size_t i = 0; i < SERVER_SESSIONS_MAX; i++) {
+        if (all->sessions[i].is_used && all->sessions[i].ends)
+            server_end_session(&all->sessions[i]);
+    }
     if (plim_interrupt_count(&all->cli->interrupt) == 0 && !all->is_stopping)
         return;
     if (!all->is_stopping) {
