@@ -3,7 +3,9 @@
  * A wait is uv_run(ONCE) in a loop with a timer beside it that fires every 50 ms: so a stop request
  * raised by a signal handler, which must not touch the loop, is seen in time, and a deadline needs
  * no timer of its own.
- * Invariants: L1 the tick runs exactly while a wait is under way. L2 waits do not nest.
+ * Invariants: L1 the tick runs exactly while a wait is under way. L2 waits do not nest. L3 the tick
+ * repeats: uv_run(ONCE) runs timers that are due before it waits, and one that had run out while we
+ * were not given the processor would leave it waiting for ever.
  */
 #include "inspect/wire/loop.h"
 
@@ -140,7 +142,8 @@ plim_status plim__loop_wait_either(plim__loop *loop, const bool *done, const boo
             break;
         }
         uv_update_time(&loop->uv);
-        (void)uv_timer_start(&loop->tick, loop_on_tick, loop_next_tick_ms(now_ns, deadline_ns), 0);
+        uint64_t tick_ms = loop_next_tick_ms(now_ns, deadline_ns);
+        (void)uv_timer_start(&loop->tick, loop_on_tick, tick_ms, tick_ms); /* L3 */
         (void)uv_run(&loop->uv, UV_RUN_ONCE);
     }
     (void)uv_timer_stop(&loop->tick);
