@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The event loop's waits. Method: real ones, on a machine that takes the processor away at the worst
- * point: linked with --wrap=uv_run, which comes late. */
+/* The event loop's waits. Method: real ones, on a machine that takes the processor away at the
+ * worst point: linked with --wrap=uv_run, which comes late. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
