@@ -344,6 +344,7 @@ static int warm_up(void **state)
 
 int main(int argc, char **argv)
 {
+    things_count_exactly(argv);
     if (argc < 2)
         return 2;
     worker_path = argv[1];

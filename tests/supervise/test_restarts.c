@@ -215,6 +215,7 @@ static int warm_up(void **state)
 
 int main(int argc, char **argv)
 {
+    things_count_exactly(argv);
     if (argc > 1)
         wanted = (uint32_t)strtoul(argv[1], NULL, 10);
     const struct CMUnitTest tests[] = {

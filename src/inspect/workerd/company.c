@@ -13,7 +13,8 @@
 #include "inspect/probe.h"
 #include "inspect/workerd/workerd.h"
 
-enum { COMPANY_LOOKS = 4, COMPANY_NAME_BYTES = 64 };
+/* Looks at one company until it counts as a debugger; looks in all, 5 s: who come and go do not. */
+enum { COMPANY_LOOKS = 4, COMPANY_LOOKS_MAX = 50, COMPANY_NAME_BYTES = 64 };
 
 static const uint64_t company_pause_ns = 100000000u;
 
@@ -40,17 +41,17 @@ plim_status plim__workerd_look_out(plim_target *target, plim_error *err)
 {
     PLIM_CHECK(target != NULL);
     uint64_t socket_before = 0;
-    for (int look = 0; look < COMPANY_LOOKS; look++) {
+    int seen = 0; /* looks at the same connection, in a row */
+    for (int look = 0; look < COMPANY_LOOKS_MAX; look++) {
         int64_t pid = 0;
         uint64_t socket = 0;
         plim_status status =
             plim__port_client(target->allocator, target->address.port, &pid, &socket);
         if (status != PLIM_OK && status != PLIM_ERR_ACCESS)
             return PLIM_OK; /* nobody, or nothing can be seen: then it is tried */
-        if (look > 0 && socket == socket_before && look == COMPANY_LOOKS - 1)
+        seen = look > 0 && socket == socket_before ? seen + 1 : 1;
+        if (seen == COMPANY_LOOKS)
             return company_refuse(target, status == PLIM_OK ? pid : 0, err);
-        if (look > 0 && socket != socket_before)
-            look = 0; /* that one went, this one came */
         socket_before = socket;
         if (plim__loop_sleep(target->loop, company_pause_ns) != PLIM_OK)
             return plim_error_set(err, PLIM_ERR_INTERRUPTED, "interrupted while connecting");

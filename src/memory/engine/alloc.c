@@ -300,6 +300,7 @@ static plim__cache *alloc_watched_cache(uint32_t id, size_t bytes)
     return NULL;
 }
 
+#ifndef PLIM_BARE
 /* Whether this thread is watched by who samples alone. */
 static inline bool alloc_is_sampled(plim__thread *thread)
 {
@@ -326,6 +327,20 @@ static inline void *alloc_unsampled(uint32_t id, size_t bytes, const char *site)
     (void)site;
     return block;
 }
+#else
+/* Nobody samples where there is no system. */
+static inline bool alloc_is_sampled(const plim__thread *thread)
+{
+    (void)thread;
+    return false;
+}
+
+static inline void *alloc_unsampled(uint32_t id, size_t bytes, const char *site)
+{
+    (void)id, (void)bytes, (void)site;
+    return NULL;
+}
+#endif
 
 /* Arguments as they came, so that the fast way moves none. */
 static __attribute__((noinline)) void *alloc_in_slow(plim_domain domain, size_t bytes,

@@ -9,7 +9,7 @@ PLIM__THREAD_LOCAL plim__watch *plim__watch_now;
 _Atomic(const plim__sampling *) plim__sampling_now;
 
 PLIM__THREAD_LOCAL plim__sampling_count plim__sampling_here;
-_Atomic uint64_t plim__sampling_series;
+_Atomic uint32_t plim__sampling_series;
 
 bool plim__watch_is_on(void)
 {

@@ -36,11 +36,11 @@ extern _Atomic(const plim__sampling *) plim__sampling_now;
  *  plim__sampling_series. Who samples writes it, and subtracts what it is told of. */
 typedef struct plim__sampling_count {
     double left;
-    uint64_t series;
+    uint32_t series;
 } plim__sampling_count;
 
 extern PLIM__THREAD_LOCAL plim__sampling_count plim__sampling_here;
-extern _Atomic uint64_t plim__sampling_series;
+extern _Atomic uint32_t plim__sampling_series;
 
 /** From here on all threads' requests are told to that one; NULL: no longer. */
 void plim__watch_all(const plim__sampling *sampling);

@@ -256,7 +256,7 @@ static void sampler_taken(void *block, size_t bytes, const char *owner, const ch
     if (sampler_here.is_inside)
         return;
     sampler_here.is_inside = true;
-    uint64_t series = plim__load_relaxed(&plim__sampling_series);
+    uint32_t series = plim__load_relaxed(&plim__sampling_series);
     double interval = (double)plim__load_relaxed(&sampler_state.interval);
     if (plim__sampling_here.series != series) {
         plim__sampling_here.series = series;
