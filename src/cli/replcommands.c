@@ -71,10 +71,15 @@ static void command_undo(plim__replui *ui, const char *operands)
     if (status == PLIM_OK && plim__cli_is_json(ui->cli)) {
         plim__emit_start(&ui->cli->emit, &ui->cli->out, "repl.undo");
         plim__emit_unsigned(&ui->cli->emit, "undone", count);
+        plim__emit_unsigned(&ui->cli->emit, "entry", outcome.entry);
         plim__emit_finish(&ui->cli->emit);
     } else if (status == PLIM_OK) {
-        plim__out_printf(&ui->cli->out, "%" PRIu64 " entr%s taken back\n", count,
+        plim__out_printf(&ui->cli->out, "%" PRIu64 " entr%s taken back, ", count,
                          count == 1 ? "y" : "ies");
+        if (outcome.entry != 0)
+            plim__out_printf(&ui->cli->out, "the last is In[%u] now\n", (unsigned)outcome.entry);
+        else
+            plim__out_puts(&ui->cli->out, "none is left\n");
     }
 }
 

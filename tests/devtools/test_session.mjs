@@ -92,8 +92,9 @@ test('the console enters C and shows values, which open', async () => {
   await shows(page, /next : 0x3\w+ price : 40/);
   await page.getByText(/^0x3\w+$/).last().click();
   await shows(page, /next : 0x3\w+ price : 30/);
-  await console_(page, 'int twice(int n) {');
-  await page.keyboard.type('return 2 * n; }'); // the first line is not whole: Enter begins another
+  await console_(page, 'int twice(int n) {'); // the first line is not whole: Enter begins another
+  await page.locator('#console-prompt .cm-line').nth(1).waitFor({ state: 'attached' });
+  await page.keyboard.type('return 2 * n; }');
   await page.keyboard.press('Enter');
   await shows(page, /return 2 \* n ; \} undefined/);
   await console_(page, 'twice(cart->price)');
