@@ -80,7 +80,8 @@ class Script(unittest.TestCase):
 
     def test_type_leaves_nothing_that_undo_would_find(self):
         done = self.run_it("int a = 1;\na = 2;\n:type &a\n:undo\na\n")
-        self.assertIn("int *  (8 bytes)\n1 entry taken back, the last is In[1] now\nOut[4]: (int) 1\n", done.stdout)
+        self.assertIn("int *  (8 bytes)\n1 entry taken back, the last is In[1] now\n"
+                      "Out[4]: (int) 1\n", done.stdout)
 
     def test_a_wrong_command_says_what_is_right_and_counts_as_failed(self):
         for line, words in ((":undo 0", "1 and up"), (":undo x", "1 and up"), (":fly", ":fly"),
