@@ -141,14 +141,15 @@ static int bench_trip(void)
     (void)waitpid(bare_pid, NULL, 0);
     (void)waitpid(worker_pid, NULL, 0);
     double bare_mid = at_share(bare, ROUNDS, 0.5), ours_mid = at_share(ours, ROUNDS, 0.5);
-    double ratio = ours[0] / bare[0];
+    /* By medians: a round whose ends the scheduler put on one core takes half, whoever runs. */
+    double ratio = ours_mid / bare_mid;
     (void)printf("round trip of %d bytes   least   median\n", BYTES);
     (void)printf("  bare socketpair     %7.2f  %7.2f us\n", bare[0], bare_mid);
     (void)printf("  channel, worker     %7.2f  %7.2f us   %.2f of the bare one (bound 1.30)\n",
                  ours[0], ours_mid, ratio);
     (void)printf("{\"bench\":\"channel_trip\",\"bytes\":%d,\"bare_us\":[%.3f,%.3f],\"channel_us\":"
                  "[%.3f,%.3f],\"ratio_min\":%.3f,\"ratio_median\":%.3f}\n",
-                 BYTES, bare[0], bare_mid, ours[0], ours_mid, ratio, ours_mid / bare_mid);
+                 BYTES, bare[0], bare_mid, ours[0], ours_mid, ours[0] / bare[0], ratio);
     return ratio <= 1.3 ? 0 : 1;
 }
 
