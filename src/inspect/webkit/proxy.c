@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "inspect/name_list.h"
 #include "inspect/probe.h"
 #include "inspect/webkit/gtk.h"
 #include "inspect/wire/http.h"
@@ -33,27 +34,13 @@ static const char *proxy_path(const json_t *entry)
     return is_usable ? path : NULL;
 }
 
-/* One more name in a hint, as far as it has room; false: it has none. */
-static bool proxy_add(char *names, size_t cap, const char *place, const char *title)
-{
-    char shown[64];
-    size_t len = strlen(names);
-    plim__probe_copy_text(shown, sizeof shown, title);
-    int more =
-        snprintf(names + len, cap - len, "%swebkit:%.100s (%s)", len > 0 ? ", " : "", place, shown);
-    if (more < 0 || (size_t)more >= cap - len) {
-        names[len] = '\0'; /* a cut name would lead astray */
-        return false;
-    }
-    return true;
-}
-
 /* What to choose from: pages where there are several, else devices, whose ports have them. */
 static plim_status proxy_choices(const plim_target *target, const json_t *list, size_t page_count,
                                  plim_error *err)
 {
     const plim__address *address = &target->address;
-    char names[PLIM_ERROR_HINT_BYTES] = "";
+    plim__name_list names = {0};
+    char shown[64];
     char place[PLIM__HOST_BYTES + PLIM__PATH_BYTES + 8];
     size_t device_count = 0;
     size_t index;
@@ -71,8 +58,8 @@ static plim_status proxy_choices(const plim_target *target, const json_t *list, 
             continue;
         device_count += path == NULL;
         const char *title = proxy_text(entry, path != NULL ? "title" : "deviceName");
-        if (!proxy_add(names, sizeof names, place, title))
-            break;
+        plim__probe_copy_text(shown, sizeof shown, title);
+        plim__name_list_add(&names, "", "webkit:%.100s (%s)", place, shown);
     }
     plim_status status;
     if (page_count > 0)
@@ -83,7 +70,8 @@ static plim_status proxy_choices(const plim_target *target, const json_t *list, 
     else
         status = plim_error_set(err, PLIM_ERR_NOT_FOUND, "the proxy lists no page");
     plim_error_hint(err, "%s",
-                    names[0] != '\0' ? names : "open a page in Safari, with Web Inspector on");
+                    names.text[0] != '\0' ? names.text
+                                          : "open a page in Safari, with Web Inspector on");
     return status;
 }
 
