@@ -205,6 +205,18 @@ PLIM_API PLIM_NODISCARD plim_status plim_served_profile_add(plim_served_profile 
                                                             uint64_t objects, plim_error *err);
 
 /**
+ * @brief         Counts an object to the interval that its id is in; above all bounds, to none.
+ * @param[in,out] births  `count` intervals, as `births` of plim_served is asked for them.
+ * @param[in]     bounds  rising.
+ * @param[in]     count   0: nothing is counted.
+ * @param[in]     id      of the object.
+ * @param[in]     bytes   of it.
+ * @note          Threads: any, each with its own births.
+ */
+PLIM_API void plim_served_births_add(plim_served_births *births, const uint64_t *bounds,
+                                     uint32_t count, uint64_t id, uint64_t bytes);
+
+/**
  * @brief         Writes it as a `.heapprofile`, which Chrome DevTools and speedscope open.
  * @param[in]     profile  not NULL.
  * @param[in]     sink     where to, in pieces of at most 64 KiB.

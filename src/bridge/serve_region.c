@@ -54,19 +54,8 @@ static plim_status served_births(void *ctx, const uint64_t *bounds, uint32_t cou
         memset(out_births, 0, count * sizeof *out_births);
     while (plim_region_view_next(served->view, &index, &object, &value)) {
         uint64_t id = plim_region_node_id(object.birth);
-        uint32_t low = 0, high = count;
         served->last_id = id > served->last_id ? id : served->last_id;
-        while (low < high) {
-            uint32_t middle = low + (high - low) / 2;
-            if (bounds[middle] < id)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low < count) {
-            out_births[low].count++;
-            out_births[low].bytes += object.held_bytes;
-        }
+        plim_served_births_add(out_births, bounds, count, id, object.held_bytes);
     }
     *out_last_id = served->last_id;
     return PLIM_OK;

@@ -133,18 +133,7 @@ plim_status plim__serve_blocks_births(plim__serve_blocks *blocks, const uint64_t
         memset(out_births, 0, count * sizeof *out_births);
     for (uint64_t i = 0; plim_process_view_block(blocks->view, i, &block); i++) {
         uint64_t id = plim_region_node_id(block.birth);
-        uint32_t low = 0; /* the first bound that is not below it */
-        for (uint32_t high = count; low < high;) {
-            uint32_t middle = low + (high - low) / 2;
-            if (bounds[middle] < id)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low < count) {
-            out_births[low].count++;
-            out_births[low].bytes += block.bytes;
-        }
+        plim_served_births_add(out_births, bounds, count, id, block.bytes);
     }
     plim_process_view_read_info(blocks->view, &info);
     *out_last_id = plim_region_node_id(info.newest_birth);

@@ -262,3 +262,23 @@ void plim__record_leave(plim__connection *connection)
     (void)shown->served.sample_read(shown->served.ctx, true, profile, NULL);
     plim_served_profile_destroy(&profile);
 }
+
+/* ---- for those who are asked ---- */
+
+void plim_served_births_add(plim_served_births *births, const uint64_t *bounds, uint32_t count,
+                            uint64_t id, uint64_t bytes)
+{
+    PLIM_CHECK(count == 0 || (births != NULL && bounds != NULL));
+    uint32_t low = 0; /* the first bound that is not below it */
+    for (uint32_t high = count; low < high;) {
+        uint32_t middle = low + (high - low) / 2;
+        if (bounds[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < count) {
+        births[low].count++;
+        births[low].bytes += bytes;
+    }
+}
