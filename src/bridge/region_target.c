@@ -20,6 +20,7 @@
 #include "bridge/clean_text.h"
 #include "bridge/process_target.h"
 #include "bridge/program.h"
+#include "bridge/region_find.h"
 #include "bridge/region_track.h"
 #include "inspect/target.h"
 #include "platform/process.h"
@@ -41,145 +42,7 @@ static region_state *region_state_of(const plim_target *target)
     return target->runtime_state;
 }
 
-static const uint64_t region_cut_timeout_ns = 2000000000u;
 static const uint64_t region_slice_ns = 10000000u; /* waited at a time: a stop is seen by then */
-
-static const char *region_short_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
-static bool region_is_number(const char *text)
-{
-    return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
-/* ---- finding ------------------------------------------------------------------------------- */
-
-/* Text behind pid:, as a process's number. */
-static bool region_read_pid(const char *text, int64_t *out_pid)
-{
-    int64_t pid = 0;
-    if (!region_is_number(text) || strlen(text) > 10)
-        return false;
-    for (const char *at = text; *at != '\0'; at++)
-        pid = pid * 10 + (*at - '0');
-    *out_pid = pid;
-    return pid > 0 && pid <= INT32_MAX;
-}
-
-static plim_status region_bad_address(const char *address, plim_error *err)
-{
-    plim_status status = plim_error_set(err, PLIM_ERR_USAGE,
-                                        region_is_number(address)
-                                            ? "%.60s could be a process or a file"
-                                            : "behind pid: stands the number of a process: %.60s",
-                                        address);
-    if (region_is_number(address))
-        plim_error_hint(err, "write pid:%.60s for the process, ./%.60s for the file", address,
-                        address);
-    return status;
-}
-
-/* When to look: now, at the program's next safe point, or so many transactions ago. */
-typedef struct region_when {
-    char path[PLIM__PATH_BYTES];
-    bool is_cut, is_past;
-    uint32_t back;
-} region_when;
-
-static plim_status region_bad_moment(const char *text, plim_error *err)
-{
-    plim_status status = plim_error_set(err, PLIM_ERR_USAGE,
-                                        "behind # stands at: and a moment, or cut: %.60s", text);
-    plim_error_hint(err, "#at:0 is the last commit, #at:-3 three before it; #cut a safe point");
-    return status;
-}
-
-/* PATH, PATH#at:-N or PATH#cut; a file whose name ends like that is that file. */
-static plim_status region_read_when(const char *text, region_when *out_when, plim_error *err)
-{
-    *out_when = (region_when){.back = 0};
-    const char *mark = strrchr(text, '#');
-    bool is_moment = mark != NULL && (strncmp(mark, "#at:", 4) == 0 || strcmp(mark, "#cut") == 0) &&
-                     !plim_region_is_file(text);
-    size_t length = is_moment ? (size_t)(mark - text) : strlen(text);
-    if (length >= sizeof out_when->path)
-        return plim_error_set(err, PLIM_ERR_USAGE, "the path is too long: %.60s", text);
-    memcpy(out_when->path, text, length);
-    if (!is_moment)
-        return PLIM_OK;
-    out_when->is_cut = mark[1] == 'c';
-    out_when->is_past = !out_when->is_cut;
-    if (out_when->is_cut || strcmp(mark + 4, "0") == 0)
-        return PLIM_OK;
-    uint64_t back = 0;
-    if (mark[4] != '-' || !region_is_number(mark + 5) || strlen(mark + 5) > 9)
-        return region_bad_moment(mark, err);
-    for (const char *at = mark + 5; *at != '\0'; at++)
-        back = back * 10 + (uint64_t)(*at - '0');
-    out_when->back = (uint32_t)back;
-    return PLIM_OK;
-}
-
-static plim_status region_open_when(const region_when *when, const plim_allocator *allocator,
-                                    plim_region_view **out_view, plim_error *err)
-{
-    if (when->is_cut)
-        return plim_region_view_open_cut(when->path, region_cut_timeout_ns, allocator, out_view,
-                                         err);
-    if (when->is_past)
-        return plim_region_view_open_at(when->path, when->back, allocator, out_view, err);
-    return plim_region_view_open(when->path, allocator, out_view, err);
-}
-
-/* pid:N with what stands behind it, as the path of its one region with the same behind. */
-static plim_status region_of_pid(const char *address, char *out_path, size_t path_bytes,
-                                 char *out_name, plim_error *err)
-{
-    char number[16];
-    plim__program_region found;
-    int64_t pid = 0;
-    const char *mark = strchr(address, '#');
-    int length = mark != NULL ? (int)(mark - address) - 4 : (int)strlen(address) - 4;
-    (void)snprintf(number, sizeof number, "%.*s", length < 15 ? length : 15, address + 4);
-    if (!region_read_pid(number, &pid))
-        return region_bad_address(address, err);
-    plim_status status = plim__program_region_only(pid, &found, err);
-    if (status != PLIM_OK)
-        return status;
-    (void)snprintf(out_path, path_bytes, "%s%s", found.file.path, mark != NULL ? mark : "");
-    (void)snprintf(out_name, PLIM_REGION_NAME_BYTES, "%s", found.file.name);
-    return PLIM_OK;
-}
-
-plim_status plim_region_view_find(const char *address, const plim_allocator *allocator,
-                                  plim_region_view **out_view, char *out_name, plim_error *err)
-{
-    static const char scheme[] = "region:";
-    char path[PLIM__PATH_BYTES];
-    char name[PLIM_REGION_NAME_BYTES] = "";
-    region_when when;
-    plim_status status = PLIM_OK;
-    PLIM_CHECK(address != NULL && out_view != NULL);
-    if (region_is_number(address))
-        return region_bad_address(address, err);
-    if (strncmp(address, "pid:", 4) == 0) {
-        status = region_of_pid(address, path, sizeof path, name, err);
-        address = path;
-    } else if (strncmp(address, scheme, sizeof scheme - 1) == 0) {
-        address += sizeof scheme - 1;
-    }
-    if (status == PLIM_OK)
-        status = region_read_when(address, &when, err);
-    if (status == PLIM_OK)
-        status = region_open_when(&when, allocator, out_view, err);
-    if (status == PLIM_OK && out_name != NULL)
-        (void)snprintf(out_name, PLIM_REGION_NAME_BYTES, "%.255s",
-                       name[0] != '\0' ? name : region_short_name(when.path));
-    return status;
-}
 
 /* ---- connecting ---------------------------------------------------------------------------- */
 
@@ -235,23 +98,20 @@ static plim_status region_connect(plim_target *target, plim_error *err)
         target->runtime_state = state;
         state->track.allocator = target->allocator;
     }
-    region_when when = {.back = 0};
+    char path[PLIM__PATH_BYTES];
     if (target->address.kind == PLIM__ADDRESS_PID && target->path[0] == '\0')
         status = region_resolve_pid(target, err); /* anew: this is a reconnection */
     if (status == PLIM_OK)
-        status = region_read_when(target->address.kind == PLIM__ADDRESS_NAMED ? target->address.path
-                                                                              : target->path,
-                                  &when, err);
-    if (status == PLIM_OK)
-        status = region_open_when(&when, target->allocator, &state->view, err);
-    if (status == PLIM_OK)
-        (void)snprintf(target->path, sizeof target->path, "%s", when.path);
+        status = plim__region_find_open(
+            target->address.kind == PLIM__ADDRESS_NAMED ? target->address.path : target->path,
+            target->allocator, path, &state->view, err);
     if (status != PLIM_OK)
         return status;
+    memcpy(target->path, path, sizeof path);
     region_find_process(target, state);
     if (target->title[0] == '\0')
         (void)snprintf(target->title, sizeof target->title, "%.255s",
-                       region_short_name(target->path));
+                       plim__region_short_name(target->path));
     (void)snprintf(target->version, sizeof target->version, "region %u", PLIM__REGION_VERSION);
     target->is_connected = true;
     return PLIM_OK;

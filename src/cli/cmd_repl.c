@@ -91,7 +91,8 @@ static plim_status repl_split_flags(repl_work *work, const char *text, plim_erro
     return PLIM_OK;
 }
 
-plim_status plim__repl_options_of(const plim__cli *cli, plim_repl_options *out, plim_error *err)
+/* What the command line says of a session, alone or behind a socket. */
+static plim_status repl_options_of(const plim__cli *cli, plim_repl_options *out, plim_error *err)
 {
     uint64_t time_ns = plim__args_number(&cli->args, PLIM__OPTION_repl_deadline, 0);
     *out = (plim_repl_options){.struct_bytes = sizeof *out};
@@ -122,7 +123,7 @@ static plim_status repl_open(repl_work *work, plim_error *err)
     plim__replui *ui = &work->ui;
     const plim__args *args = &ui->cli->args;
     plim_repl_options options;
-    plim_status status = plim__repl_options_of(ui->cli, &options, err);
+    plim_status status = repl_options_of(ui->cli, &options, err);
     if (status == PLIM_OK)
         status = repl_add_folders(work, err);
     if (status == PLIM_OK && plim__args_has(args, PLIM__OPTION_cflags))
@@ -451,8 +452,13 @@ plim_status plim__cmd_repl(plim__cli *cli, plim_error *err)
 {
     static repl_work work; /* large: the editor's lines */
     const char *program = plim__args_file(&cli->args, 0);
-    if (plim__args_has(&cli->args, PLIM__OPTION_listen))
-        return plim__repl_listen(cli, cli->args.values[PLIM__OPTION_listen].text, err);
+    if (plim__args_has(&cli->args, PLIM__OPTION_listen)) {
+        plim_repl_options options;
+        plim_status said = repl_options_of(cli, &options, err);
+        return said != PLIM_OK ? said
+                               : plim__repl_listen(cli, cli->args.values[PLIM__OPTION_listen].text,
+                                                   &options, err);
+    }
     work.ui = (plim__replui){.cli = cli};
     work.ui.interactive = plim__terminal_is(PLIM__STDIN) && plim__terminal_is(PLIM__STDOUT) &&
                           plim__cli_is_human(cli);

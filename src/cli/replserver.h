@@ -9,10 +9,9 @@
 
 #include "cli/cli.h"
 
-/** Listens at unix:/path or HOST:PORT (loopback) until a stop is asked for. */
-plim_status plim__repl_listen(plim__cli *cli, const char *where, plim_error *err);
-
-/** The options of sessions that the command line gives. */
-plim_status plim__repl_options_of(const plim__cli *cli, plim_repl_options *out, plim_error *err);
+/** Listens at unix:/path or HOST:PORT (loopback) until a stop is asked for. Sessions are opened
+    with those options, where their client says nothing else. */
+plim_status plim__repl_listen(plim__cli *cli, const char *where, const plim_repl_options *options,
+                              plim_error *err);
 
 #endif

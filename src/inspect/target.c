@@ -557,26 +557,6 @@ plim_status plim_target_tracking_stop(plim_target *target, const plim_snapshot_o
     return target->runtime->protocol->tracking_stop(target, options, sink, out_result, err);
 }
 
-plim_status plim__target_lend_json(plim_target *target, json_t *value, const char **out_json,
-                                   plim_error *err)
-{
-    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
-    size_t len = json_dumpb(value, NULL, 0, flags);
-    char *text = plim__array_resize(target->allocator, target->text, target->text_cap, len + 1, 1);
-    if (text == NULL) {
-        json_decref(value);
-        return plim__no_memory(err, "the value of an expression");
-    }
-    target->text = text;
-    target->text_cap = len + 1;
-    (void)json_dumpb(value, text, len, flags);
-    text[len] = '\0';
-    json_decref(value);
-    if (out_json != NULL)
-        *out_json = text;
-    return PLIM_OK;
-}
-
 plim_status plim_target_evaluate(plim_target *target, const char *expression, uint64_t timeout_ns,
                                  const char **out_json, plim_error *err)
 {

@@ -73,6 +73,7 @@ typedef struct server_session {
 
 struct server {
     plim__cli *cli;
+    plim_repl_options options; /* of each session */
     uv_loop_t loop;
     union {
         uv_stream_t stream;
@@ -162,11 +163,8 @@ static void session_output(void *ctx, plim_repl_stream stream, const char *bytes
 static plim_status session_open(server_session *session, plim__repl_request *request,
                                 plim__draft *line, plim_error *err)
 {
-    plim_repl_options options;
+    plim_repl_options options = session->of->options;
     plim_repl *repl = NULL;
-    plim_status status = plim__repl_options_of(session->of->cli, &options, err);
-    if (status != PLIM_OK)
-        return status;
     if (request->number != 0)
         options.memory_bytes = request->number;
     if (request->deadline_ms != 0)
@@ -175,7 +173,7 @@ static plim_status session_open(server_session *session, plim__repl_request *req
     options.output_ctx = session;
     options.output_bytes_max = SERVER_OUTPUT_BYTES_MAX;
     options.input = -1;
-    status = plim_repl_open(&options, &repl, err);
+    plim_status status = plim_repl_open(&options, &repl, err);
     if (status != PLIM_OK)
         return status;
     uv_mutex_lock(&session->of->lock);
@@ -767,13 +765,15 @@ static plim_status server_bind(server *all, const char *where, plim_error *err)
     return status;
 }
 
-plim_status plim__repl_listen(plim__cli *cli, const char *where, plim_error *err)
+plim_status plim__repl_listen(plim__cli *cli, const char *where, const plim_repl_options *options,
+                              plim_error *err)
 {
     server *all = cli->allocator->resize(cli->allocator->ctx, NULL, 0, sizeof *all);
     if (all == NULL)
         return plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory to listen");
     memset(all, 0, sizeof *all);
     all->cli = cli;
+    all->options = *options;
     if (uv_loop_init(&all->loop) != 0 || uv_mutex_init(&all->lock) != 0) {
         (void)cli->allocator->resize(cli->allocator->ctx, all, sizeof *all, 0);
         return plim_error_set(err, PLIM_ERR_NO_MEMORY, "not enough memory to listen");

@@ -9,19 +9,6 @@
 #include "inspect/chrome/chrome.h"
 #include "inspect/probe.h"
 
-plim__chrome_state *plim__chrome_state_of(plim_target *target)
-{
-    PLIM_CHECK_OBJ(target, PLIM__TARGET_MAGIC);
-    if (target->runtime_state == NULL) {
-        plim__chrome_state *made = plim__array_new_zero(target->allocator, 1, sizeof *made);
-        if (made == NULL)
-            return NULL;
-        made->owner = plim__owner_none();
-        target->runtime_state = made;
-    }
-    return target->runtime_state;
-}
-
 /* Edge and what is built on Electron are Chromium under other names. */
 static bool browser_recognise(const char *browser)
 {
@@ -80,7 +67,7 @@ const plim__runtime plim__chrome_runtime = {
     .name = "chrome",
     .protocol = &plim__chrome_protocol,
     .launcher = &plim__chrome_launcher,
-    .scheme = "chromium-pipe",
+    .scheme = plim__chrome_scheme,
     .recognise = browser_recognise,
     .open = browser_open,
     .close = browser_close,

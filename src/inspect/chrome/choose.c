@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/cdp/heap.h"
 #include "inspect/chrome/chrome.h"
@@ -25,6 +26,19 @@ static const char choose_crashed_hint[] =
     "reload the page and connect again; if a snapshot was too much for it, plim sample is gentle";
 static const char choose_closed[] = "the page or worker was closed, and its heap with it";
 static const char choose_closed_hint[] = "plim ps lists what is open now";
+
+plim__chrome_state *plim__chrome_state_of(plim_target *target)
+{
+    PLIM_CHECK_OBJ(target, PLIM__TARGET_MAGIC);
+    if (target->runtime_state == NULL) {
+        plim__chrome_state *made = plim__array_new_zero(target->allocator, 1, sizeof *made);
+        if (made == NULL)
+            return NULL;
+        made->owner = plim__owner_none();
+        target->runtime_state = made;
+    }
+    return target->runtime_state;
+}
 
 static const char *choose_text(const json_t *object, const char *key)
 {
@@ -382,7 +396,7 @@ static plim_status choose_pipe(plim_target *target, uint64_t deadline_ns, plim_e
     const char *number = target->address.path;
     if (number[0] == '\0' || strlen(number) > 6 || strspn(number, "0123456789") != strlen(number))
         return plim_error_set(err, PLIM_ERR_USAGE, "%s: is followed by a descriptor's number",
-                              plim__chrome_runtime.scheme);
+                              plim__chrome_scheme);
     plim_status status =
         plim__cdp_connect_pipe(target->loop, target->allocator, (int)strtol(number, NULL, 10),
                                &target->cdp.connection, err);

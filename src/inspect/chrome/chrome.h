@@ -50,10 +50,10 @@ typedef struct plim__chrome_state {
     plim__cdp_collections seen;
 } plim__chrome_state;
 
+/* choose.c */
+
 /** target->runtime_state, made if there is none; NULL: no memory. */
 plim__chrome_state *plim__chrome_state_of(plim_target *target);
-
-/* choose.c */
 
 /** As plim__protocol.connect. */
 PLIM_NODISCARD plim_status plim__chrome_connect(plim_target *target, plim_error *err);
@@ -110,6 +110,9 @@ PLIM_NODISCARD plim_status plim__chrome_list_pages(plim__loop *loop,
 bool plim__chrome_is_browser(int64_t pid);
 
 /* start.c */
+
+/** What the address of one that we started begins with; behind the colon stands its pipe. */
+extern const char plim__chrome_scheme[];
 
 /** How it is started. */
 extern const plim__launcher plim__chrome_launcher;

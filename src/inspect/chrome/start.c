@@ -29,6 +29,8 @@ static const char *const start_options[] = {
     "--remote-debugging-pipe",
 };
 
+const char plim__chrome_scheme[] = "chromium-pipe";
+
 static const char start_prefix[] = "plim-chromium";
 
 static bool start_takes(const plim__launch_program *program)
@@ -88,7 +90,7 @@ static void start_look(plim__launch_plan *plan, int64_t pid)
 {
     (void)pid;
     if (plan->channel > 0)
-        (void)snprintf(plan->address, sizeof plan->address, "%s:%d", plim__chrome_runtime.scheme,
+        (void)snprintf(plan->address, sizeof plan->address, "%s:%d", plim__chrome_scheme,
                        plan->channel);
 }
 

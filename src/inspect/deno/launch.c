@@ -6,8 +6,10 @@
  */
 #include <string.h>
 
+#include "base/assert.h"
 #include "inspect/deno/deno.h"
 #include "inspect/launch/launcher.h"
+#include "inspect/probe.h"
 
 static const plim__line_rule deno_launch_rules[] = {
     {"Debugger listening on ws://", PLIM__LINE_URL},
@@ -16,6 +18,12 @@ static const plim__line_rule deno_launch_rules[] = {
     {"Debugger session ended", PLIM__LINE_HEAD},
     {NULL, PLIM__LINE_EXACT},
 };
+
+bool plim__deno_is_executable(const char *path)
+{
+    PLIM_CHECK(path != NULL);
+    return strcmp(plim__probe_base_name(path), "deno") == 0;
+}
 
 static bool deno_launch_takes(const plim__launch_program *program)
 {

@@ -23,12 +23,6 @@ static bool deno_recognise(const char *browser)
     return strncmp(browser, "Deno/", 5) == 0;
 }
 
-bool plim__deno_is_executable(const char *path)
-{
-    PLIM_CHECK(path != NULL);
-    return strcmp(plim__probe_base_name(path), "deno") == 0;
-}
-
 static plim_status deno_resolve_pid(plim_target *target, plim_error *err)
 {
     return plim__owner_resolve(target, plim__deno_is_executable, "deno",

@@ -5,7 +5,6 @@
  * its like are scripts of that kind, too, but run the program in a process of its own: an
  * inspector in npm would look at npm, so they are refused by name rather than obeyed to no use.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,24 +57,6 @@ static plim_status plan_find(const char *name, char *out_path, size_t cap, plim_
 }
 
 /* ---- words --------------------------------------------------------------------------------- */
-
-plim_status plim__launch_add(plim__launch_plan *plan, enum plim__launch_what what, plim_error *err,
-                             const char *format, ...)
-{
-    bool is_option = what == PLIM__LAUNCH_OPTION;
-    size_t *count = is_option ? &plan->option_count : &plan->variable_count;
-    size_t most = is_option ? PLIM__LAUNCH_OPTIONS_MAX : PLIM__LAUNCH_VARIABLES_MAX;
-    size_t room = sizeof plan->text - plan->text_len;
-    va_list list;
-    va_start(list, format);
-    int len = vsnprintf(plan->text + plan->text_len, room, format, list);
-    va_end(list);
-    if (*count == most || len < 0 || (size_t)len >= room)
-        return plim_error_set(err, PLIM_ERR_LIMIT, "the command line is too long");
-    (is_option ? plan->options : plan->variables)[(*count)++] = plan->text + plan->text_len;
-    plan->text_len += (size_t)len + 1;
-    return PLIM_OK;
-}
 
 /* Splits the interpreter's line at blanks, in place; *out_count words. */
 static void plan_split(char *line, const char **out_words, size_t *out_count)

@@ -107,9 +107,11 @@ static plim_status seek_on_event(void *ctx, const char *actor, const char *type,
     plim__rdp_state *state = plim__rdp_state_of(target);
     bool is_page = strcmp(actor, state->page) == 0;
     if (strcmp(actor, state->memory) == 0 && strcmp(type, "allocations") == 0)
-        return plim__rdp_recording_on_batch(target, packet, err);
+        return state->is_recording
+                   ? plim__rdp_log_read(&state->log, json_object_get(packet, "data"), err)
+                   : PLIM_OK;
     if (strcmp(actor, state->memory) == 0 && strcmp(type, "garbage-collection") == 0)
-        return plim__rdp_gc_on_event(target, packet, err);
+        return plim__rdp_gc_on_event(&state->gc, target->allocator, packet, err);
     if (is_page && strcmp(type, "tabNavigated") == 0)
         state->left = true;
     if (strcmp(actor, state->descriptor) == 0 && strcmp(type, "descriptor-destroyed") == 0)
@@ -428,7 +430,7 @@ static plim_status seek_root(plim_target *target, uint64_t deadline_ns, plim_err
 
 plim_status plim__rdp_find(plim_target *target, plim_error *err)
 {
-    PLIM_CHECK(target->runtime_state == NULL);
+    PLIM_CHECK(target->runtime_state == NULL && target->runtime != NULL);
     uint64_t deadline_ns = plim__loop_deadline(target->options.connect_timeout_ns);
     plim__rdp_state *state = plim__array_new_zero(target->allocator, 1, sizeof *state);
     if (state == NULL)
@@ -437,7 +439,6 @@ plim_status plim__rdp_find(plim_target *target, plim_error *err)
     state->browser.descriptor = -1;
     state->log.allocator = target->allocator;
     target->runtime_state = state;
-    target->runtime = &plim__firefox_runtime;
     plim_status status = seek_connect(target, state, deadline_ns, err);
     if (status == PLIM_OK) {
         plim__rdp_on_event(state->connection, seek_on_event, target);

@@ -159,10 +159,6 @@ PLIM_NODISCARD plim_status plim__rdp_tracking_stop(plim_target *target,
                                                    plim_sink sink, plim_snapshot_result *out_result,
                                                    plim_error *err);
 
-/** An event `allocations` has come. */
-PLIM_NODISCARD plim_status plim__rdp_recording_on_batch(plim_target *target, const json_t *packet,
-                                                        plim_error *err);
-
 /** Stops what records; frees. */
 void plim__rdp_recording_leave(plim_target *target);
 
@@ -173,15 +169,17 @@ PLIM_NODISCARD plim_status plim__rdp_gc_start(plim_target *target, plim_error *e
 PLIM_NODISCARD plim_status plim__rdp_gc_stop(plim_target *target, const plim_gc_event **out_events,
                                              uint32_t *out_count, plim_error *err);
 
-/** An event `garbage-collection` has come. */
-PLIM_NODISCARD plim_status plim__rdp_gc_on_event(plim_target *target, const json_t *packet,
-                                                 plim_error *err);
+/** Ends the observation; frees. */
+void plim__rdp_gc_leave(plim_target *target);
+
+/* gc_read.c */
+
+/** An event `garbage-collection` has come: what it tells is added, while gc is on. */
+PLIM_NODISCARD plim_status plim__rdp_gc_on_event(plim__rdp_gc *gc, const plim_allocator *allocator,
+                                                 const json_t *packet, plim_error *err);
 
 /** Reads the collections of one process out of a Gecko profile into gc; exposed for tests. */
 PLIM_NODISCARD plim_status plim__rdp_gc_read(plim__rdp_gc *gc, const plim_allocator *allocator,
                                              const json_t *profile, int64_t pid, plim_error *err);
-
-/** Ends the observation; frees. */
-void plim__rdp_gc_leave(plim_target *target);
 
 #endif

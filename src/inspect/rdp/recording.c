@@ -127,14 +127,6 @@ void plim__rdp_recording_leave(plim_target *target)
     recording_end(state);
 }
 
-plim_status plim__rdp_recording_on_batch(plim_target *target, const json_t *packet, plim_error *err)
-{
-    plim__rdp_state *state = plim__rdp_state_of(target);
-    if (!state->is_recording)
-        return PLIM_OK;
-    return plim__rdp_log_read(&state->log, json_object_get(packet, "data"), err);
-}
-
 /* ---- sampling ------------------------------------------------------------------------------ */
 
 plim_status plim__rdp_sampling_start(plim_target *target, const plim_sampling_options *options,

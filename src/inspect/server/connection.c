@@ -234,6 +234,14 @@ static void connection_answer(plim__connection *connection, const char *code, co
         connection_over(connection);
 }
 
+static void connection_free_text(char *text)
+{
+    json_free_t give = NULL;
+    json_get_alloc_funcs(NULL, &give);
+    if (text != NULL)
+        give(text);
+}
+
 static void connection_refuse(plim__connection *connection, const char *code, const char *why)
 {
     connection_answer(connection, code, "text/plain", why);
@@ -242,15 +250,17 @@ static void connection_refuse(plim__connection *connection, const char *code, co
 static void connection_answer_page(plim__connection *connection)
 {
     bool found = false;
-    char *page = plim__page_make(connection->server, connection->path, &found);
-    if (page != NULL)
-        connection_answer(connection, "200 OK", "application/json", page);
+    json_t *page = connection->server->make_page(connection->server, connection->path, &found);
+    char *text = page == NULL ? NULL : json_dumps(page, JSON_INDENT(2));
+    json_decref(page);
+    if (text != NULL)
+        connection_answer(connection, "200 OK", "application/json", text);
     else if (found)
         connection_refuse(connection, "500 Internal Server Error", "not enough memory\n");
     else
         connection_refuse(connection, "404 Not Found",
                           "plim serves /json/version, /json/list and /json/protocol\n");
-    plim__page_free(page);
+    connection_free_text(text);
 }
 
 static plim__shown *connection_find_shown(plim__connection *connection)
@@ -578,6 +588,16 @@ plim_status plim__connection_send(plim__connection *connection, const char *text
     return plim__connection_send_frame(connection, frame, err);
 }
 
+plim_status plim__connection_tell(plim__connection *connection, json_t *message, plim_error *err)
+{
+    char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
+    plim_status status = text == NULL ? plim__no_memory(err, "an answer")
+                                      : plim__connection_send(connection, text, strlen(text), err);
+    connection_free_text(text);
+    json_decref(message);
+    return status;
+}
+
 plim_status plim__connection_send_frame(plim__connection *connection, plim__frame *frame,
                                         plim_error *err)
 {
@@ -605,8 +625,7 @@ void plim__connection_destroy(plim__connection **connection_ptr)
 {
     plim__connection *connection = *connection_ptr;
     PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
-    plim__job_destroy(&connection->visit.job);
-    plim__record_leave(connection);
+    PLIM_CHECK(connection->visit.job == NULL && connection->visit.recording == NULL);
     uv_close((uv_handle_t *)&connection->idle, connection_on_closed);
     if (connection->open_handles == 2)
         uv_close((uv_handle_t *)&connection->handle, connection_on_closed);

@@ -237,7 +237,7 @@ plim_status plim__job_start(plim_server *server, plim__connection *connection, c
         json_t *event = json_pack("{s:s, s:{s:i, s:i, s:b}}", "method",
                                   "HeapProfiler.reportHeapSnapshotProgress", "params", "done", 1,
                                   "total", 1, "finished", 1);
-        if (plim__method_send(connection, event, err) != PLIM_OK) {
+        if (plim__connection_tell(connection, event, err) != PLIM_OK) {
             job_free(job);
             return PLIM_ERR_GONE;
         }

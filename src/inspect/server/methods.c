@@ -6,46 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/allocator.h"
 #include "base/assert.h"
 #include "inspect/server/server.h"
-#include "inspect/server/utf8.h"
-
-enum {
-    METHOD_NOT_FOUND = -32601,
-    METHOD_BAD_REQUEST = -32600,
-    METHOD_FAILED = -32000,
-    METHOD_TEXT_BYTES = 4096 /* of a text that had to be copied */
-};
-
-/* --- sending ------------------------------------------------------------------------------- */
-
-plim_status plim__method_send(plim__connection *connection, json_t *message, plim_error *err)
-{
-    char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
-    plim_status status = text == NULL ? plim__no_memory(err, "an answer")
-                                      : plim__connection_send(connection, text, strlen(text), err);
-    plim__page_free(text);
-    json_decref(message);
-    return status;
-}
-
-json_t *plim__method_failed(plim__call *call, plim_status status, const char *words)
-{
-    if (call->error.what[0] == '\0')
-        (void)plim_error_set(&call->error, status, "%s", words);
-    return NULL;
-}
-
-json_t *plim__method_text(const char *text)
-{
-    char clean[METHOD_TEXT_BYTES];
-    json_t *whole = json_string(text);
-    if (whole != NULL)
-        return whole;
-    plim__utf8_copy(text, clean, sizeof clean);
-    return json_string(clean);
-}
 
 /* --- the short ones ------------------------------------------------------------------------ */
 
@@ -72,7 +34,7 @@ static json_t *method_enable_runtime(plim__call *call)
                               "Runtime.executionContextCreated", "params", "context", "id", 1,
                               "origin", "", "name", call->shown->title, "uniqueId", call->shown->id,
                               "auxData", "isDefault", 1);
-    plim_status status = plim__method_send(call->connection, event, &call->error);
+    plim_status status = plim__connection_tell(call->connection, event, &call->error);
     return status == PLIM_OK ? json_object() : NULL;
 }
 
@@ -104,15 +66,6 @@ static json_t *method_usage(plim__call *call)
         return plim__method_failed(call, status, "no usage");
     return json_pack("{s:I, s:I, s:i, s:i}", "usedSize", (json_int_t)used, "totalSize",
                      (json_int_t)total, "embedderHeapUsedSize", 0, "backingStorageSize", 0);
-}
-
-void plim__method_note(plim__call *call, const char *type, const char *words)
-{
-    json_t *event =
-        json_pack("{s:s, s:{s:s, s:[{s:s, s:o}], s:i, s:f}}", "method", "Runtime.consoleAPICalled",
-                  "params", "type", type, "args", "type", "string", "value",
-                  plim__method_text(words), "executionContextId", 1, "timestamp", 0.0);
-    (void)plim__method_send(call->connection, event, NULL);
 }
 
 /* How much came back stands in the console, and in the result for those who read it. */
@@ -184,23 +137,6 @@ static plim__method *method_find(const char *name)
 
 /* --- answering ----------------------------------------------------------------------------- */
 
-static json_t *method_error(const json_t *id, int code, const char *words)
-{
-    json_t *error = json_pack("{s:i, s:o}", "code", code, "message", plim__method_text(words));
-    return json_pack("{s:O*, s:o}", "id", id, "error", error);
-}
-
-void plim__method_reply(plim__connection *connection, const json_t *id, json_t *result,
-                        const plim_error *error)
-{
-    int code = error->status == PLIM_ERR_UNSUPPORTED ? METHOD_NOT_FOUND : METHOD_FAILED;
-    json_t *reply = result != NULL
-                        ? json_pack("{s:O, s:o}", "id", id, "result", result)
-                        : method_error(id, code, error->what[0] != '\0' ? error->what : "failed");
-    /* A client that has gone is no failure of the server. */
-    (void)plim__method_send(connection, reply, NULL);
-}
-
 void plim__method_answer(plim_server *server, plim__connection *connection, const json_t *request)
 {
     const json_t *id = json_object_get(request, "id");
@@ -212,10 +148,7 @@ void plim__method_answer(plim_server *server, plim__connection *connection, cons
                        .id = id,
                        .params = json_object_get(request, "params")};
     if (!json_is_integer(id) || name == NULL) {
-        (void)plim__method_send(
-            connection,
-            method_error(NULL, METHOD_BAD_REQUEST, "a request has an integer id and a method"),
-            NULL);
+        plim__method_refuse(connection, "a request has an integer id and a method");
         return;
     }
     plim__method *run = method_find(name);

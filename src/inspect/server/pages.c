@@ -90,7 +90,7 @@ static json_t *page_list(const plim_server *server)
     return list;
 }
 
-char *plim__page_make(plim_server *server, const char *path, bool *out_found)
+json_t *plim__page_make(const plim_server *server, const char *path, bool *out_found)
 {
     PLIM_CHECK_OBJ(server, PLIM__SERVER_MAGIC);
     json_t *page = NULL;
@@ -103,15 +103,5 @@ char *plim__page_make(plim_server *server, const char *path, bool *out_found)
         page = page_protocol();
     else
         *out_found = false;
-    char *text = page == NULL ? NULL : json_dumps(page, JSON_INDENT(2));
-    json_decref(page);
-    return text;
-}
-
-void plim__page_free(char *text)
-{
-    json_free_t give = NULL;
-    json_get_alloc_funcs(NULL, &give);
-    if (text != NULL)
-        give(text);
+    return page;
 }

@@ -106,16 +106,16 @@ static plim_status record_tell(plim__connection *connection, plim__recording *re
     if (changes == NULL)
         return plim__no_memory(err, "a recording");
     if (json_array_size(changes) > 0)
-        status =
-            plim__method_send(connection,
-                              json_pack("{s:s, s:{s:O}}", "method", "HeapProfiler.heapStatsUpdate",
-                                        "params", "statsUpdate", changes),
-                              err);
+        status = plim__connection_tell(connection,
+                                       json_pack("{s:s, s:{s:O}}", "method",
+                                                 "HeapProfiler.heapStatsUpdate", "params",
+                                                 "statsUpdate", changes),
+                                       err);
     json_decref(changes);
     if (status != PLIM_OK)
         return status;
     memcpy(recording->told, recording->seen, recording->count * sizeof *recording->told);
-    return plim__method_send(
+    return plim__connection_tell(
         connection,
         json_pack("{s:s, s:{s:I, s:f}}", "method", "HeapProfiler.lastSeenObjectId", "params",
                   "lastSeenObjectId", (json_int_t)recording->bounds[recording->count - 1],

@@ -104,6 +104,7 @@ plim_status plim_server_create(const plim_server_options *options, plim_server *
         return plim__no_memory(err, "a server");
     server->magic = PLIM__SERVER_MAGIC;
     server->allocator = allocator;
+    server->make_page = plim__page_make;
     server->stall_timeout_ns =
         options->stall_timeout_ns != 0 ? options->stall_timeout_ns : SERVER_STALL_NS;
     server->shown = plim__array_new_zero(allocator, PLIM_SERVED_MAX, sizeof *server->shown);
@@ -200,6 +201,14 @@ static void server_tick(plim_server *server)
         (void)uv_timer_stop(server->ticker);
 }
 
+/* What a client has begun ends with it; its connection knows nothing of that. */
+static void server_put_away(plim__connection **connection)
+{
+    plim__job_destroy(&plim__connection_visit(*connection)->job);
+    plim__record_leave(*connection);
+    plim__connection_destroy(connection);
+}
+
 /* One round: who is over goes, who waits comes in, each client gets one answer. */
 static void server_round(plim_server *server)
 {
@@ -218,7 +227,7 @@ static void server_round(plim_server *server)
         if (visit->job != NULL)
             plim__job_pump(&visit->job);
         if (plim__connection_is_over(connection))
-            plim__connection_destroy(&server->connections[i]);
+            server_put_away(&server->connections[i]);
     }
     server_tick(server);
     server_let_in(server);
@@ -255,7 +264,7 @@ void plim_server_destroy(plim_server **server_ptr)
     const plim_allocator *allocator = server->allocator;
     for (uint32_t i = 0; i < PLIM_SERVER_CONNECTIONS_MAX; i++) {
         if (server->connections[i] != NULL)
-            plim__connection_destroy(&server->connections[i]);
+            server_put_away(&server->connections[i]);
     }
     if (server->ticker_is_open) {
         uv_close((uv_handle_t *)server->ticker, server_on_ticker_closed);

@@ -58,6 +58,8 @@ struct plim_server {
     plim__shown *shown; /* PLIM_SERVED_MAX of them */
     uint32_t shown_count;
     plim__connection *connections[PLIM_SERVER_CONNECTIONS_MAX]; /* NULL: free */
+    /* What stands under a path of HTTP (pages.c); connections do not know what is served. */
+    json_t *(*make_page)(const plim_server *server, const char *path, bool *out_found);
     bool has_work; /* a request waits, a job has frames, or a connection is to be put away */
 };
 
@@ -70,7 +72,8 @@ bool plim__connection_accept(plim_server *server, void *listening_handle);
 /** Whether it has ended and may be put away. */
 bool plim__connection_is_over(const plim__connection *connection);
 
-/** Closes it at once and frees it; turns the loop. Not from inside a callback. */
+/** Closes it at once and frees it; turns the loop. Not from inside a callback, and not before what
+ *  the visit had begun has been ended. */
 void plim__connection_destroy(plim__connection **connection);
 
 /** The next request, the caller's; NULL if none waits. */
@@ -89,6 +92,10 @@ bool plim__connection_has_room(const plim__connection *connection);
  *  _NO_MEMORY. */
 PLIM_NODISCARD plim_status plim__connection_send(plim__connection *connection, const char *text,
                                                  size_t length, plim_error *err);
+
+/** The same for an event or a reply, which it takes; NULL: no memory. A failure has ended the
+ *  connection, too, so it may be left unread. */
+plim_status plim__connection_tell(plim__connection *connection, json_t *message, plim_error *err);
 
 /** The same for a frame, which it takes whatever comes of it. */
 PLIM_NODISCARD plim_status plim__connection_send_frame(plim__connection *connection,
@@ -117,13 +124,6 @@ void plim__job_pump(plim__job **job);
 /** Tells it to stop, waits for its thread, and forgets it. */
 void plim__job_destroy(plim__job **job);
 
-/* --- pages.c ------------------------------------------------------------------------------- */
-
-/** The JSON text of a page such as /json/list, NULL with *out_found false if there is no such
- *  page, NULL with it true if memory was refused. Freed by plim__page_free(). */
-char *plim__page_make(plim_server *server, const char *path, bool *out_found);
-void plim__page_free(char *text);
-
 /* --- methods.c ----------------------------------------------------------------------------- */
 
 /** What a request is answered from. */
@@ -144,12 +144,23 @@ typedef json_t *plim__method(plim__call *call);
 /** Answers one request of a client. Failures of the connection end it, not the server. */
 void plim__method_answer(plim_server *server, plim__connection *connection, const json_t *request);
 
+/** The index-th name of a method; NULL past the last one. */
+const char *plim__method_name(size_t index);
+
+/* --- pages.c ------------------------------------------------------------------------------- */
+
+/** A page such as /json/list, NULL with *out_found false if there is no such page, NULL with it
+ *  true if memory was refused. */
+json_t *plim__page_make(const plim_server *server, const char *path, bool *out_found);
+
+/* --- reply.c ------------------------------------------------------------------------------- */
+
 /** The method's reply to a request: for jobs. Takes the result; NULL: the error is sent. */
 void plim__method_reply(plim__connection *connection, const json_t *id, json_t *result,
                         const plim_error *error);
 
-/** Sends an event, or a reply; takes it. A failure has ended the connection, too. */
-plim_status plim__method_send(plim__connection *connection, json_t *message, plim_error *err);
+/** To what was no request. */
+void plim__method_refuse(plim__connection *connection, const char *words);
 
 /** NULL, for a method to give: the words are said if the error has none of its own. */
 json_t *plim__method_failed(plim__call *call, plim_status status, const char *words);
@@ -159,9 +170,6 @@ void plim__method_note(plim__call *call, const char *type, const char *words);
 
 /** A text as JSON; bytes that are not UTF-8 are replaced. NULL: no memory. */
 json_t *plim__method_text(const char *text);
-
-/** The index-th name of a method; NULL past the last one. */
-const char *plim__method_name(size_t index);
 
 /* --- record.c: sampling and recordings ------------------------------------------------------- */
 

@@ -289,9 +289,10 @@ void plim__values_tell_sources(plim__call *call)
         return;
     while (visit->sources_told < PLIM_SERVER_SOURCES_MAX) {
         const char *url = served->source(served->ctx, visit->sources_told);
-        if (url == NULL || plim__method_send(call->connection,
-                                             values_script(call->shown, visit->sources_told, url),
-                                             NULL) != PLIM_OK)
+        if (url == NULL ||
+            plim__connection_tell(call->connection,
+                                  values_script(call->shown, visit->sources_told, url),
+                                  NULL) != PLIM_OK)
             return;
         visit->sources_told++;
     }

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "base/allocator.h"
+#include "base/assert.h"
 #include "inspect/launch/launcher.h"
+#include "inspect/probe.h"
 #include "inspect/workerd/workerd.h"
 
 static plim_status workerd_launch_refuse(plim_status status, const char *what, const char *hint,
@@ -33,6 +35,12 @@ static const plim__line_rule workerd_launch_rules[] = {
     {"{\"event\":\"listen\",", PLIM__LINE_HEAD},
     {NULL, PLIM__LINE_EXACT},
 };
+
+bool plim__workerd_is_executable(const char *path)
+{
+    PLIM_CHECK(path != NULL);
+    return strcmp(plim__probe_base_name(path), "workerd") == 0;
+}
 
 static bool workerd_launch_takes(const plim__launch_program *program)
 {

@@ -23,12 +23,6 @@ enum { RUNTIME_CONTEXT_BYTES = 128, WORKERD_PATH_BYTES = 4096 };
 static const uint64_t workerd_call_timeout_ns = 10000000000u;
 static const uint64_t workerd_collect_timeout_ns = 1000000000u; /* under traffic it is at once */
 
-bool plim__workerd_is_executable(const char *path)
-{
-    PLIM_CHECK(path != NULL);
-    return strcmp(plim__probe_base_name(path), "workerd") == 0;
-}
-
 /* ---- calls that are workerd's --------------------------------------------------------------- */
 
 /* Who is there already must be known before workerd is: it would end both. Wrangler's proxy answers

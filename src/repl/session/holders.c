@@ -23,7 +23,7 @@ static void holders_look_at_numbers(holders_search *search, const plim__symbol *
 {
     for (uint32_t i = 0; i < HOLDERS_ELEMENTS_MAX && i < symbol->bytes / sizeof(int); i++) {
         int number = -1;
-        if (plim_repl_read(search->repl, symbol->address + i * sizeof number, &number,
+        if (plim__machine_read(&search->repl->machine, symbol->address + i * sizeof number, &number,
                            sizeof number) != PLIM_OK ||
             number != search->number)
             continue;
@@ -45,8 +45,8 @@ static bool holders_look(void *ctx, const plim__symbol *symbol)
         return true;
     /* A stream lies in the session's heap: the C library has its memory from there. */
     if (strcmp(symbol->type, "FILE *") == 0 &&
-        plim_repl_read(search->repl, symbol->address, &pointer, sizeof pointer) == PLIM_OK &&
-        plim_repl_read(search->repl, pointer + offsetof(FILE, _fileno), &number, sizeof number) ==
+        plim__machine_read(&search->repl->machine, symbol->address, &pointer, sizeof pointer) == PLIM_OK &&
+        plim__machine_read(&search->repl->machine, pointer + offsetof(FILE, _fileno), &number, sizeof number) ==
             PLIM_OK &&
         number == search->number)
         (void)snprintf(search->stream, sizeof search->stream, "%s", symbol->name);

@@ -523,13 +523,6 @@ static plim_status compile_read_tree(plim__compilation *self, bool *out_done, pl
 
 /* --- the object ----------------------------------------------------------------------------- */
 
-void plim__unit_write(const plim__compilation *self, const plim__entry_text *entry, plim__grow *out)
-{
-    plim__grow_string(out, "#line 1 \"" PLIM__SESSION_TEXT_NAME "\"\n");
-    plim__grow_add(out, self->prefix.bytes, self->prefix.count);
-    plim__pieces_write(entry, out);
-}
-
 static plim_status compile_object(plim__compilation *self, bool *out_done, plim_error *err)
 {
     plim__grow unit = {.allocator = self->arena.allocator, .bytes_max = PLIM_REPL_UNIT_BYTES_MAX};

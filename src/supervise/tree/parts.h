@@ -106,6 +106,35 @@ void plim__tree_link(plim__tree *tree, uint32_t node);
 void plim__tree_remove(plim__tree *tree, uint32_t node);
 void plim__tree_node_set(tree_node *node, const plim_child_spec *spec);
 
+/* child.c. A supervisor waits for the start or end that it has begun: its cursor is on that child. */
+
+/** An action that names a node and nothing else. */
+void plim__tree_tell(plim__tree *tree, plim__tree_action_kind kind, uint32_t node);
+/** Starts a child that does not run. */
+void plim__tree_begin(plim__tree *tree, tree_sup *sup, uint32_t node, uint64_t now_ns);
+void plim__tree_kill(plim__tree *tree, uint32_t node, plim_why why);
+/** A start that is under way, of a process or of a supervisor, is broken off. */
+void plim__tree_break_off(plim__tree *tree, uint32_t node);
+/** Asks it to end, with its timer; kills it where that is its way. */
+void plim__tree_ask_end(plim__tree *tree, uint32_t node, plim_why why, uint64_t now_ns);
+/** Begins to stop a child; false: it does not run, and is stopped. */
+bool plim__tree_stop_child(plim__tree *tree, tree_sup *sup, uint32_t node, plim_why why,
+                           uint64_t now_ns);
+/** What a child is after it ended for good: stopped, or gone (OTP's del_child). */
+void plim__tree_forget(plim__tree *tree, const tree_sup *sup, uint32_t node);
+
+/* The supervisor above; NULL: it is the top. */
+static inline tree_sup *tree_parent(plim__tree *tree, uint32_t node)
+{
+    uint32_t parent = tree->nodes[node].parent;
+    return parent == TREE_NIL ? NULL : &tree->sups[tree->nodes[parent].sup];
+}
+
+static inline uint32_t tree_sup_index(const plim__tree *tree, const tree_sup *sup)
+{
+    return (uint32_t)(sup - tree->sups);
+}
+
 static inline uint32_t tree_cell(uint32_t node, tree_mail kind)
 {
     return node * (uint32_t)TREE_MAIL_KINDS + (uint32_t)kind;

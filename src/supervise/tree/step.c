@@ -28,134 +28,11 @@
 #include "base/text.h"
 #include "supervise/tree/parts.h"
 
-static void step_emit(plim__tree *tree, plim__tree_action_kind kind, uint32_t node)
-{
-    plim__tree_emit(tree, (plim__tree_action){.kind = kind, .node = node});
-}
-
 static void step_reply(plim__tree *tree, uint64_t request, plim_status status, uint32_t node)
 {
     plim__tree_emit(
         tree, (plim__tree_action){
                   .kind = PLIM__TREE_REPLY, .node = node, .status = status, .request = request});
-}
-
-static tree_sup *step_parent(plim__tree *tree, uint32_t node)
-{
-    uint32_t parent = tree->nodes[node].parent;
-    return parent == TREE_NIL ? NULL : &tree->sups[tree->nodes[parent].sup];
-}
-
-static uint32_t step_index(const plim__tree *tree, const tree_sup *sup)
-{
-    return (uint32_t)(sup - tree->sups);
-}
-
-/* --- one child --- */
-
-static void step_begin(plim__tree *tree, tree_sup *sup, uint32_t index, uint64_t now_ns)
-{
-    tree_node *node = &tree->nodes[index];
-    PLIM_CHECK(!tree_is_alive(node) && node->is_linked);
-    node->state = PLIM_CHILD_STARTING;
-    node->result = 0;
-    node->has_exited = node->is_asked = node->is_killed = node->is_recycled = false;
-    node->why = PLIM_WHY_NONE;
-    sup->alive++;
-    sup->cursor = index;
-    sup->is_waiting = true;
-    if (node->sup != TREE_NIL) {
-        tree_sup *below = &tree->sups[node->sup];
-        PLIM_CHECK(below->op == TREE_DOWN);
-        below->op = TREE_INIT;
-        below->is_new = true;
-        below->is_up = below->is_stop_wanted = below->is_kill_wanted = false;
-        plim__tree_make_ready(tree, node->sup);
-        return;
-    }
-    uint64_t limit = node->start_timeout_ns;
-    plim__tree_timer(tree, index, limit == 0 ? UINT64_MAX : now_ns + limit);
-    step_emit(tree, PLIM__TREE_START, index);
-}
-
-static void step_kill(plim__tree *tree, uint32_t index, plim_why why)
-{
-    tree_node *node = &tree->nodes[index];
-    if (node->is_killed)
-        return;
-    node->is_killed = true;
-    if (node->sup != TREE_NIL) {
-        tree->sups[node->sup].is_kill_wanted = true;
-        plim__tree_make_ready(tree, node->sup);
-        return;
-    }
-    plim__tree_emit(tree, (plim__tree_action){.kind = PLIM__TREE_KILL, .node = index, .why = why});
-}
-
-/* A start that is under way, of a process or of a supervisor, is broken off. */
-static void step_break_off(plim__tree *tree, uint32_t index)
-{
-    tree_node *node = &tree->nodes[index];
-    if (node->sup == TREE_NIL) {
-        step_kill(tree, index, PLIM_WHY_STOPPED);
-        return;
-    }
-    tree->sups[node->sup].is_stop_wanted = true;
-    plim__tree_make_ready(tree, node->sup);
-}
-
-/* Asks it to end, with its timer. */
-static void step_ask(plim__tree *tree, uint32_t index, plim_why why, uint64_t now_ns)
-{
-    tree_node *node = &tree->nodes[index];
-    if (node->shutdown_ns == PLIM_SHUTDOWN_KILL) {
-        step_kill(tree, index, why);
-        return;
-    }
-    if (node->is_asked)
-        return; /* a recycled one: its timer runs */
-    node->is_asked = true;
-    if (node->shutdown_ns != PLIM_SHUTDOWN_INFINITY)
-        plim__tree_timer(tree, index, now_ns + node->shutdown_ns);
-    if (node->sup != TREE_NIL) {
-        tree->sups[node->sup].is_stop_wanted = true;
-        plim__tree_make_ready(tree, node->sup);
-        return;
-    }
-    plim__tree_emit(tree, (plim__tree_action){.kind = PLIM__TREE_ASK, .node = index, .why = why});
-}
-
-/* Begins to stop a child; false: it does not run, and is stopped. */
-static bool step_stop_child(plim__tree *tree, tree_sup *sup, uint32_t index, plim_why why,
-                            uint64_t now_ns)
-{
-    tree_node *node = &tree->nodes[index];
-    if (!tree_is_alive(node)) {
-        if (node->has_exited)
-            plim__tree_unpost(tree, step_index(tree, sup), tree_cell(index, TREE_MAIL_EXIT));
-        plim__tree_timer(tree, index, UINT64_MAX);
-        node->has_exited = false;
-        node->state = PLIM_CHILD_STOPPED;
-        return false;
-    }
-    PLIM_CHECK(node->state == PLIM_CHILD_RUNNING);
-    node->state = PLIM_CHILD_STOPPING;
-    node->why = why;
-    node->is_recycled = false;
-    sup->cursor = index;
-    sup->is_waiting = true;
-    step_ask(tree, index, why, now_ns);
-    return true;
-}
-
-/* What a child is after it ended for good: stopped, or gone (OTP's del_child). */
-static void step_forget(plim__tree *tree, const tree_sup *sup, uint32_t index)
-{
-    tree_node *node = &tree->nodes[index];
-    if (node->restart == PLIM_TEMPORARY || tree_is_simple(sup))
-        plim__tree_remove(tree, index);
-    else
-        node->state = PLIM_CHILD_STOPPED;
 }
 
 /* --- how a supervisor ends --- */
@@ -166,7 +43,7 @@ static void step_stop(plim__tree *tree, tree_sup *sup, plim_exit_reason reason)
     sup->reason = reason;
     sup->is_waiting = false;
     sup->cursor = tree_is_simple(sup) ? sup->first : sup->last;
-    plim__tree_make_ready(tree, step_index(tree, sup));
+    plim__tree_make_ready(tree, tree_sup_index(tree, sup));
 }
 
 static void step_finish(plim__tree *tree, tree_sup *sup)
@@ -201,7 +78,7 @@ static void step_finish(plim__tree *tree, tree_sup *sup)
 /* Whoever waits for an answer gets one; then it is down. One per step. */
 static void step_drain(plim__tree *tree, tree_sup *sup)
 {
-    uint32_t self = step_index(tree, sup), cell = sup->mail_first;
+    uint32_t self = tree_sup_index(tree, sup), cell = sup->mail_first;
     uint32_t requests_from = tree->node_count * TREE_MAIL_KINDS;
     if (cell == TREE_NIL) {
         step_finish(tree, sup);
@@ -243,21 +120,21 @@ static void step_restart(plim__tree *tree, tree_sup *sup, uint32_t index, uint64
         plim__tree_emit(tree, (plim__tree_action){
                                   .kind = PLIM__TREE_GAVE_UP, .node = sup->node, .other = index});
         sup->has_given_up = true;
-        step_forget(tree, sup, index);
+        plim__tree_forget(tree, sup, index);
         step_stop(tree, sup, PLIM_EXIT_SHUTDOWN);
         return;
     }
-    step_emit(tree, PLIM__TREE_RESTARTING, index);
+    plim__tree_tell(tree, PLIM__TREE_RESTARTING, index);
     if (sup->strategy == PLIM_ONE_FOR_ONE || sup->strategy == PLIM_SIMPLE_ONE_FOR_ONE) {
         sup->op = TREE_START_ONE;
-        step_begin(tree, sup, index, now_ns);
+        plim__tree_begin(tree, sup, index, now_ns);
         return;
     }
     tree->nodes[index].state = PLIM_CHILD_STOPPED;
     sup->op = TREE_STOP_RANGE;
     sup->origin = sup->strategy == PLIM_ONE_FOR_ALL ? TREE_NIL : index;
     sup->cursor = sup->last;
-    plim__tree_make_ready(tree, step_index(tree, sup));
+    plim__tree_make_ready(tree, tree_sup_index(tree, sup));
 }
 
 static bool step_has_significant(const plim__tree *tree, const tree_sup *sup)
@@ -275,7 +152,7 @@ static bool step_has_significant(const plim__tree *tree, const tree_sup *sup)
 static void step_let_go(plim__tree *tree, tree_sup *sup, uint32_t index)
 {
     bool is_significant = tree->nodes[index].is_significant;
-    step_forget(tree, sup, index);
+    plim__tree_forget(tree, sup, index);
     if (!is_significant || sup->auto_shutdown == PLIM_AUTO_NEVER)
         return;
     if (sup->auto_shutdown == PLIM_AUTO_ANY_SIGNIFICANT || !step_has_significant(tree, sup))
@@ -292,11 +169,11 @@ static void step_exit(plim__tree *tree, tree_sup *sup, uint32_t index, uint64_t 
     plim__tree_timer(tree, index, UINT64_MAX);
     if (node->is_recycled) { /* planned: it counts for nothing, and triggers nothing */
         if (node->restart == PLIM_TEMPORARY) {
-            step_forget(tree, sup, index);
+            plim__tree_forget(tree, sup, index);
             return;
         }
         sup->op = TREE_START_ONE;
-        step_begin(tree, sup, index, now_ns);
+        plim__tree_begin(tree, sup, index, now_ns);
         return;
     }
     bool is_restarted = node->restart == PLIM_PERMANENT ||
@@ -337,7 +214,7 @@ static void step_try_again(plim__tree *tree, tree_sup *sup, uint32_t index, uint
     plim__tree_emit(
         tree, (plim__tree_action){.kind = PLIM__TREE_RETRY, .node = index, .delay_ns = delay});
     if (delay == 0)
-        plim__tree_post(tree, step_index(tree, sup), tree_cell(index, TREE_MAIL_TRY));
+        plim__tree_post(tree, tree_sup_index(tree, sup), tree_cell(index, TREE_MAIL_TRY));
     else
         plim__tree_timer(tree, index, now_ns + delay);
 }
@@ -348,7 +225,7 @@ static plim__tree_result step_result(plim__tree *tree, tree_sup *sup)
     tree_node *node = &tree->nodes[sup->cursor];
     if (node->result == 0) {
         if (sup->is_stop_wanted)
-            step_break_off(tree, sup->cursor);
+            plim__tree_break_off(tree, sup->cursor);
         return 0;
     }
     plim__tree_result result = node->result;
@@ -390,7 +267,7 @@ static void step_up(plim__tree *tree, tree_sup *sup)
 {
     sup->op = TREE_IDLE;
     sup->is_up = true;
-    step_emit(tree, PLIM__TREE_SUP_STARTED, sup->node);
+    plim__tree_tell(tree, PLIM__TREE_SUP_STARTED, sup->node);
     if (sup->node == 0)
         tree->nodes[0].state = PLIM_CHILD_RUNNING;
     else
@@ -403,7 +280,7 @@ static void step_undo(plim__tree *tree, tree_sup *sup)
     sup->reason = PLIM_EXIT_SHUTDOWN;
     sup->cursor = sup->last;
     sup->is_waiting = false;
-    plim__tree_make_ready(tree, step_index(tree, sup));
+    plim__tree_make_ready(tree, tree_sup_index(tree, sup));
 }
 
 /* One child of INIT or START_RANGE. */
@@ -420,7 +297,7 @@ static void step_starts(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
             step_undo(tree, sup);
             return;
         }
-        plim__tree_make_ready(tree, step_index(tree, sup));
+        plim__tree_make_ready(tree, tree_sup_index(tree, sup));
         if (result == PLIM__TREE_FAILED) {
             sup->op = TREE_IDLE;
             step_try_again(tree, sup, index, now_ns);
@@ -434,15 +311,15 @@ static void step_starts(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
             step_undo(tree, sup);
         else
             sup->op = TREE_IDLE;
-        plim__tree_make_ready(tree, step_index(tree, sup));
+        plim__tree_make_ready(tree, tree_sup_index(tree, sup));
     } else if (sup->cursor != TREE_NIL) {
-        step_begin(tree, sup, sup->cursor, now_ns);
+        plim__tree_begin(tree, sup, sup->cursor, now_ns);
     } else if (is_init) {
         step_up(tree, sup);
-        plim__tree_make_ready(tree, step_index(tree, sup));
+        plim__tree_make_ready(tree, tree_sup_index(tree, sup));
     } else {
         sup->op = TREE_IDLE;
-        plim__tree_make_ready(tree, step_index(tree, sup));
+        plim__tree_make_ready(tree, tree_sup_index(tree, sup));
     }
 }
 
@@ -454,14 +331,14 @@ static void step_stops(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
             return;
         sup->is_waiting = false;
     }
-    plim__tree_make_ready(tree, step_index(tree, sup));
+    plim__tree_make_ready(tree, tree_sup_index(tree, sup));
     uint32_t index = sup->cursor;
     if (index == TREE_NIL) {
         sup->op = sup->op == TREE_STOP_RANGE ? TREE_START_RANGE : TREE_DRAIN;
         sup->cursor = sup->origin == TREE_NIL ? sup->first : sup->origin;
         return;
     }
-    if (step_stop_child(tree, sup, index, PLIM_WHY_STOPPED, now_ns))
+    if (plim__tree_stop_child(tree, sup, index, PLIM_WHY_STOPPED, now_ns))
         return;
     bool is_last = sup->op == TREE_STOP_RANGE && index == sup->origin;
     sup->cursor = is_last ? TREE_NIL : tree->nodes[index].prev;
@@ -476,7 +353,7 @@ static void step_all(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
     if (index != TREE_NIL) {
         tree_node *node = &tree->nodes[index];
         sup->cursor = node->next;
-        plim__tree_make_ready(tree, step_index(tree, sup));
+        plim__tree_make_ready(tree, tree_sup_index(tree, sup));
         if (!tree_is_alive(node))
             return;
         node->is_recycled = false;
@@ -484,15 +361,15 @@ static void step_all(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
         if (node->state == PLIM_CHILD_RUNNING)
             node->state = PLIM_CHILD_STOPPING;
         if (sup->op == TREE_KILL_ALL)
-            step_kill(tree, index, PLIM_WHY_STOPPED);
+            plim__tree_kill(tree, index, PLIM_WHY_STOPPED);
         else
-            step_ask(tree, index, PLIM_WHY_STOPPED, now_ns);
+            plim__tree_ask_end(tree, index, PLIM_WHY_STOPPED, now_ns);
         return;
     }
     if (sup->alive > 0)
         return;
     sup->op = TREE_DRAIN;
-    plim__tree_make_ready(tree, step_index(tree, sup));
+    plim__tree_make_ready(tree, tree_sup_index(tree, sup));
 }
 
 /* --- requests --- */
@@ -513,7 +390,7 @@ static void step_request_new(plim__tree *tree, tree_sup *sup, const tree_request
     sup->op = TREE_ADD;
     sup->is_new = true;
     sup->request = request->request;
-    step_begin(tree, sup, request->node, now_ns);
+    plim__tree_begin(tree, sup, request->node, now_ns);
 }
 
 static void step_recycle(plim__tree *tree, const tree_request *request, uint64_t now_ns)
@@ -528,7 +405,7 @@ static void step_recycle(plim__tree *tree, const tree_request *request, uint64_t
     plim__tree_emit(tree, (plim__tree_action){.kind = PLIM__TREE_RECYCLING,
                                               .node = request->node,
                                               .why = request->why});
-    step_ask(tree, request->node, request->why, now_ns);
+    plim__tree_ask_end(tree, request->node, request->why, now_ns);
     step_reply(tree, request->request, PLIM_OK, request->node);
 }
 
@@ -554,8 +431,8 @@ static void step_request(plim__tree *tree, tree_sup *sup, const tree_request *re
         sup->op = TREE_REMOVE;
         sup->request = request->request;
         sup->cursor = request->node;
-        if (!step_stop_child(tree, sup, request->node, request->why, now_ns))
-            plim__tree_make_ready(tree, step_index(tree, sup));
+        if (!plim__tree_stop_child(tree, sup, request->node, request->why, now_ns))
+            plim__tree_make_ready(tree, tree_sup_index(tree, sup));
         return;
     }
     bool is_delete = request->what == PLIM_REQUEST_DELETE;
@@ -572,7 +449,7 @@ static void step_request(plim__tree *tree, tree_sup *sup, const tree_request *re
         sup->op = TREE_ADD;
         sup->is_new = false;
         sup->request = request->request;
-        step_begin(tree, sup, request->node, now_ns);
+        plim__tree_begin(tree, sup, request->node, now_ns);
     }
 }
 
@@ -594,7 +471,7 @@ static void step_added(plim__tree *tree, tree_sup *sup)
     sup->is_new = false;
     sup->request = 0;
     sup->op = TREE_IDLE;
-    plim__tree_make_ready(tree, step_index(tree, sup));
+    plim__tree_make_ready(tree, tree_sup_index(tree, sup));
 }
 
 static void step_removed(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
@@ -603,12 +480,12 @@ static void step_removed(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
     if (sup->is_waiting && !tree->nodes[index].has_exited)
         return;
     sup->is_waiting = false;
-    (void)step_stop_child(tree, sup, index, PLIM_WHY_STOPPED, now_ns);
+    (void)plim__tree_stop_child(tree, sup, index, PLIM_WHY_STOPPED, now_ns);
     step_reply(tree, sup->request, PLIM_OK, index);
-    step_forget(tree, sup, index);
+    plim__tree_forget(tree, sup, index);
     sup->request = 0;
     sup->op = TREE_IDLE;
-    plim__tree_make_ready(tree, step_index(tree, sup));
+    plim__tree_make_ready(tree, tree_sup_index(tree, sup));
 }
 
 static void step_started_one(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
@@ -618,7 +495,7 @@ static void step_started_one(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
     if (result == 0)
         return;
     sup->op = TREE_IDLE;
-    plim__tree_make_ready(tree, step_index(tree, sup));
+    plim__tree_make_ready(tree, tree_sup_index(tree, sup));
     if (result == PLIM__TREE_FAILED)
         step_try_again(tree, sup, index, now_ns);
     else if (result == PLIM__TREE_IGNORE && tree_is_simple(sup))
@@ -628,7 +505,7 @@ static void step_started_one(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
 /* One mail. */
 static void step_idle(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
 {
-    uint32_t self = step_index(tree, sup);
+    uint32_t self = tree_sup_index(tree, sup);
     if (sup->is_stop_wanted) {
         step_stop(tree, sup, PLIM_EXIT_SHUTDOWN);
         return;
@@ -674,7 +551,7 @@ static void step_sup(plim__tree *tree, tree_sup *sup, uint64_t now_ns)
         break;
     case TREE_INIT:
         if (sup->is_new && !step_reset(tree, sup))
-            plim__tree_make_ready(tree, step_index(tree, sup));
+            plim__tree_make_ready(tree, tree_sup_index(tree, sup));
         else
             step_starts(tree, sup, now_ns);
         break;
@@ -724,9 +601,9 @@ static bool step_timer(plim__tree *tree, uint64_t now_ns)
         if (node->state == PLIM_CHILD_RESTARTING)
             plim__tree_post(tree, tree->nodes[node->parent].sup, tree_cell(i, TREE_MAIL_TRY));
         else if (node->state == PLIM_CHILD_STARTING)
-            step_kill(tree, i, PLIM_WHY_START_TIMEOUT);
+            plim__tree_kill(tree, i, PLIM_WHY_START_TIMEOUT);
         else if (tree_is_alive(node))
-            step_kill(tree, i, node->why);
+            plim__tree_kill(tree, i, node->why);
         return true;
     }
     tree->timer_soonest = soonest;
@@ -760,70 +637,4 @@ bool plim__tree_step(plim__tree *tree, uint64_t now_ns, plim__tree_action *out_a
     tree->out_first = (tree->out_first + 1) % TREE_OUT_MAX;
     tree->out_count--;
     return true;
-}
-
-/* --- what the driver tells --- */
-
-void plim__tree_started(plim__tree *tree, uint32_t index, plim__tree_result result)
-{
-    PLIM_CHECK_OBJ(tree, TREE_MAGIC);
-    PLIM_CHECK(index < tree->node_count && result != 0);
-    tree_node *node = &tree->nodes[index];
-    tree_sup *parent = step_parent(tree, index);
-    if (parent == NULL || node->state != PLIM_CHILD_STARTING || node->result != 0)
-        return;
-    bool is_awaited = parent->is_waiting && parent->cursor == index;
-    if (is_awaited) {
-        node->result = result;
-    } else if (result == PLIM__TREE_OK) { /* its supervisor is being killed: so is it */
-        node->state = PLIM_CHILD_STOPPING;
-        node->is_killed = false;
-        step_kill(tree, index, PLIM_WHY_STOPPED);
-    } else {
-        parent->alive--;
-        node->state = PLIM_CHILD_STOPPED;
-    }
-    plim__tree_make_ready(tree, step_index(tree, parent));
-}
-
-void plim__tree_exited(plim__tree *tree, uint32_t index, plim_exit_reason reason)
-{
-    PLIM_CHECK_OBJ(tree, TREE_MAGIC);
-    PLIM_CHECK(index < tree->node_count);
-    tree_node *node = &tree->nodes[index];
-    tree_sup *parent = step_parent(tree, index);
-    if (parent == NULL || !tree_is_alive(node))
-        return;
-    if (node->state == PLIM_CHILD_STARTING && node->result != PLIM__TREE_OK)
-        return;
-    node->has_exited = true;
-    node->reason = reason;
-    parent->alive--;
-    uint32_t sup = step_index(tree, parent);
-    if (node->state == PLIM_CHILD_STOPPING)
-        plim__tree_make_ready(tree, sup);
-    else
-        plim__tree_post(tree, sup, tree_cell(index, TREE_MAIL_EXIT));
-}
-
-void plim__tree_start(plim__tree *tree)
-{
-    PLIM_CHECK_OBJ(tree, TREE_MAGIC);
-    tree_sup *top = &tree->sups[0];
-    PLIM_CHECK(top->op == TREE_DOWN);
-    top->op = TREE_INIT;
-    top->is_new = true;
-    tree->nodes[0].state = PLIM_CHILD_STARTING;
-    plim__tree_make_ready(tree, 0);
-}
-
-void plim__tree_stop(plim__tree *tree, bool kill)
-{
-    PLIM_CHECK_OBJ(tree, TREE_MAGIC);
-    tree_sup *top = &tree->sups[0];
-    if (top->op == TREE_DOWN)
-        return;
-    top->is_stop_wanted = true;
-    top->is_kill_wanted |= kill;
-    plim__tree_make_ready(tree, 0);
 }
