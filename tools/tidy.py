@@ -17,12 +17,12 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
-from tidy_rules import layers, symbols, text  # noqa: E402
+from tidy_rules import circles, layers, symbols, text  # noqa: E402
 from tidy_rules.tree import Finding, Tree  # noqa: E402
 
-RULES = (layers.layers, layers.headers, text.banned, text.size, text.flow, text.formats, text.spdx,
-         text.unfinished, text.places, symbols.docs, symbols.exports, symbols.undefined,
-         symbols.unique, symbols.orphans, symbols.rooms)
+RULES = (layers.layers, layers.headers, circles.circles, text.banned, text.size, text.flow,
+         text.formats, text.spdx, text.unfinished, text.places, symbols.docs, symbols.exports,
+         symbols.undefined, symbols.unique, symbols.orphans, symbols.rooms)
 FILE_LEVEL_LINES = 30
 
 

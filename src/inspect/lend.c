@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a call lends to its caller until the next one. Protocols make it, so it stands below them. */
+/* What a call lends to its caller until the next one. It stands below the protocols, which ask. */
 #include <jansson.h>
 
 #include "base/allocator.h"

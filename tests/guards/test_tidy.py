@@ -258,6 +258,14 @@ FAULTS = {
     "a public header that belongs to nobody":
         ("layers", "tools/layers.toml",
          ("tools/layers.toml", 'public = ["graph.h"]', "public = []"), "exports"),
+    "two files of a module that need each other":
+        ("circles", "src/base/status.c",
+         ("src/base/words.c", "\"other\"", "plim_status_text(PLIM_OK)"),
+         ("src/base/words.c", "#include", "#include <plimsoll/status.h>\n\n#include")),
+    "a circle on the list that is none any more":
+        ("circles", "tools/layers.toml",
+         ("tools/layers.toml", None,
+          '[circles]\nknown = [["src/base/status.c", "src/base/words.c"]]\n')),
     "a header that does not stand alone":
         ("headers", "src/base/words.h",
          ("src/base/words.h", "const char *plim__words_other(void);",

@@ -574,8 +574,9 @@ json_t *plim__connection_next(plim__connection *connection)
     return connection_take_request(connection);
 }
 
-plim_status plim__connection_send(plim__connection *connection, const char *text, size_t length,
-                                  plim_error *err)
+/* One text message; never waits. */
+static plim_status connection_send(plim__connection *connection, const char *text, size_t length,
+                                   plim_error *err)
 {
     PLIM_CHECK_OBJ(connection, CONNECTION_MAGIC);
     plim__frame *frame = plim__frame_create(connection->allocator, length);
@@ -592,7 +593,7 @@ plim_status plim__connection_tell(plim__connection *connection, json_t *message,
 {
     char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
     plim_status status = text == NULL ? plim__no_memory(err, "an answer")
-                                      : plim__connection_send(connection, text, strlen(text), err);
+                                      : connection_send(connection, text, strlen(text), err);
     connection_free_text(text);
     json_decref(message);
     return status;

@@ -88,13 +88,9 @@ plim__visit *plim__connection_visit(plim__connection *connection);
 /** Whether it reads as fast as we write: much unsent says no. */
 bool plim__connection_has_room(const plim__connection *connection);
 
-/** Sends one text message; never waits. PLIM_ERR_GONE if the client has gone or does not read,
- *  _NO_MEMORY. */
-PLIM_NODISCARD plim_status plim__connection_send(plim__connection *connection, const char *text,
-                                                 size_t length, plim_error *err);
-
-/** The same for an event or a reply, which it takes; NULL: no memory. A failure has ended the
- *  connection, too, so it may be left unread. */
+/** Sends an event or a reply, which it takes; NULL: no memory. Never waits. PLIM_ERR_GONE if the
+ *  client has gone or does not read, _NO_MEMORY: either has ended the connection, too, so it may be
+ *  left unread. */
 plim_status plim__connection_tell(plim__connection *connection, json_t *message, plim_error *err);
 
 /** The same for a frame, which it takes whatever comes of it. */

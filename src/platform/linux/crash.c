@@ -6,6 +6,7 @@
  * then stands: the signal first, the frames last. An alarm ends a handler that hangs.
  * backtrace(3) loads the unwinder at its first call, which may allocate: so it is called once at
  * install. From then on it reads the loader's table without a lock (glibc 2.35, gcc 12).
+ * A worker of a C session writes its end elsewhere (src/repl/worker/words.c, which says why).
  */
 #define _GNU_SOURCE
 #include "platform/crash.h"

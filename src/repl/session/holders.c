@@ -24,7 +24,7 @@ static void holders_look_at_numbers(holders_search *search, const plim__symbol *
     for (uint32_t i = 0; i < HOLDERS_ELEMENTS_MAX && i < symbol->bytes / sizeof(int); i++) {
         int number = -1;
         if (plim__machine_read(&search->repl->machine, symbol->address + i * sizeof number, &number,
-                           sizeof number) != PLIM_OK ||
+                               sizeof number) != PLIM_OK ||
             number != search->number)
             continue;
         if (symbol->bytes > sizeof number)
@@ -45,9 +45,10 @@ static bool holders_look(void *ctx, const plim__symbol *symbol)
         return true;
     /* A stream lies in the session's heap: the C library has its memory from there. */
     if (strcmp(symbol->type, "FILE *") == 0 &&
-        plim__machine_read(&search->repl->machine, symbol->address, &pointer, sizeof pointer) == PLIM_OK &&
-        plim__machine_read(&search->repl->machine, pointer + offsetof(FILE, _fileno), &number, sizeof number) ==
+        plim__machine_read(&search->repl->machine, symbol->address, &pointer, sizeof pointer) ==
             PLIM_OK &&
+        plim__machine_read(&search->repl->machine, pointer + offsetof(FILE, _fileno), &number,
+                           sizeof number) == PLIM_OK &&
         number == search->number)
         (void)snprintf(search->stream, sizeof search->stream, "%s", symbol->name);
     if (strcmp(symbol->type, "int") == 0 || strncmp(symbol->type, "int[", 4) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The units of a session, in the order of their entries and so of their addresses (E1 of repl.c). */
+/* The units of a session, in the order of their entries, and so of addresses (E1 of repl.c). */
 #include "base/allocator.h"
 #include "repl/session/layout.h"
 #include "repl/session/session.h"

@@ -92,13 +92,6 @@ static guess_shape guess_shape_of(const plim__compilation *self, const guess_fac
     return facts->ends == 1 && is_ended ? GUESS_STATEMENT : GUESS_NONE;
 }
 
-void plim__unit_write(const plim__compilation *self, const plim__entry_text *entry, plim__grow *out)
-{
-    plim__grow_string(out, "#line 1 \"" PLIM__SESSION_TEXT_NAME "\"\n");
-    plim__grow_add(out, self->prefix.bytes, self->prefix.count);
-    plim__pieces_write(entry, out);
-}
-
 void plim__guess_write(plim__compilation *self)
 {
     guess_facts facts;

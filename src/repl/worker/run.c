@@ -28,52 +28,13 @@ enum {
     WORKER_PAGE_IS_SWAPPED = 1 << 4
 };
 
-volatile uint64_t plim__worker_entry;
-const plim__heap_table *plim__worker_heap;
-
-static struct {
-    int socket;
-    pid_t pid;
-    uint64_t private_bytes;
-    uint64_t told; /* the entry that the owner was told about last */
-} worker;
-
-bool plim__worker_is_me(void)
-{
-    return getpid() == worker.pid;
-}
-
-/* Small, so that a signal handler can have one; the text is not sent. */
-void plim__worker_tell_ending(void)
-{
-    static plim__wire message;
-    message.magic = PLIM__WIRE_MAGIC;
-    message.kind = PLIM__WIRE_ENDING;
-    message.entry = worker.told;
-    (void)send(worker.socket, &message, sizeof message, MSG_NOSIGNAL);
-}
-
-void plim__worker_await_go(void)
-{
-    static plim__wire message;
-    plim__worker_entry = 0; /* what exit handlers allocate is nobody's */
-    while (recv(worker.socket, &message, sizeof message, 0) < 0 && errno == EINTR)
-        ;
-}
-
-void plim__worker_flush_raw(void)
-{
-    const char *from = stdout->_IO_write_base;
-    const char *to = stdout->_IO_write_ptr;
-    if (from != NULL && to > from && to - from <= BUFSIZ)
-        (void)!write(STDOUT_FILENO, from, (size_t)(to - from));
-    stdout->_IO_write_ptr = stdout->_IO_write_base;
-}
+static uint64_t run_private_bytes; /* of the session that are this process's alone */
 
 static void run_reply(plim__wire *message)
 {
     message->magic = PLIM__WIRE_MAGIC;
-    if (send(worker.socket, message, sizeof *message, MSG_NOSIGNAL) != (ssize_t)sizeof *message)
+    if (send(plim__worker_socket(), message, sizeof *message, MSG_NOSIGNAL) !=
+        (ssize_t)sizeof *message)
         plim__words_closed();
 }
 
@@ -95,7 +56,7 @@ static void worker_figures(plim__wire *message)
    */
 static void worker_fence(uint64_t bytes)
 {
-    const struct rlimit limit = {worker.private_bytes + bytes, worker.private_bytes + bytes};
+    const struct rlimit limit = {run_private_bytes + bytes, run_private_bytes + bytes};
     struct rlimit now;
     if (bytes != 0 && getrlimit(RLIMIT_DATA, &now) == 0 && now.rlim_max >= limit.rlim_max)
         (void)setrlimit(RLIMIT_DATA, &(struct rlimit){limit.rlim_cur, now.rlim_max});
@@ -168,8 +129,7 @@ static void worker_run(plim__wire *message)
     worker_fence(message->heap_used);
     plim__worker_heap->failed_set(worker_heap_failed);
     (void)plim__worker_heap->limit_set(message->detail);
-    worker.told = message->entry;
-    plim__worker_entry = message->entry;
+    plim__worker_take(message->entry);
     worker_slots(message);
     errno = 0;
     if (entry != NULL)
@@ -180,7 +140,7 @@ static void worker_run(plim__wire *message)
     (void)fflush(stderr);
     plim__heap_hold(); /* threads that run on cannot be inside while the owner takes it */
     plim__worker_entry = 0;
-    message->entry = worker.told;
+    message->entry = plim__worker_taken();
     worker_figures(message);
     message->kind = worker_heap_is_sound(message) ? PLIM__WIRE_DONE : PLIM__WIRE_BROKEN;
     plim__heap_release();
@@ -222,9 +182,8 @@ static void worker_move(const plim__wire *message)
 _Noreturn void plim__worker_main(int socket, plim__words *words, uint64_t private_bytes)
 {
     static plim__wire message;
-    worker.socket = socket;
-    worker.pid = getpid();
-    worker.private_bytes = private_bytes;
+    plim__worker_begin(socket);
+    run_private_bytes = private_bytes;
     const struct rlimit no_core = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &no_core);
     plim__words_catch(words);

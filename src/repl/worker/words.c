@@ -2,7 +2,10 @@
 /*
  * A worker's last words. They lie in memory that the owner shares, so they outlive the process;
  * the handler runs on a stack of its own, so that they are written after a stack overflow too. It
- * does nothing else: the owner unwinds from outside, while the process stands still.
+ * does nothing else: the owner unwinds from outside, while the process stands still. That is why
+ * it is not src/platform/crash.h's: there a program that is not ours unwinds itself, keeps handlers
+ * of its own, and dies of its signal; here nobody else may handle one, the process waits to be read
+ * and is killed, a fork of the entry's dies as it likes, and much that is no signal ends an entry.
  *
  * L1 `kind` is stored last, once: who reads it reads the rest whole.
  * L2 only calls that signal handlers may make.

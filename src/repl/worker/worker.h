@@ -30,6 +30,16 @@ void plim__words_leave(plim__words_kind kind, int32_t code, const void *address,
 /** Writes that the socket is closed, and ends. */
 _Noreturn void plim__words_closed(void);
 
+/** This process is the worker, and this its line to the owner. */
+void plim__worker_begin(int socket);
+int plim__worker_socket(void);
+
+/** An entry begins. */
+void plim__worker_take(uint64_t entry);
+
+/** The one that has begun last. */
+uint64_t plim__worker_taken(void);
+
 /** Tells the owner that the words are written. Also in signal handlers. */
 void plim__worker_tell_ending(void);
 

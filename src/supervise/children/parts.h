@@ -103,11 +103,13 @@ void plim__orphan_mark(const plim_supervisor *supervisor, uint32_t node, char *o
 /** Waits for orphans that have ended, and kills those whose child has, or all of them. */
 void plim__orphans_sweep(plim_supervisor *supervisor, bool all);
 
-/* supervisor.c */
+/* event.c */
 /** An event about `node`, with what is always told of it; to be completed and told. */
 plim_supervisor_event plim__event(const plim_supervisor *supervisor, plim_event_kind kind,
                                   uint32_t node);
 void plim__event_tell(plim_supervisor *supervisor, const plim_supervisor_event *event);
+
+/* supervisor.c */
 /** From now on called by the loop, first at once; and with each start. */
 void plim__supervisor_look_set(plim_supervisor *supervisor,
                                uint64_t (*look)(void *ctx, uint64_t now_ns),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file parts.h
- * @brief A pool as its three files share it: seats of workers, clients, and the pool over both.
+ * @brief A pool as its files share it: seats of workers, clients, and the pool over both.
  */
 #ifndef PLIM_SUPERVISE_POOL_PARTS_H
 #define PLIM_SUPERVISE_POOL_PARTS_H
@@ -12,7 +12,12 @@
 #include "supervise/pool/requests.h"
 #include "supervise/worker/last_words.h"
 
-enum { PLIM__POOL_SEATS_MAX = 64, PLIM__POOL_LISTENERS_MAX = 4, PLIM__POOL_ADDRESS_BYTES = 128 };
+enum {
+    PLIM__POOL_MAGIC = 0x0b0e5a9d,
+    PLIM__POOL_SEATS_MAX = 64,
+    PLIM__POOL_LISTENERS_MAX = 4,
+    PLIM__POOL_ADDRESS_BYTES = 128
+};
 
 /** A worker's life:
     DOWN --prepare--> STARTING --HELLO--> IDLE <--> BUSY;
@@ -79,6 +84,8 @@ struct plim_worker_pool {
     plim_supervisor *supervisor;
     struct uv_loop_s *loop;
     struct plim__pool_clock *clock; /* libuv's handles, in pool.c */
+    struct uv_idle_s *later;        /* runs what a call may not do itself: dispatch */
+    bool has_later;                 /* it can be started */
     plim__seat seats[PLIM__POOL_SEATS_MAX];
     uint32_t seat_count;
     plim__requests requests;
@@ -96,6 +103,8 @@ struct plim_worker_pool {
     bool is_dispatching, is_ready, is_stopping, is_supervisor_stopped, is_ended;
     plim_status end_status;
 };
+
+/* dispatch.c */
 
 /** Tells the pool's owner; text may be NULL. */
 void plim__pool_tell(plim_worker_pool *pool, plim_pool_event event);

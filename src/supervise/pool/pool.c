@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests and workers brought together. Whatever changes asks for it; one place, pool_give(), then
- * fills the service with spares, replaces who is due, and gives the queue's first to whoever has
- * been idle longest. So callbacks only note what happened.
- * Invariants: P1 at most `workers` seats are in service; a spare enters when one leaves. P2 a
- * worker is asked to end only while another that is idle stands ready for its place, unless there
- * are no spares. P3 an owner's callback is never inside a call of his. P4 once ended, nothing
- * happens.
+ * A pool from its beginning to its end: the supervisor of its workers, its clock, who is told what.
+ * Invariants: P3 an owner's callback is never inside a call of his. P4 once ended, nothing happens.
+ * (P1 and P2 are dispatch.c's.)
  */
 #include <plimsoll/supervision.h>
 
@@ -21,7 +17,6 @@
 #include "supervise/pool/parts.h"
 
 enum {
-    POOL_MAGIC = 0x0b0e5a9d,
     POOL_NAME_BYTES = PLIM_CHILD_ID_BYTES - 4, /* behind it -1 to -64 */
     POOL_QUEUE_DEFAULT = 1024,
     POOL_QUEUE_MAX = 65535,
@@ -45,127 +40,7 @@ struct plim__pool_clock {
     uv_loop_t own_loop;
     bool has_own_loop, has_timer;
     uv_timer_t timer;
-    uv_idle_t later; /* runs what a call may not do itself: dispatch */
 };
-
-uint64_t plim__pool_now(const plim_worker_pool *pool)
-{
-    (void)pool;
-    return plim__socket_now();
-}
-
-void plim__pool_tell(plim_worker_pool *pool, plim_pool_event event)
-{
-    if (event.text == NULL)
-        event.text = "";
-    if (pool->options.event != NULL)
-        pool->options.event(pool->options.ctx, &event);
-}
-
-/* --- dispatch --------------------------------------------------------------------------------- */
-
-static bool pool_is_ready_for_work(const plim__seat *seat)
-{
-    return seat->state == PLIM__SEAT_IDLE && seat->health_id == 0;
-}
-
-static uint32_t pool_in_service(const plim_worker_pool *pool)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < pool->seat_count; i++)
-        count += pool->seats[i].in_service;
-    return count;
-}
-
-/* A spare that could enter service; NULL: none. */
-static plim__seat *pool_spare(plim_worker_pool *pool)
-{
-    for (uint32_t i = 0; i < pool->seat_count; i++) {
-        plim__seat *seat = &pool->seats[i];
-        if (!seat->in_service && pool_is_ready_for_work(seat) && seat->due == PLIM_WHY_NONE)
-            return seat;
-    }
-    return NULL;
-}
-
-static void pool_fill_service(plim_worker_pool *pool)
-{
-    uint32_t count = pool_in_service(pool);
-    for (; count < pool->options.workers; count++) {
-        plim__seat *spare = pool_spare(pool);
-        if (spare == NULL)
-            return;
-        spare->in_service = true;
-    }
-    if (!pool->is_ready) {
-        pool->is_ready = true;
-        plim__pool_tell(pool, (plim_pool_event){.kind = PLIM_POOL_READY});
-    }
-}
-
-static void pool_replace_due(plim_worker_pool *pool)
-{
-    for (uint32_t i = 0; i < pool->seat_count; i++) {
-        plim__seat *seat = &pool->seats[i];
-        if (seat->due == PLIM_WHY_NONE || seat->state != PLIM__SEAT_IDLE)
-            continue;
-        plim__seat *spare = seat->in_service ? pool_spare(pool) : NULL;
-        if (seat->in_service && spare == NULL && pool->options.spares > 0)
-            continue; /* its successor is not there yet */
-        plim__seat_replace(seat);
-        if (!seat->in_service && spare != NULL)
-            spare->in_service = true;
-    }
-}
-
-static plim__seat *pool_longest_idle(plim_worker_pool *pool)
-{
-    plim__seat *best = NULL;
-    for (uint32_t i = 0; i < pool->seat_count; i++) {
-        plim__seat *seat = &pool->seats[i];
-        if (seat->in_service && pool_is_ready_for_work(seat) &&
-            (best == NULL || seat->idle_since_ns < best->idle_since_ns))
-            best = seat;
-    }
-    return best;
-}
-
-static void pool_give(plim_worker_pool *pool)
-{
-    pool_fill_service(pool);
-    pool_replace_due(pool);
-    /* Each round busies a seat, or takes one out of service. */
-    for (uint32_t i = 0; i < pool->seat_count && pool->requests.waiting > 0; i++) {
-        plim__seat *seat = pool_longest_idle(pool);
-        if (seat == NULL)
-            return;
-        plim__pool_request *request = plim__requests_take(&pool->requests);
-        if (request == NULL || !plim__seat_give(seat, request))
-            continue;
-    }
-}
-
-void plim__pool_dispatch(plim_worker_pool *pool)
-{
-    if (pool->is_supervisor_stopped || pool->is_dispatching)
-        return;
-    pool->is_dispatching = true;
-    pool_give(pool);
-    pool->is_dispatching = false;
-}
-
-static void pool_on_later(uv_idle_t *handle)
-{
-    plim_worker_pool *pool = handle->data;
-    (void)uv_idle_stop(handle);
-    plim__pool_dispatch(pool);
-}
-
-void plim__pool_soon(plim_worker_pool *pool)
-{
-    if (pool->clock->has_timer && !pool->is_supervisor_stopped)
-        (void)uv_idle_start(&pool->clock->later, pool_on_later);
-}
 
 /* --- the supervisor --------------------------------------------------------------------------- */
 
@@ -365,7 +240,8 @@ static plim_status pool_open_loop(plim_worker_pool *pool, plim_error *err)
 {
     struct plim__pool_clock *clock = plim__array_new_zero(pool->allocator, 1, sizeof *clock);
     pool->clock = clock;
-    if (clock == NULL)
+    pool->later = plim__array_new_zero(pool->allocator, 1, sizeof *pool->later);
+    if (clock == NULL || pool->later == NULL)
         return plim__no_memory(err, "a pool");
     pool->loop = pool->options.loop;
     if (pool->loop == NULL) {
@@ -376,10 +252,10 @@ static plim_status pool_open_loop(plim_worker_pool *pool, plim_error *err)
     }
     (void)uv_timer_init(pool->loop,
                         &pool->clock->timer); /* both only note themselves in the loop */
-    (void)uv_idle_init(pool->loop, &pool->clock->later);
+    (void)uv_idle_init(pool->loop, pool->later);
     pool->clock->timer.data = pool;
-    pool->clock->later.data = pool;
-    clock->has_timer = true;
+    pool->later->data = pool;
+    clock->has_timer = pool->has_later = true;
     (void)uv_timer_start(&pool->clock->timer, pool_on_tick, POOL_TICK_MS, 0);
     return PLIM_OK;
 }
@@ -395,7 +271,7 @@ plim_status plim_worker_pool_create(const plim_worker_pool_options *options,
     plim_worker_pool *pool = plim__array_new_zero(allocator, 1, sizeof *pool);
     if (pool == NULL)
         return plim__no_memory(err, "a pool");
-    pool->magic = POOL_MAGIC;
+    pool->magic = PLIM__POOL_MAGIC;
     pool->allocator = allocator;
     pool->options = *options;
     pool_defaults(&pool->options);
@@ -424,62 +300,9 @@ plim_status plim_worker_pool_create(const plim_worker_pool_options *options,
     return PLIM_OK;
 }
 
-plim_status plim_worker_pool_submit(plim_worker_pool *pool, const void *code, uint32_t bytes,
-                                    uint32_t flags, uint64_t timeout_ns,
-                                    void (*answered)(void *ctx, const plim_pool_answer *answer),
-                                    void *ctx, uint64_t *out_request, plim_error *err)
-{
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
-    PLIM_CHECK(code != NULL || bytes == 0);
-    if (pool->is_stopping || pool->is_ended)
-        return plim_error_set(err, PLIM_ERR_SEALED, "the pool is being stopped");
-    if (bytes > pool->options.payload_max - PLIM_MESSAGE_HEAD_BYTES_MAX ||
-        pool->options.payload_max < PLIM_MESSAGE_HEAD_BYTES_MAX)
-        return plim_error_set(err, PLIM_ERR_LIMIT, "a request of %u bytes; workers take %u",
-                              (unsigned)bytes, (unsigned)pool->options.payload_max);
-    plim__pool_request *request = NULL;
-    plim_status status = plim__requests_add(&pool->requests, code, bytes, &request, err);
-    if (status != PLIM_OK)
-        return status;
-    timeout_ns = timeout_ns == 0 ? pool->options.request_timeout_ns : timeout_ns;
-    uint64_t now = plim__pool_now(pool);
-    if (timeout_ns != 0 && timeout_ns < UINT64_MAX - now)
-        request->due_ns = now + timeout_ns;
-    request->flags = flags & PLIM_MESSAGE_IDEMPOTENT;
-    request->answered = answered;
-    request->ctx = ctx;
-    pool->figures.submitted++;
-    if (out_request != NULL)
-        *out_request = request->id;
-    plim__pool_soon(pool);
-    return PLIM_OK;
-}
-
-plim_status plim_worker_pool_cancel(plim_worker_pool *pool, uint64_t id)
-{
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
-    plim__pool_request *request = plim__requests_find(&pool->requests, id);
-    if (request == NULL)
-        return PLIM_ERR_STALE;
-    static const char text[] = "it was cancelled";
-    for (uint32_t i = 0; i < pool->seat_count; i++) {
-        if (pool->seats[i].request == id)
-            plim__seat_cancel(&pool->seats[i]);
-    }
-    request = plim__requests_find(&pool->requests, id);
-    if (request == NULL)
-        return PLIM_OK;
-    pool->figures.failed++;
-    plim__requests_finish(&pool->requests, request,
-                          (plim_pool_answer){.status = PLIM_ERR_INTERRUPTED,
-                                             .error = text,
-                                             .error_bytes = sizeof text - 1});
-    return PLIM_OK;
-}
-
 bool plim_worker_pool_step(plim_worker_pool *pool, bool wait)
 {
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    PLIM_CHECK_OBJ(pool, PLIM__POOL_MAGIC);
     if (pool->is_ended)
         return false;
     (void)uv_run(pool->loop, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
@@ -488,7 +311,7 @@ bool plim_worker_pool_step(plim_worker_pool *pool, bool wait)
 
 void plim_worker_pool_stop(plim_worker_pool *pool, uint64_t drain_ns)
 {
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    PLIM_CHECK_OBJ(pool, PLIM__POOL_MAGIC);
     if (pool->is_ended)
         return;
     uint64_t now = plim__pool_now(pool);
@@ -497,54 +320,9 @@ void plim_worker_pool_stop(plim_worker_pool *pool, uint64_t drain_ns)
     (void)uv_timer_start(&pool->clock->timer, pool_on_tick, 0, 0);
 }
 
-void plim_worker_pool_figures(const plim_worker_pool *pool, plim_pool_figures *out_figures)
-{
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
-    PLIM_CHECK(out_figures != NULL);
-    plim_pool_figures figures = pool->figures;
-    for (uint32_t i = 0; i < pool->seat_count; i++) {
-        const plim__seat *seat = &pool->seats[i];
-        bool is_up = seat->state == PLIM__SEAT_IDLE || seat->state == PLIM__SEAT_BUSY;
-        figures.workers += is_up;
-        figures.busy += seat->state == PLIM__SEAT_BUSY;
-        figures.spares += is_up && !seat->in_service;
-    }
-    for (uint32_t i = 0; i < pool->options.client_max; i++)
-        figures.clients += pool->clients[i].link != NULL;
-    figures.waiting = pool->requests.waiting;
-    figures.under_way = pool->requests.under_way;
-    *out_figures = figures;
-}
-
-plim_status plim_worker_pool_worker(const plim_worker_pool *pool, uint32_t slot,
-                                    plim_pool_worker *out_worker)
-{
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
-    PLIM_CHECK(out_worker != NULL);
-    static const plim_pool_state states[] = {[PLIM__SEAT_DOWN] = PLIM_POOL_DOWN,
-                                             [PLIM__SEAT_STARTING] = PLIM_POOL_STARTING,
-                                             [PLIM__SEAT_IDLE] = PLIM_POOL_IDLE,
-                                             [PLIM__SEAT_BUSY] = PLIM_POOL_BUSY,
-                                             [PLIM__SEAT_ENDING] = PLIM_POOL_ENDING};
-    if (slot >= pool->seat_count)
-        return PLIM_ERR_NOT_FOUND;
-    const plim__seat *seat = &pool->seats[slot];
-    bool is_up = seat->state == PLIM__SEAT_IDLE || seat->state == PLIM__SEAT_BUSY;
-    *out_worker = (plim_pool_worker){.child = seat->child,
-                                     .pid = seat->pid,
-                                     .state = states[seat->state],
-                                     .is_spare = is_up && !seat->in_service,
-                                     .answered = seat->answered,
-                                     .reported_bytes = seat->reported_bytes};
-    uint64_t now = plim__pool_now(pool);
-    if (seat->state == PLIM__SEAT_BUSY && now > seat->busy_since_ns)
-        out_worker->busy_ns = now - seat->busy_since_ns;
-    return PLIM_OK;
-}
-
 plim_status plim_worker_pool_replace(plim_worker_pool *pool, plim_child child, plim_why why)
 {
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    PLIM_CHECK_OBJ(pool, PLIM__POOL_MAGIC);
     PLIM_CHECK(why != PLIM_WHY_NONE);
     for (uint32_t i = 0; i < pool->seat_count; i++) {
         plim__seat *seat = &pool->seats[i];
@@ -558,18 +336,9 @@ plim_status plim_worker_pool_replace(plim_worker_pool *pool, plim_child child, p
     return PLIM_ERR_STALE;
 }
 
-int64_t plim_worker_pool_pid(const plim_worker_pool *pool, uint32_t seat)
-{
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
-    if (seat >= pool->seat_count ||
-        (pool->seats[seat].state != PLIM__SEAT_IDLE && pool->seats[seat].state != PLIM__SEAT_BUSY))
-        return 0;
-    return pool->seats[seat].pid;
-}
-
 plim_supervisor *plim_worker_pool_supervisor(plim_worker_pool *pool)
 {
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    PLIM_CHECK_OBJ(pool, PLIM__POOL_MAGIC);
     return pool->supervisor;
 }
 
@@ -579,8 +348,8 @@ static void pool_turn_out(plim_worker_pool *pool)
     struct plim__pool_clock *clock = pool->clock;
     if (clock->has_timer) {
         uv_close((uv_handle_t *)&pool->clock->timer, NULL);
-        uv_close((uv_handle_t *)&clock->later, NULL);
-        clock->has_timer = false;
+        uv_close((uv_handle_t *)pool->later, NULL);
+        clock->has_timer = pool->has_later = false;
     }
     (void)uv_run(pool->loop, clock->has_own_loop ? UV_RUN_DEFAULT : UV_RUN_NOWAIT);
     if (!clock->has_own_loop)
@@ -595,7 +364,7 @@ void plim_worker_pool_destroy(plim_worker_pool **pool_ptr)
         return;
     plim_worker_pool *pool = *pool_ptr;
     *pool_ptr = NULL;
-    PLIM_CHECK_OBJ(pool, POOL_MAGIC);
+    PLIM_CHECK_OBJ(pool, PLIM__POOL_MAGIC);
     pool->is_stopping = true;
     pool->is_supervisor_stopped = true;
     pool_fail_all(pool, PLIM_ERR_INTERRUPTED, "the pool has ended");
@@ -607,6 +376,7 @@ void plim_worker_pool_destroy(plim_worker_pool **pool_ptr)
     if (pool->loop != NULL)
         pool_turn_out(pool);
     plim__array_free(pool->allocator, pool->clock, 1, sizeof *pool->clock);
+    plim__array_free(pool->allocator, pool->later, 1, sizeof *pool->later);
     plim__server_fini(pool);
     plim__requests_fini(&pool->requests);
     pool->magic = 0;

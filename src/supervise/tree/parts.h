@@ -106,7 +106,7 @@ void plim__tree_link(plim__tree *tree, uint32_t node);
 void plim__tree_remove(plim__tree *tree, uint32_t node);
 void plim__tree_node_set(tree_node *node, const plim_child_spec *spec);
 
-/* child.c. A supervisor waits for the start or end that it has begun: its cursor is on that child. */
+/* child.c. A supervisor waits for a start or an end that it has begun: its cursor is there. */
 
 /** An action that names a node and nothing else. */
 void plim__tree_tell(plim__tree *tree, plim__tree_action_kind kind, uint32_t node);
