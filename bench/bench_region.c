@@ -336,21 +336,28 @@ static void bench_gets(void)
 
 /* --- a reader beside ------------------------------------------------------------------------ */
 
-/* What both sides know: `share` is what the reader is to keep to, SHOT_OFF: not to look. */
+/* What both sides know: `share` is what the reader is to keep to, SHOT_OFF: not to look, SHOT_ANEW:
+   to open a view for each look, and to say nothing of its pace. */
 typedef struct shot_score {
     _Atomic uint32_t share, whole, torn, missed;
 } shot_score;
 
-enum { SHOT_OFF = 1001, SHOT_EAGER = 0, SHOT_PACED = 3 };
+enum { SHOT_OFF = 1001, SHOT_ANEW, SHOT_EAGER = 0, SHOT_PACED = 3 };
 
-/* Over and over: all values of the region, each of which has to be all of one byte. */
-static void shot_reader(const char *path, shot_score *score)
+static plim_region_view *shot_open(const char *path)
 {
     plim_region_view *view = NULL;
     plim_error err = {0};
     if (plim_region_view_open(path, NULL, &view, &err) != PLIM_OK)
         bench_die("view:", err.what);
+    return view;
+}
+
+/* Over and over: all values of the region, each of which has to be all of one byte. */
+static void shot_reader(const char *path, shot_score *score)
+{
     static unsigned char shot[SHOT_OBJECTS][SHOT_VALUE];
+    plim_region_view *view = shot_open(path);
     uint32_t kept_to = SHOT_OFF;
     for (;;) {
         uint32_t share = score->share;
@@ -358,8 +365,12 @@ static void shot_reader(const char *path, shot_score *score)
             (void)usleep(200);
             continue;
         }
-        if (share != kept_to)
+        if (share == SHOT_ANEW) {
+            plim_region_view_close(&view);
+            view = shot_open(path);
+        } else if (share != kept_to) {
             plim_region_view_pace(view, share);
+        }
         kept_to = share;
         plim_region_object object;
         const void *value = NULL;
@@ -449,6 +460,10 @@ static void shot_all(plim_region *region, const plim_ref *refs, shot_score *scor
         shot_compare(region, refs, score, "set only", "set only, eager reader", 0, SHOT_EAGER);
     double paced = shot_compare(region, refs, score, "set only, again", "set only, paced reader", 0,
                                 SHOT_PACED);
+    score->share = SHOT_ANEW; /* until what may be looked at once is spent */
+    (void)shot_write(region, refs, 0, 1u << 25);
+    double anew = shot_compare(region, refs, score, "set only, a third time",
+                               "a view for each look", 0, SHOT_ANEW);
     double some = shot_compare(region, refs, score, "a set each 250 ns", "the same, eager reader",
                                100, SHOT_EAGER);
     double rare = shot_compare(region, refs, score, "a set each 2.5 us", "its eager reader", 1000,
@@ -466,6 +481,7 @@ static void shot_all(plim_region *region, const plim_ref *refs, shot_score *scor
     printf("eager readers, of none: %.2f (only sets), %.2f (250 ns), %.2f (2.5 us)\n", eager, some,
            rare);
     bound("a writer that only sets, a reader in a loop beside it, of none", paced, 1.03);
+    bound("the same, a reader that opens a view for each look, of none", anew, 1.03);
 }
 
 static void bench_shots(void)

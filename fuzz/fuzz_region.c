@@ -109,6 +109,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     plim_region_view *view = NULL;
     plim_graph *graph = NULL;
     if (plim_region_view_open(path, allocator, &view, NULL) == PLIM_OK) {
+        plim_region_view_pace(view, 0);
         look(view);
         if (plim_graph_from_region(view, NULL, &graph, NULL) == PLIM_OK)
             round_trip(graph, allocator);

@@ -80,6 +80,7 @@ static void look(const char *path, const plim_allocator *allocator)
     plim_field field;
     const void *value = NULL;
     unsigned sum = 0;
+    plim_region_view_pace(view, 0);
     for (uint32_t i = 0; plim_region_view_next(view, &i, &object, &value);) {
         const char *site = plim_region_view_text(view, object.site);
         const char *owner = plim_region_view_name(view, PLIM_NAME_OWNER, object.owner);

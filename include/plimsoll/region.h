@@ -552,14 +552,18 @@ PLIM_API bool plim_region_view_next(plim_region_view *view, uint32_t *index,
  * @brief         How much of its time a reader looks that walks over a living region again and
  *                again. A look takes the lines it reads from the writer's processor, so one that
  *                looked all the time would slow a writer that writes all the time to half.
- * @param[in]     view   not NULL. A new one has 3, and half a second of looking to spend at once:
- *                       what looks once, or now and then, never waits. After this call it has none.
- *                       (Each view has its own: whoever opens one for each look is not paced.)
+ * @param[in]     view   not NULL. A new one has 3. What may be looked at once belongs to the process
+ *                       and the region, so it makes no difference whether a view is kept or opened
+ *                       for each look: half a second of looking (a snapshot of a million objects),
+ *                       and what time has earned since, no more than that in all. What looks once,
+ *                       or now and then, never waits. After this call nothing is left of it.
  * @param[in]     share  thousandths: a walk that plim_region_view_next() begins at 0 waits until
- *                       walks and time stand in that ratio, but not above a second. 0 or 1000: no
- *                       waiting.
- * @note          Threads: the view's. Looks at cuts, earlier moments, and regions that nobody
- *                writes never wait.
+ *                       walks and time stand in that ratio, but not above a second. 0 or 1000: this
+ *                       view does not wait, and its walks do not count.
+ * @note          Threads: the view's. Walks count in time of the thread, plim_region_view_info() as
+ *                one that does not wait. Looks at cuts, earlier moments, regions that nobody
+ *                writes, and at one object (plim_region_view_at()) neither wait nor count. Regions
+ *                are told apart by their identity (plim_region_info).
  */
 PLIM_API void plim_region_view_pace(plim_region_view *view, uint32_t share);
 

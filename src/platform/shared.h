@@ -71,6 +71,9 @@ void plim__shared_pause(uint64_t nanoseconds);
 /** Nanoseconds of a clock that only goes on. */
 uint64_t plim__shared_now(void);
 
+/** Nanoseconds that this thread has run, plus one. */
+uint64_t plim__shared_spent(void);
+
 /** This process. */
 int64_t plim__shared_process(void);
 

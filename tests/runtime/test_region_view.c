@@ -17,11 +17,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "runtime/look/pace.h"
 #include "runtime/region/region.h"
 
 enum { VALUE_BYTES = 1024, OBJECTS = 256 }; /* 256 KB */
@@ -266,10 +266,9 @@ static void every_value_seen_beside_a_busy_writer_is_whole(void **state)
     assert_true(info.object_count >= OBJECTS - 1);
     uint64_t seen = 0, most = 0;
     unsigned char last[OBJECTS + 1] = {0};
-    bool is_soak = getenv("PLIM_SOAK_SECONDS") != NULL; /* then as fast as it can, 20,000 times */
+    bool is_soak = getenv("PLIM_SOAK_SECONDS") != NULL;
     int rounds = is_soak ? 20000 : 2000;
-    if (is_soak)
-        plim_region_view_pace(view, 0);
+    plim_region_view_pace(view, 0);
     for (int round = 0; round < rounds; round++) {
         plim_region_object object;
         const void *place = NULL;
@@ -378,6 +377,14 @@ static void a_cut_is_of_one_safe_point(void **state)
         wrong += bank_sum(view) != MONEY;
         plim_region_view_close(&view);
     }
+    plim_region_view *cut = NULL; /* nobody is to be left alone by who looks at a copy */
+    assert_int_equal(plim_region_view_open_cut(file_name, 20 * second, NULL, &cut, NULL), PLIM_OK);
+    plim_region_view_pace(cut, 1);
+    uint64_t rests = plim__pace_rests();
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(bank_sum(cut), MONEY);
+    assert_int_equal(plim__pace_rests(), rests);
+    plim_region_view_close(&cut);
     (void)kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
     if (wrong < 10) /* else nothing was to be wrong */
@@ -437,6 +444,7 @@ static void any_bytes_are_refused_or_read_within_bounds(void **state)
         assert_int_equal(fflush(file), 0);
         plim_region_view *view = NULL;
         if (plim_region_view_open(file_name, NULL, &view, NULL) == PLIM_OK) {
+            plim_region_view_pace(view, 0);
             plim_region_object object;
             plim_region_type_info info;
             plim_field field;
@@ -529,6 +537,7 @@ static void a_writer_that_lies_is_looked_at_without_harm(void **state)
         plim_region_view *view = NULL;
         if (plim_region_view_open(file_name, NULL, &view, NULL) != PLIM_OK)
             continue;
+        plim_region_view_pace(view, 0);
         opened++;
         for (int pass = 0; pass < 20; pass++) {
             plim_region_object object;
@@ -572,40 +581,54 @@ static void what_is_no_region_is_said(void **state)
     assert_null(view);
 }
 
-static double clock_seconds(void)
-{
-    struct timespec now;
-    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-/* Seconds that one walk over all of it took, its waiting included. */
-static double walk_seconds(plim_region_view *view)
+/* One walk over all of it, waiting included. */
+static void walk(plim_region_view *view)
 {
     plim_region_object object;
     const void *value = NULL;
     uint32_t count = 0;
-    double start = clock_seconds();
     for (uint32_t at = 0; plim_region_view_next(view, &at, &object, &value);)
         count++;
     assert_int_equal(count, OBJECTS);
-    return clock_seconds() - start;
 }
 
-/* Least, as whatever else runs here makes it longer. */
-static double least_of_two_walks(plim_region_view *view)
+static void open_walk_close(void)
 {
-    double least = walk_seconds(view) + walk_seconds(view);
-    for (int i = 0; i < 20; i++) {
-        double two = walk_seconds(view) + walk_seconds(view);
-        least = two < least ? two : least;
-    }
-    return least;
+    plim_region_view *view = view_open();
+    walk(view);
+    plim_region_view_close(&view);
 }
 
-static void who_looks_all_the_time_rests_between_looks(void **state)
+static void open_break_off_close(void)
 {
-    (void)state;
+    plim_region_view *view = view_open();
+    plim_region_object object;
+    const void *value = NULL;
+    for (uint32_t at = 0; at < OBJECTS - 1;)
+        assert_true(plim_region_view_next(view, &at, &object, &value));
+    plim_region_view_close(&view);
+}
+
+static void open_count_close(void)
+{
+    plim_region_info info;
+    plim_region_view *view = view_open();
+    plim_region_view_info(view, &info);
+    assert_int_equal(info.object_count, OBJECTS);
+    plim_region_view_close(&view);
+}
+
+/* How often this process rests in so many looks, but no more than a few times. */
+static uint64_t rests_of(void (*look)(void), int looks)
+{
+    uint64_t before = plim__pace_rests();
+    for (int i = 0; i < looks && plim__pace_rests() - before < 3; i++)
+        look();
+    return plim__pace_rests() - before;
+}
+
+static plim_region *region_filled(void)
+{
     static const unsigned char VALUE[VALUE_BYTES] = {1};
     plim_region *region = region_open();
     uint16_t type = 0;
@@ -614,17 +637,45 @@ static void who_looks_all_the_time_rests_between_looks(void **state)
     for (int i = 0; i < OBJECTS; i++)
         assert_int_equal(plim_region_allocate(region, type, VALUE, 0, (plim_ref){0, 0}, &ref),
                          PLIM_OK);
+    return region;
+}
+
+enum { LOOKS_MANY = 100000 }; /* each takes some 20 us: 2 s of looking, half a second is free */
+
+/* The first of all: what belongs to one region is found by a hash, and others rested later on. */
+static void who_looks_now_and_then_never_rests(void **state)
+{
+    (void)state;
+    plim_region *region = region_filled();
+    assert_int_equal(rests_of(open_walk_close, 10), 0);
+    assert_int_equal(rests_of(open_count_close, 10), 0);
+    plim_region_close(&region);
+}
+
+static void who_looks_all_the_time_rests_between_looks(void **state)
+{
+    (void)state;
+    plim_region *region = region_filled();
     plim_region_view *view = view_open();
-    /* A new view has something to spend: none of these waits. */
-    double least = least_of_two_walks(view);
-    plim_region_view_pace(view, 1);
-    double two = walk_seconds(view) + walk_seconds(view);
-    assert_true(two > 400 * least);
-    plim_region_view_pace(view, 0);
-    assert_true(least_of_two_walks(view) < 200 * least);
+    plim_region_view *other = view_open();
+    /* What a view may spend is the same one's, whoever looks. */
+    assert_int_equal(rests_of(open_walk_close, LOOKS_MANY), 3);
+    assert_int_equal(rests_of(open_break_off_close, LOOKS_MANY), 3);
+    uint64_t before = plim__pace_rests();
+    for (int i = 0; i < LOOKS_MANY && plim__pace_rests() - before < 3; i++)
+        walk(i % 2 != 0 ? view : other);
+    assert_int_equal(plim__pace_rests() - before, 3);
+    plim_region_view_pace(view, 0); /* a view that does not wait, nor make others wait */
+    before = plim__pace_rests();
+    for (int i = 0; i < 1000; i++)
+        walk(view);
+    assert_int_equal(plim__pace_rests(), before);
     plim_region_close(&region); /* nobody writes: nobody to be left alone */
-    plim_region_view_pace(view, 1);
-    assert_true(least_of_two_walks(view) < 200 * least);
+    plim_region_view_pace(other, 1);
+    for (int i = 0; i < 1000; i++)
+        walk(other);
+    assert_int_equal(plim__pace_rests(), before);
+    plim_region_view_close(&other);
     plim_region_view_close(&view);
 }
 
@@ -632,6 +683,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, file_setup, file_teardown)
     const struct CMUnitTest tests[] = {
+        CASE(who_looks_now_and_then_never_rests),
         CASE(a_view_sees_types_fields_values_and_families),
         CASE(a_view_gives_names_sites_and_versions),
         CASE(a_store_through_a_view_is_a_fault),

@@ -102,7 +102,7 @@ plim_status plim__map_take(plim__map *map, plim__here *here, plim_domain domain,
     size_t slots_bytes, bytes;
     if (!map_layout(capacity, entry_bytes, &slots_bytes, &bytes))
         return PLIM_ERR_LIMIT;
-    void *memory;
+    void *memory = NULL;
     plim__map made = {.capacity = (uint32_t)capacity};
     plim_status status =
         plim__collection_take(here, domain, from, capacity == 0 ? 0 : bytes, &memory, &made.from);

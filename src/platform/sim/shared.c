@@ -211,6 +211,11 @@ uint64_t plim__shared_now(void)
     return looks++;
 }
 
+uint64_t plim__shared_spent(void)
+{
+    return plim__shared_now() + 1;
+}
+
 void plim__shared_pause(uint64_t nanoseconds)
 {
     (void)nanoseconds;

@@ -108,8 +108,10 @@ static bool cut_open(const plim__region_head *head, uint64_t number,
                       (unsigned long long)head->cut_descriptor);
     if (plim_region_view_open(path, allocator, out_view, NULL) != PLIM_OK)
         return false;
-    if (plim__region_view_head(*out_view)->cut_asked >= number)
+    if (plim__region_view_head(*out_view)->cut_asked >= number) {
+        plim__region_view_is_cut(*out_view);
         return true;
+    }
     plim_region_view_close(out_view);
     return false;
 }

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "platform/pages.h"
 #include "runtime/commit/log.h"
+#include "runtime/look/pace.h"
 #include "runtime/region/region.h"
 
 enum {
@@ -25,12 +26,8 @@ enum {
     /* Of a reader's time, in thousandths. What it read, the writer's next store to the same line
        has to fetch back, some 20 ns each: five times as long as the look itself, where all is
        written again until the next. So that is held to some 1.5 %. */
-    VIEW_SHARE = 3,
-    VIEW_CREDIT_MAX_NS = 500000000, /* of looking at once: one look, or a few, waits for nothing */
-    VIEW_REST_MAX_NS = 1000000000
+    VIEW_SHARE = 3
 };
-
-static const uint64_t VIEW_PASSED_MAX_NS = (uint64_t)3600 * 1000000000;
 
 struct plim_region_view {
     uint32_t magic;
@@ -43,11 +40,52 @@ struct plim_region_view {
     plim__log log;                     /* of the history; its head is NULL if there is none */
     plim_region_history history;       /* as it was when a past was opened */
     uint32_t share;                    /* see plim_region_view_pace(); 0: as often as asked */
-    uint64_t walk_began, credit_at;    /* clocks; 0: no walk is under way, none was */
-    int64_t credit_ns;                 /* that it may look; below 0: it has to wait */
+    uint64_t walk_began;               /* of the thread's time; 0: none is under way that counts */
+    bool is_cut;                       /* a copy, though its head names a writer */
     void *past;                        /* pages that hold a copy; NULL: a look at what lives */
     size_t past_bytes;
 };
+
+static const plim__region_head *view_head(const plim_region_view *view)
+{
+    return (const plim__region_head *)(const void *)view->base;
+}
+
+/* --- pace ---------------------------------------------------------------------------------- */
+
+void plim_region_view_pace(plim_region_view *view, uint32_t share)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    view->share = share < 1000 ? share : 0;
+    if (view->share != 0)
+        plim__pace_spend(view->head.identity);
+}
+
+static bool view_is_paced(const plim_region_view *view)
+{
+    return view->share != 0 && view->past == NULL && !view->is_cut &&
+           atomic_load_explicit(&view_head(view)->writer_pid, memory_order_relaxed) != 0;
+}
+
+/* A walk begins, after a rest where those before call for one; its clock, 0 if it does not count. */
+static uint64_t view_begin_walk(const plim_region_view *view)
+{
+    if (!view_is_paced(view))
+        return 0;
+    plim__pace_begin(view->head.identity);
+    return plim__shared_spent();
+}
+
+/* The thread's own time, as one that stands still takes nothing from the writer. */
+static void view_end_walk(const plim_region_view *view, uint64_t began)
+{
+    if (began == 0 || view->share == 0)
+        return;
+    uint64_t now = plim__shared_spent();
+    plim__pace_end(view->head.identity, view->share, now > began ? now - began : 0);
+}
+
+/* --- opening ------------------------------------------------------------------------------- */
 
 bool plim_region_is_file(const char *path)
 {
@@ -202,6 +240,7 @@ void plim_region_view_close(plim_region_view **view_ptr)
         return;
     plim_region_view *view = *view_ptr;
     PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    view_end_walk(view, view->walk_began);
     plim__array_free(view->allocator, view->value, view->head.value_max, 1);
     if (view->past != NULL)
         plim__pages_unmap(view->past, view->past_bytes);
@@ -217,16 +256,17 @@ const plim__region_head *plim__region_view_head(const plim_region_view *view)
     return (const plim__region_head *)view->shared.memory;
 }
 
+void plim__region_view_is_cut(plim_region_view *view)
+{
+    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
+    view->is_cut = true;
+}
+
 /* A count of the living head, held to what there is room for. */
 static uint32_t view_count(const _Atomic uint32_t *count, uint32_t max)
 {
     uint32_t now = atomic_load_explicit(count, memory_order_acquire);
     return now < max ? now : max;
-}
-
-static const plim__region_head *view_head(const plim_region_view *view)
-{
-    return (const plim__region_head *)(const void *)view->base;
 }
 
 /* --- types --------------------------------------------------------------------------------- */
@@ -420,60 +460,14 @@ static bool view_read(const plim_region_view *view, uint32_t index, plim_region_
     return seen == VIEW_IS_ONE;
 }
 
-void plim_region_view_pace(plim_region_view *view, uint32_t share)
-{
-    PLIM_CHECK_OBJ(view, VIEW_MAGIC);
-    view->share = share < 1000 ? share : 0;
-    view->credit_ns = 0;
-    view->credit_at = plim__shared_now();
-}
-
-static bool view_is_written(const plim_region_view *view)
-{
-    return view->past == NULL &&
-           atomic_load_explicit(&view_head(view)->writer_pid, memory_order_relaxed) != 0;
-}
-
-/* What time has earned, at most what may be spent at once. */
-static void view_earn(plim_region_view *view, uint64_t now)
-{
-    uint64_t passed = view->credit_at != 0 ? now - view->credit_at : VIEW_PASSED_MAX_NS;
-    passed = passed < VIEW_PASSED_MAX_NS ? passed : VIEW_PASSED_MAX_NS;
-    view->credit_ns += (int64_t)(passed * view->share / 1000);
-    if (view->credit_ns > VIEW_CREDIT_MAX_NS || view->credit_at == 0)
-        view->credit_ns = VIEW_CREDIT_MAX_NS;
-    view->credit_at = now;
-}
-
-/* A walk begins: not before the writer was left alone for as long as the walks before call for. */
-static void view_begin_walk(plim_region_view *view)
-{
-    view->walk_began = 0;
-    if (view->share == 0 || !view_is_written(view))
-        return;
-    view_earn(view, plim__shared_now());
-    if (view->credit_ns < 0) {
-        uint64_t rest = (uint64_t)-view->credit_ns / view->share * 1000;
-        plim__shared_pause(rest < VIEW_REST_MAX_NS ? rest : VIEW_REST_MAX_NS);
-        view_earn(view, plim__shared_now());
-        view->credit_ns = view->credit_ns < 0 ? 0 : view->credit_ns;
-    }
-    view->walk_began = view->credit_at;
-}
-
-static void view_end_walk(plim_region_view *view)
-{
-    if (view->walk_began != 0)
-        view->credit_ns -= (int64_t)(plim__shared_now() - view->walk_began);
-    view->walk_began = 0;
-}
-
 bool plim_region_view_next(plim_region_view *view, uint32_t *index, plim_region_object *out_object,
                            const void **out_value)
 {
     PLIM_CHECK_OBJ(view, VIEW_MAGIC);
-    if (*index == 0)
-        view_begin_walk(view);
+    if (*index == 0) {
+        view_end_walk(view, view->walk_began); /* of a walk that was not ended */
+        view->walk_began = view_begin_walk(view);
+    }
     uint32_t top = view_count(&view_head(view)->object_top, view->head.object_max);
     while (*index < top) {
         if (!view_read(view, (*index)++, out_object, view->value))
@@ -481,7 +475,8 @@ bool plim_region_view_next(plim_region_view *view, uint32_t *index, plim_region_
         *out_value = view->value;
         return true;
     }
-    view_end_walk(view);
+    view_end_walk(view, view->walk_began);
+    view->walk_began = 0;
     return false;
 }
 
@@ -512,6 +507,7 @@ void plim_region_view_info(const plim_region_view *view, plim_region_info *out_i
                              .writer_pid = (int64_t)head->writer_pid,
                              .identity = view->head.identity};
     uint32_t top = view_count(&head->object_top, view->head.object_max);
+    uint64_t began = view_is_paced(view) ? plim__shared_spent() : 0;
     plim_region_object object;
     for (uint32_t i = 0; i < top; i++) {
         if (!view_read(view, i, &object, NULL))
@@ -520,5 +516,6 @@ void plim_region_view_info(const plim_region_view *view, plim_region_info *out_i
         info.value_bytes += object.size_bytes;
         info.held_bytes += plim__extent_bytes(object.size_bytes);
     }
+    view_end_walk(view, began);
     *out_info = info;
 }

@@ -198,6 +198,9 @@ void plim__cut_close(plim_region *region);
 /** The head as it is now; only what is atomic in it, or was checked, is to be trusted. */
 const plim__region_head *plim__region_view_head(const plim_region_view *view);
 
+/** It is of a copy, which nobody writes, whatever its head says. */
+void plim__region_view_is_cut(plim_region_view *view);
+
 /* --- transaction.c ------------------------------------------------------------------------- */
 
 /** Opens the journal of a region that has one: what a crash left open is taken back. */
