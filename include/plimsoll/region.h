@@ -552,9 +552,9 @@ PLIM_API bool plim_region_view_next(plim_region_view *view, uint32_t *index,
  * @brief         How much of its time a reader looks that walks over a living region again and
  *                again. A look takes the lines it reads from the writer's processor, so one that
  *                looked all the time would slow a writer that writes all the time to half.
- * @param[in]     view   not NULL. A new one has 3. What may be looked at once belongs to the process
- *                       and the region, so it makes no difference whether a view is kept or opened
- *                       for each look: half a second of looking (a snapshot of a million objects),
+ * @param[in]     view   not NULL. A new one has 3. What may be looked at once is the process's for
+ *                       the region, so it makes no difference whether a view is kept or opened for
+ *                       each look: half a second of looking (a snapshot of a million objects),
  *                       and what time has earned since, no more than that in all. What looks once,
  *                       or now and then, never waits. After this call nothing is left of it.
  * @param[in]     share  thousandths: a walk that plim_region_view_next() begins at 0 waits until

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file pace.h
- * @brief How much of its time this process looks at one region: a credit that belongs to the region,
- *        not to a view of it, so that who opens a view for each look has no other than who keeps one.
+ * @brief How much of its time this process looks at one region: a credit of the region's, not of a
+ *        view's, so that who opens a view for each look has no other than who keeps one.
  *
  * A region is named by its identity, which its views read from its head. Regions whose identities
  * meet (1 of 256), and such as have none, share one credit: who looks at both rests sooner.

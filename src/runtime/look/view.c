@@ -67,7 +67,7 @@ static bool view_is_paced(const plim_region_view *view)
            atomic_load_explicit(&view_head(view)->writer_pid, memory_order_relaxed) != 0;
 }
 
-/* A walk begins, after a rest where those before call for one; its clock, 0 if it does not count. */
+/* A walk begins, after a rest where those before call for one; 0: it does not count. */
 static uint64_t view_begin_walk(const plim_region_view *view)
 {
     if (!view_is_paced(view))
