@@ -31,6 +31,8 @@ typedef struct plim_process_view_info {
     uint64_t used_bytes;   /**< of blocks, as they are rounded */
     uint64_t held_bytes;   /**< of pages that were ever taken */
     uint64_t newest_birth; /**< the highest of any block; 0: none lives */
+    uint64_t identity; /**< another one in each process, and after each exec(); 0: not known. Births
+                            compare between looks, and snapshots, of one identity */
 } plim_process_view_info;
 
 /** One block. */

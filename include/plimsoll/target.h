@@ -81,6 +81,9 @@ typedef struct plim_target_info {
     uint32_t traits;             /**< bits of plim_target_trait */
     const char *snapshot_ending; /**< of files with its snapshots: ".heapsnapshot" */
     const char *note; /**< a limit that is known without asking, in words; may be empty */
+    /** What snapshots have in common whose ids compare, whichever connection took them; empty:
+        they compare within one connection. */
+    const char *series;
 } plim_target_info;
 
 /** A number the runtime cannot give. */

@@ -14,6 +14,7 @@
 
 #include "base/allocator.h"
 #include "base/limits.h"
+#include "platform/process.h"
 
 enum {
     HEAP_WINDOW_PAGES = 4096,
@@ -27,6 +28,17 @@ bool plim__process_is_map(const plim__peer_mapping *mapping)
 {
     static const char name[] = "/memfd:" PLIM__HEAP_MAP_NAME;
     return mapping->is_readable && strncmp(mapping->path, name, sizeof name - 1) == 0;
+}
+
+/* The system puts a heap anywhere, at each exec() anew; a child of fork() was started later. */
+uint64_t plim__process_heap_identity(int64_t pid, const plim__heap_map *map)
+{
+    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+    plim__process_glance glance;
+    if (plim__process_look(pid, &glance) != PLIM_OK)
+        return 0;
+    return ((((uint64_t)pid * odd + glance.start_ticks) * odd + map->base) * odd + map->stacks_at) *
+           odd;
 }
 
 typedef struct heap_search {

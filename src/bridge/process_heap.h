@@ -41,6 +41,9 @@ bool plim__process_is_map(const plim__peer_mapping *mapping);
 PLIM_NODISCARD plim_status plim__process_find_map(const plim__peer *peer, plim__heap_map *out_map,
                                                   plim_error *err);
 
+/** Another number for each process, and after each exec(); 0: it cannot be told. */
+uint64_t plim__process_heap_identity(int64_t pid, const plim__heap_map *map);
+
 /** Reads pages and notes: all live blocks. Pre: map is set, the rest zero. */
 PLIM_NODISCARD plim_status plim__process_read_blocks(const plim__peer *peer,
                                                      plim__process_heap *heap, plim_error *err);

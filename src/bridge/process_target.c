@@ -113,6 +113,10 @@ static plim_status process_connect(plim_target *target, plim_error *err)
     target->pid = pid;
     process_title(target, pid);
     (void)snprintf(target->version, sizeof target->version, "heap %u", state->map.version);
+    uint64_t identity = plim__process_heap_identity(pid, &state->map);
+    if (identity != 0)
+        (void)snprintf(target->series, sizeof target->series, "heap %016llx",
+                       (unsigned long long)identity);
     target->is_connected = true;
     return PLIM_OK;
 }

@@ -224,11 +224,12 @@ plim_status plim_process_view_look(plim_process_view *view, plim_error *err)
 void plim_process_view_read_info(const plim_process_view *view, plim_process_view_info *out_info)
 {
     PLIM_CHECK_OBJ(view, VIEW_MAGIC);
-    *out_info = (plim_process_view_info){.block_count = view->heap.block_count,
-                                         .used_bytes = view->heap.used_bytes,
-                                         .held_bytes = (uint64_t)view->heap.page_count
-                                                       << view->map.page_shift,
-                                         .newest_birth = view->newest_birth};
+    *out_info = (plim_process_view_info){
+        .block_count = view->heap.block_count,
+        .used_bytes = view->heap.used_bytes,
+        .held_bytes = (uint64_t)view->heap.page_count << view->map.page_shift,
+        .newest_birth = view->newest_birth,
+        .identity = plim__process_heap_identity(view->peer.pid, &view->map)};
 }
 
 bool plim_process_view_block(const plim_process_view *view, uint64_t index,

@@ -113,6 +113,11 @@ static plim_status region_connect(plim_target *target, plim_error *err)
         (void)snprintf(target->title, sizeof target->title, "%.255s",
                        plim__region_short_name(target->path));
     (void)snprintf(target->version, sizeof target->version, "region %u", PLIM__REGION_VERSION);
+    plim_region_info info;
+    plim_region_view_info(state->view, &info);
+    if (info.identity != 0)
+        (void)snprintf(target->series, sizeof target->series, "region %016llx",
+                       (unsigned long long)info.identity);
     target->is_connected = true;
     return PLIM_OK;
 }

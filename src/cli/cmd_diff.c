@@ -128,7 +128,7 @@ static void diff_show(plim__cli *cli, const plim_diff *diff, bool by_class)
     plim__cli_rest(cli, top, count);
 }
 
-/* --match, else what the sidecars say; without any, by id, as DevTools does, unless
+/* --match, else what the sidecars and C programs say; without any, by id, as DevTools does, unless
    the ids are addresses. */
 static bool diff_is_by_class(const plim__cli *cli, const plim__heap *base, const plim__heap *target)
 {
@@ -154,8 +154,11 @@ plim_status plim__cmd_diff(plim__cli *cli, plim_error *err)
     bool by_class = status == PLIM_OK && diff_is_by_class(cli, &base, &target);
     if (status == PLIM_OK)
         diff_show(cli, diff, by_class);
-    if (status == PLIM_OK && !by_class && !plim__args_has(&cli->args, PLIM__OPTION_match) &&
-        !plim__series_is_one(cli->args.operands, 2))
+    bool is_told = plim__args_has(&cli->args, PLIM__OPTION_match);
+    if (status == PLIM_OK && by_class && !is_told)
+        plim__say_later(&cli->say, "objects were matched by class: these are not of one connection "
+                                   "or one C program, so an id may mean another object in each");
+    if (status == PLIM_OK && !by_class && !is_told && !plim__series_is_one(cli->args.operands, 2))
         plim__say_later(&cli->say, "objects were matched by id: right if both snapshots are of one "
                                    "connection; otherwise --match class");
     plim_diff_destroy(&diff);

@@ -126,7 +126,8 @@ static plim_status snap_one(snap_job *job, uint32_t index, plim_error *err)
     bool is_alone = plim__record_is_v8(job->cli) && strcmp(info.snapshot_ending, ".heapsnapshot");
     if (status == PLIM_OK && (is_alone || (info.traits & PLIM_TARGET_IDS_CHANGE) != 0))
         status = plim__series_start(&job->series, &info, err);
-    /* A single one is a series of one: its ids compare with no other file's. */
+    /* A single one is a series of one: its ids compare with no other file's, but those
+       of a C program, whose series is its own. */
     if (status == PLIM_OK && !job->to_stdout)
         status = plim__series_write(job->cli, &job->series, plim__draft_peek(&name), index, err);
     plim__draft_fini(&name);

@@ -3,10 +3,12 @@
 
 #include <plimsoll/bridge.h>
 #include <plimsoll/file.h>
+#include <plimsoll/process_view.h>
 #include <plimsoll/region.h>
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/glyphs.h"
@@ -17,6 +19,11 @@ enum { SERIES_BYTES_MAX = 4096 }; /* ours have less than 300 */
 plim_status plim__series_start(plim__series *series, const plim_target_info *info, plim_error *err)
 {
     *series = (plim__series){.runtime = info->runtime, .version = info->version, .pid = info->pid};
+    /* What numbers its objects for good makes all its snapshots one series. */
+    if (info->series[0] != '\0') {
+        (void)snprintf(series->uuid, sizeof series->uuid, "%s", info->series);
+        return PLIM_OK;
+    }
     return plim__random_uuid(series->uuid, err);
 }
 
@@ -67,6 +74,21 @@ plim_status plim__series_write(const plim__cli *cli, const plim__series *series,
     return status;
 }
 
+/* Of a program under libplimsoll-malloc: its blocks have numbers that last as long as it. */
+static bool series_of_heap(const char *address, char out_uuid[PLIM__UUID_BYTES])
+{
+    plim_process_view *view = NULL;
+    plim_process_view_info info;
+    char *end = NULL;
+    long long pid = strncmp(address, "pid:", 4) == 0 ? strtoll(address + 4, &end, 10) : 0;
+    if (pid <= 0 || *end != '\0' || plim_process_view_open(pid, NULL, &view, NULL) != PLIM_OK)
+        return false;
+    plim_process_view_read_info(view, &info);
+    plim_process_view_close(&view);
+    (void)snprintf(out_uuid, PLIM__UUID_BYTES, "heap %016llx", (unsigned long long)info.identity);
+    return info.identity != 0;
+}
+
 /* Of a region, at whatever moment: copies of one, and its earlier states, are one series, since a
    birth is never given twice. */
 static bool series_of_region(const char *path, char out_uuid[PLIM__UUID_BYTES])
@@ -83,8 +105,10 @@ static bool series_of_region(const char *path, char out_uuid[PLIM__UUID_BYTES])
     stem[length] = '\0';
     bool is_region = strncmp(stem, "pid:", 4) == 0 || strncmp(stem, "region:", 7) == 0 ||
                      plim_region_is_file(stem);
-    if (!is_region || plim_region_view_find(stem, NULL, &view, NULL, NULL) != PLIM_OK)
+    if (!is_region)
         return false;
+    if (plim_region_view_find(stem, NULL, &view, NULL, NULL) != PLIM_OK)
+        return series_of_heap(stem, out_uuid);
     plim_region_view_info(view, &info);
     plim_region_view_close(&view);
     (void)snprintf(out_uuid, PLIM__UUID_BYTES, "region %016llx", (unsigned long long)info.identity);
@@ -114,9 +138,9 @@ static bool series_read(const char *path, char out_uuid[PLIM__UUID_BYTES])
     const char *schema = json_string_value(json_object_get(root, "schema"));
     const char *uuid = json_string_value(json_object_get(root, "series"));
     bool found = schema != NULL && strcmp(schema, "plim.series/1") == 0 && uuid != NULL &&
-                 strlen(uuid) == PLIM__UUID_BYTES - 1;
+                 uuid[0] != '\0' && strlen(uuid) < PLIM__UUID_BYTES;
     if (found)
-        memcpy(out_uuid, uuid, PLIM__UUID_BYTES);
+        memcpy(out_uuid, uuid, strlen(uuid) + 1);
     json_decref(root);
     return found;
 }

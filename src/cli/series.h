@@ -4,8 +4,10 @@
  * @brief The small file beside a snapshot that says which series it belongs to.
  *
  * V8 restarts its object ids when the profiler is disabled, so ids compare only between snapshots
- * of one connection. FILE.series says which those are. Files without one are compared by class;
- * but copies of one region, which say themselves what they are copies of.
+ * of one connection. FILE.series says which those are. Files without one are compared by class.
+ * A region's births are never given twice, and those of a heap under libplimsoll-malloc not while
+ * its process lives: so all that was ever taken of one (snapshots, copies, earlier moments, the
+ * running program itself) is one series.
  */
 #ifndef PLIM_CLI_SERIES_H
 #define PLIM_CLI_SERIES_H
@@ -22,7 +24,7 @@ typedef struct plim__series {
     int64_t pid;
 } plim__series;
 
-/** Starts a series of a target: a new uuid. */
+/** Starts a series of a target: a new uuid, or what the target numbers its objects by for good. */
 plim_status plim__series_start(plim__series *series, const plim_target_info *info, plim_error *err);
 
 /** Writes PATH.series, mode 0600. */

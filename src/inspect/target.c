@@ -270,6 +270,7 @@ void plim_target_identify(const plim_target *target, plim_target_info *out_info)
                                ? target->runtime->snapshot_ending
                                : ".heapsnapshot",
         .note = target->runtime->note != NULL ? target->runtime->note : "",
+        .series = target->series,
     };
 }
 

@@ -22,7 +22,8 @@ enum {
     PLIM__HOST_BYTES = 256,
     PLIM__PATH_BYTES = 1024,
     PLIM__NAME_BYTES = 256,
-    PLIM__REMARK_BYTES = 320
+    PLIM__REMARK_BYTES = 320,
+    PLIM__SERIES_BYTES = 32
 };
 
 /** An address that was read; which fields count depends on kind. */
@@ -77,6 +78,7 @@ struct plim_target {
     char title[PLIM__NAME_BYTES];
     char url[PLIM__PATH_BYTES]; /**< of what runs there, as it was listed; empty where unknown */
     char shown_address[PLIM__HOST_BYTES + PLIM__PATH_BYTES + 64];
+    char series[PLIM__SERIES_BYTES]; /**< see plim_target_info; empty for most */
     char remark[PLIM__REMARK_BYTES]; /**< of the last call, see plim_target_remark() */
     int64_t pid;                     /**< -1 where unknown; open() of the runtime finds it out */
     bool is_connected;     /**< of a protocol without cdp.connection: set and cleared by it */

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from plim import BARE, PLIM, run  # noqa: E402,F401  (takes argv[1])
+from plim import BARE, PLIM, Terminal, run  # noqa: E402,F401  (takes argv[1])
 
 PROGRAM = sys.argv.pop(1)
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import unittest
 
-from subject import Subject, run
+from subject import Subject, Terminal, run
 
 
 class Reading(unittest.TestCase):
@@ -53,6 +53,12 @@ class Reading(unittest.TestCase):
         self.assertEqual((done.code, done.out), (5, ""))
         self.assertIn("plim snap pid:", done.err)
 
+    def on_terminal(self, *words):
+        """What a person sees, in one line; notes are for people alone."""
+        screen = Terminal(*words, columns=200)
+        self.assertEqual(screen.finish(), 0)
+        return " ".join(screen.seen.decode().split())
+
     def test_diff_compares_a_region_with_a_copy_of_itself_in_time(self):
         self.subject.tell("work 200")
         early = os.path.join(self.folder, "early.region")
@@ -63,6 +69,32 @@ class Reading(unittest.TestCase):
         self.assertEqual(rows["session"]["delta"], 40)
         self.assertEqual(rows["session"]["added"], 104)
         self.assertEqual(set(rows), {"session"})
+
+    def test_a_snapshot_and_its_program_are_compared_by_id_in_either_order(self):
+        program = f"pid:{self.subject.pid}"
+        early = os.path.join(self.folder, "early.heapsnapshot")
+        late = os.path.join(self.folder, "late.heapsnapshot")
+        self.subject.tell("work 200")
+        self.assertEqual(run("snap", program, "-o", early).code, 0)
+        self.subject.tell("leak 40")
+        self.subject.tell("work 200")
+        value = self.json("diff", early, program)
+        rows = {row["name"]: row for row in value["classes"]}
+        self.assertEqual((value["matched_by"], set(rows)), ("id", {"session"}))
+        session = rows["session"]
+        self.assertEqual(session["delta"], 40)
+        self.assertGreater(session["removed"], 0)  # which no class could tell
+        back = self.json("diff", program, early)["classes"][0]
+        self.assertEqual((back["added"], back["removed"]), (session["removed"], session["added"]))
+        self.assertEqual(run("snap", program, "-o", late).code, 0)  # another connection
+        self.assertEqual(self.json("diff", early, late)["classes"], value["classes"])
+        self.assertEqual(self.json("diff", early, self.file)["classes"], value["classes"])
+        other = Subject("file", os.path.join(self.folder, "another.region"))
+        self.addCleanup(other.kill)
+        other.tell("leak 300")
+        self.assertEqual(self.json("diff", early, f"pid:{other.pid}")["matched_by"], "class")
+        self.assertIn("not of one connection", self.on_terminal("diff", early, f"pid:{other.pid}"))
+        self.assertIn("matched by id)", self.on_terminal("diff", early, program))
 
     def test_leaks_of_three_copies_has_the_way_to_the_owner(self):
         copies = []
@@ -85,10 +117,10 @@ class Reading(unittest.TestCase):
         value = self.json("leaks", *copies, "--min-growth", "1", code=1)
         self.assertEqual(value["matched_by"], "id")
         self.assertIn("main (owner 1)", json.dumps(value["leaks"]))
-        done = run("diff", copies[0], copies[1])
-        self.assertNotIn("--match", done.err)
-        done = run("diff", copies[0], f"pid:{self.subject.pid}")  # of which it is a copy
-        self.assertNotIn("--match", done.err)
+        for other in (copies[1], f"pid:{self.subject.pid}"):  # of which it is a copy
+            seen = self.on_terminal("diff", copies[0], other)
+            self.assertIn("matched by id)", seen)
+            self.assertNotIn("--match", seen)
         file = os.path.join(self.folder, "another.region")
         other = Subject("file", file)
         self.addCleanup(other.kill)

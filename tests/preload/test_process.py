@@ -212,6 +212,21 @@ class Looked(unittest.TestCase):
         self.assertGreaterEqual(fourth.ids[changed[0]][3], 90000)
         self.assertEqual(third.ids[changed[0]][1], fourth.ids[changed[0]][1])
 
+    def test_a_snapshot_and_its_program_are_compared_by_id_in_either_order(self):
+        program = self.subject("known")
+        pid = f"pid:{program.pid}"
+        first = self.snap(program.pid)
+        path = self.folder / "1.heapsnapshot"
+        self.tell(program, "swap")  # one block for another of the same place
+        there = json.loads(self.plim("diff", path, pid, "-j"))
+        back = json.loads(self.plim("diff", pid, path, "-j"))
+        self.assertEqual((there["matched_by"], there["added"], there["removed"]), ("id", 1, 1))
+        self.assertEqual((back["matched_by"], back["added"], back["removed"]), ("id", 1, 1))
+        self.assertGreater(len(first.nodes), 0)
+        child = self.subject("known")  # the same program, and another process
+        there = json.loads(self.plim("diff", path, f"pid:{child.pid}", "-j"))
+        self.assertEqual(there["matched_by"], "class")
+
     def test_what_grows_is_named_with_place_and_holder_and_what_does_not_is_silent(self):
         program = self.subject("known")
         grow = action(program, "grow:300")
