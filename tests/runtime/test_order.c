@@ -243,6 +243,62 @@ static void a_value_that_is_larger_than_all_data_is_damage(void **state)
     assert_non_null(strstr(err.what, "outside the data"));
 }
 
+/* What is wrong with one object of many, wherever it lies, and whether the others are in order. */
+static void damage_is_found_in_order_and_out_of_it(void **state)
+{
+    (void)state;
+    static unsigned char sound[STORAGE_BYTES];
+    static const struct {
+        const char *what, *says;
+    } DAMAGES[] = {{"lies on the one before", "object 701 lies over another's value"},
+                   {"lies on a far one", "object 701 lies over another's value"},
+                   {"has a dead parent", "object 701 has a parent that is not there"},
+                   {"has another's child", "is older than its parent, or another owner's"},
+                   {"has no type", "object 701 has a type that is not there"},
+                   {"has another size", "object 701 has not the size of its type"}};
+    enum { BROKEN = 701, PARENT = 700, FAR = 10, MANY = 1000 };
+    uint16_t type = 0;
+    memset(storage, 0, sizeof storage);
+    plim_region *region = order_region();
+    plim_ref refs[MANY];
+    assert_int_equal(plim_region_type(region, "t", 40, NULL, 0, &type, NULL), PLIM_OK);
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_int_equal(plim_region_allocate(region, type, NULL, 1,
+                                              i == BROKEN ? refs[PARENT] : NONE, &refs[i]),
+                         PLIM_OK);
+    plim_region_close(&region);
+    memcpy(sound, storage, sizeof sound);
+    plim__object *objects =
+        (plim__object *)(void *)(storage + ((plim__region_head *)(void *)storage)->objects_at);
+    for (uint32_t swapped = 0; swapped <= 1; swapped++)
+        for (size_t k = 0; k <= sizeof DAMAGES / sizeof DAMAGES[0]; k++) {
+            plim_error err = {0};
+            memcpy(storage, sound, sizeof storage);
+            objects[0].birth = swapped != 0 ? MANY + 1 : objects[0].birth;
+            if (k == 0)
+                objects[BROKEN].data = objects[BROKEN - 1].data + 16;
+            else if (k == 1)
+                objects[BROKEN].data = objects[FAR].data;
+            else if (k == 2)
+                objects[PARENT].word ^= PLIM__OBJECT_LIVE;
+            else if (k == 3)
+                objects[PARENT].owner = 2;
+            else if (k == 4)
+                objects[BROKEN].word += UINT64_C(1) << 16;
+            else if (k == 5)
+                objects[BROKEN].size_bytes = 41;
+            if (k == sizeof DAMAGES / sizeof DAMAGES[0]) {
+                assert_int_equal(order_open(&region, &err), PLIM_OK);
+                assert_int_equal(plim_region_verify(region, &err), PLIM_OK);
+                plim_region_close(&region);
+                continue;
+            }
+            assert_int_equal(order_open(&region, &err), PLIM_ERR_DAMAGED);
+            if (strstr(err.what, DAMAGES[k].says) == NULL)
+                fail_msg("%s: %s", DAMAGES[k].what, err.what);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_long_list_is_put_in_order),
         cmocka_unit_test(no_two_have_one_birth_however_far_apart_births_are),
         cmocka_unit_test(a_value_that_is_larger_than_all_data_is_damage),
+        cmocka_unit_test(damage_is_found_in_order_and_out_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,17 +53,19 @@ plim__kind plim__kind_of(const plim_region *region, uint32_t size_bytes)
     PLIM_CHECK(number < PLIM__EXTENT_CLASSES);
     bool is_quick = region->history == NULL && region->observer == NULL && !PLIM__STOP_EVERY &&
                     size_bytes % 8 == 0 && size_bytes / 8 <= PLIM__KIND_QUICK_MAX;
-    return (plim__kind){.quick_words = is_quick ? size_bytes / 8 : PLIM__KIND_RARE,
-                        .size_bytes = size_bytes,
-                        .held_bytes = (uint32_t)bytes,
-                        .extent_class = number,
-                        .free_first = PLIM__INDEX_NONE,
-                        .grains = (uint32_t)(bytes / PLIM__REGION_GRAIN),
-                        .grain_end =
-                            bytes > region->head->data_bytes
-                                ? 0
-                                : (region->head->data_bytes - bytes) / PLIM__REGION_GRAIN + 1,
-                        .marks = (UINT64_C(1) << bytes / PLIM__REGION_GRAIN % 64) - 1};
+    return (plim__kind){
+        .quick_words = is_quick ? size_bytes / 8 : PLIM__KIND_RARE,
+        .size_bytes = size_bytes,
+        .held_bytes = (uint32_t)bytes,
+        .extent_class = number,
+        .free_first = PLIM__INDEX_NONE,
+        .grains = (uint32_t)(bytes / PLIM__REGION_GRAIN),
+        .grain_end = bytes > region->head->data_bytes
+                         ? 0
+                         : (region->head->data_bytes - bytes) / PLIM__REGION_GRAIN + 1,
+        .marks_end =
+            bytes / PLIM__REGION_GRAIN < 64 ? 65 - (uint32_t)(bytes / PLIM__REGION_GRAIN) : 0,
+        .marks = (UINT64_C(1) << bytes / PLIM__REGION_GRAIN % 64) - 1};
 }
 
 void plim__kinds_rate(plim_region *region)

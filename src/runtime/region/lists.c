@@ -3,33 +3,21 @@
  * Lists of children and of owners are in the order of births, newest first: a new object is put
  * before all. Only the one who makes them anew out of the objects (recover.c) meets them as they
  * lie; it marks the lists into which something came too late, and here such a list is put in order
- * when somebody first goes along it. What nobody walks is never sorted, and an open does not wait.
+ * when somebody first goes along it, or takes something out of it. What nobody walks is never
+ * sorted, and an open does not wait.
  *
- * Invariants: L1 a list without a mark is in order. L2 what comes into a marked one comes before
- * all that is in it, and may. L3 unordered[0] is how many marks there are.
+ * Invariants: L1 a list without a mark is in order, and each but the first knows who is before it.
+ * L2 the mark stands where the first would know that (region->previous); what comes before the
+ * first takes it over. L3 has_marks is true while there may be a mark.
  */
 #include <string.h>
 
 #include "runtime/region/region.h"
 
 enum {
-    LIST_RUN = 32,  /* sorted at a time */
-    LIST_BINS = 24, /* the last one takes the rest: 2^28 objects are 2^23 runs */
-    LIST_WORD = 64
+    LIST_RUN = 32, /* sorted at a time */
+    LIST_BINS = 24 /* the last one takes the rest: 2^28 objects are 2^23 runs */
 };
-
-void plim__lists_clear(plim_region *region)
-{
-    memset(region->unordered, 0, plim__unordered_words(region) * sizeof *region->unordered);
-}
-
-void plim__lists_count(plim_region *region)
-{
-    uint64_t count = 0;
-    for (size_t i = 1; i < plim__unordered_words(region); i++)
-        count += (uint64_t)__builtin_popcountll(region->unordered[i]);
-    region->unordered[0] = count;
-}
 
 static uint64_t list_birth(const plim_region *region, uint32_t index)
 {
@@ -77,12 +65,13 @@ static uint32_t list_merge(const plim_region *region, uint32_t a, uint32_t b)
 }
 
 /* Bin n holds a list of 2^n runs, or none. */
-static uint32_t list_sort(const plim_region *region, uint32_t rest)
+static uint32_t list_sort_long(const plim_region *region, uint32_t run, uint32_t rest)
 {
     uint32_t bins[LIST_BINS];
     memset(bins, 0xff, sizeof bins);
+    bins[0] = run;
     while (rest != PLIM__INDEX_NONE) {
-        uint32_t run = list_take_run(region, &rest);
+        run = list_take_run(region, &rest);
         uint32_t bin = 0;
         for (; bin < LIST_BINS - 1 && bins[bin] != PLIM__INDEX_NONE; bin++) {
             run = list_merge(region, bins[bin], run);
@@ -92,24 +81,20 @@ static uint32_t list_sort(const plim_region *region, uint32_t rest)
     }
     uint32_t first = PLIM__INDEX_NONE;
     for (uint32_t bin = 0; bin < LIST_BINS; bin++)
-        first = list_merge(region, bins[bin], first);
+        if (bins[bin] != PLIM__INDEX_NONE)
+            first = list_merge(region, bins[bin], first);
     return first;
 }
 
-void plim__list_order(const plim_region *region, uint64_t number)
+void plim__list_sort(const plim_region *region, uint32_t *head)
 {
-    uint64_t *word = &region->unordered[1 + number / LIST_WORD];
-    uint64_t mark = UINT64_C(1) << number % LIST_WORD;
-    if ((*word & mark) == 0)
-        return;
-    uint32_t object_max = region->head->object_max;
-    uint32_t *head = number < object_max ? &region->links[number].first_child
-                                         : &region->owner_heads[number - object_max];
-    *head = list_sort(region, *head);
-    for (uint32_t at = *head, before = at; at != PLIM__INDEX_NONE; at = region->links[at].next) {
+    uint32_t rest = *head;
+    uint32_t first = list_take_run(region, &rest);
+    if (rest != PLIM__INDEX_NONE)
+        first = list_sort_long(region, first, rest);
+    *head = first;
+    for (uint32_t at = first, before = at; at != PLIM__INDEX_NONE; at = region->links[at].next) {
         region->previous[(size_t)at + 1] = before;
         before = at;
     }
-    *word &= ~mark;
-    region->unordered[0]--;
 }

@@ -162,6 +162,8 @@ static void object_unlink(plim_region *region, uint32_t index)
     const plim__links *links = &region->links[index];
     const plim__object *object = &region->objects[index];
     uint32_t *head = plim__object_list(region, object->parent, object->owner);
+    if (region->has_marks)
+        plim__list_order(region, head);
     if (*head == index)
         *head = links->next;
     else
@@ -410,7 +412,7 @@ static RUNTIME_SAME uint32_t cascade_run_down(plim_region *region, uint32_t root
     for (;;) {
         while (links[at].first_child != PLIM__INDEX_NONE) {
             if (is_unordered)
-                plim__list_order(region, at);
+                plim__list_order(region, &links[at].first_child);
             at = links[at].first_child;
         }
         uint32_t next = links[at].next;
@@ -437,16 +439,17 @@ uint32_t plim__object_cascade(plim_region *region, uint32_t root)
     region->is_room_known = false;
     if (region->observer != NULL)
         return cascade_run_down(region, root, true, true);
-    return plim__lists_any(region) ? cascade_run_down(region, root, false, true)
-                                   : cascade_run_down(region, root, false, false);
+    return region->has_marks ? cascade_run_down(region, root, false, true)
+                             : cascade_run_down(region, root, false, false);
 }
 
 uint32_t plim__owner_cascade(plim_region *region, uint32_t owner)
 {
     uint32_t ended = 0;
     uint32_t next;
-    plim__list_order(region, (uint64_t)region->head->object_max + plim__owner_hash(region, owner));
-    for (uint32_t at = *plim__object_list(region, 0, owner); at != PLIM__INDEX_NONE; at = next) {
+    uint32_t *head = plim__object_list(region, 0, owner);
+    plim__list_order(region, head);
+    for (uint32_t at = *head; at != PLIM__INDEX_NONE; at = next) {
         next = region->links[at].next;
         if (region->objects[at].owner == owner) /* else another of the same hash */
             ended += plim__object_cascade(region, at);
@@ -488,7 +491,7 @@ uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at
 {
     const plim__links *links = region->links;
     if (at != PLIM__INDEX_NONE && links[at].first_child != PLIM__INDEX_NONE) {
-        plim__list_order(region, at);
+        plim__list_order(region, &region->links[at].first_child);
         return links[at].first_child;
     }
     while (at != PLIM__INDEX_NONE && region->objects[at].parent != 0 &&
@@ -496,7 +499,7 @@ uint32_t plim__owned_next(const plim_region *region, uint32_t owner, uint32_t at
         at = region->objects[at].parent - 1;
     uint32_t hash = plim__owner_hash(region, owner);
     if (at == PLIM__INDEX_NONE)
-        plim__list_order(region, (uint64_t)region->head->object_max + hash);
+        plim__list_order(region, &region->owner_heads[hash]);
     at = at == PLIM__INDEX_NONE ? region->owner_heads[hash] : links[at].next;
     while (at != PLIM__INDEX_NONE && region->objects[at].owner != owner)
         at = links[at].next; /* another's, of the same hash */

@@ -22,9 +22,12 @@
 #define RECOVER_SAME __attribute__((always_inline)) inline
 
 enum {
-    RECOVER_FAR = 1 << 14, /* more slots than are at hand */
+    RECOVER_FAR = 1 << 18, /* more slots than the processor's caches hold */
     RECOVER_AHEAD = 16,    /* parents lie anywhere: so many are on their way at a time */
-    RECOVER_SEEN_BITS = 16 /* a slot */
+    RECOVER_KIND_SHIFT = 16 - 6,
+    RECOVER_SEEN_BITS = 16, /* a slot */
+    RECOVER_SEEN_LEAST = 63,
+    RECOVER_LOOKS = 64
 };
 
 /* One rebuild. */
@@ -34,11 +37,16 @@ typedef struct recover_work {
        which more than once; room for those whose were, and to sort them. */
     uint64_t *births, *seen, *twice;
     uint64_t seen_mask;
-    bool is_ordered, is_doubtful;
+    bool is_doubtful;
     uint32_t free_first, free_last;
     uint64_t newest; /* birth of those that have ended; at last of all */
     uint64_t linked; /* the newest that is in a list */
 } recover_work;
+
+/* Grains of values that lie one behind the other, and are not marked yet. */
+typedef struct recover_span {
+    uint64_t first, end;
+} recover_span;
 
 static uint64_t recover_word_of(const plim_region *region, uint32_t index)
 {
@@ -92,10 +100,7 @@ static plim_status lists_make(plim_region *region, plim_error *err)
     region->owner_heads = plim__array_new(allocator, heads, sizeof *region->owner_heads);
     region->links = plim__array_new(allocator, count, sizeof *region->links);
     region->previous = plim__array_new(allocator, (size_t)count + 1, sizeof *region->previous);
-    region->unordered =
-        plim__array_new(allocator, plim__unordered_words(region), sizeof *region->unordered);
-    return region->owner_heads != NULL && region->links != NULL && region->previous != NULL &&
-                   region->unordered != NULL
+    return region->owner_heads != NULL && region->links != NULL && region->previous != NULL
                ? PLIM_OK
                : plim__no_memory(err, "the lists of a region");
 }
@@ -108,9 +113,6 @@ void plim__region_lists_fini(plim_region *region)
                      sizeof *region->kinds);
     plim__array_free(allocator, region->links, count, sizeof *region->links);
     plim__array_free(allocator, region->previous, count + 1, sizeof *region->previous);
-    plim__array_free(allocator, region->unordered,
-                     region->head != NULL ? plim__unordered_words(region) : 0,
-                     sizeof *region->unordered);
     plim__array_free(allocator, region->owner_heads, (size_t)region->owner_mask + 1,
                      sizeof *region->owner_heads);
     plim__array_free(allocator, region->gaps, region->gap_capacity, sizeof *region->gaps);
@@ -122,27 +124,19 @@ void plim__region_lists_fini(plim_region *region)
 typedef struct recover_bounds {
     const plim__object *objects;
     plim__kind *kinds;
-    uint32_t kind_count, top, ahead_to;
+    uint64_t kind_bytes;
+    uint32_t top;
     plim__links *links;
     uint32_t *previous, *owner_heads;
-    uint64_t *unordered;
-    uint32_t object_max, owner_mask;
+    uint32_t owner_mask;
 } recover_bounds;
 
 static recover_bounds recover_bounds_of(const plim_region *region)
 {
-    return (recover_bounds){region->objects,
-                            region->kinds,
-                            region->kind_count,
-                            recover_top(region),
-                            recover_top(region) > RECOVER_FAR ? recover_top(region) - RECOVER_AHEAD
-                                                              : 0,
-                            region->links,
-                            region->previous,
-                            region->owner_heads,
-                            region->unordered,
-                            region->head->object_max,
-                            region->owner_mask};
+    return (recover_bounds){
+        region->objects,     region->kinds,     region->kind_count * sizeof *region->kinds,
+        recover_top(region), region->links,     region->previous,
+        region->owner_heads, region->owner_mask};
 }
 
 /* The first grain of its value; one that is between two grains has a number above all. */
@@ -153,30 +147,49 @@ static RECOVER_SAME uint64_t recover_grain(const plim__object *object)
     return object->data >> SHIFT | object->data << (64 - SHIFT);
 }
 
-/* R1 and R2 of one live object, by itself; what is wrong with it, or NULL, and its kind. In place:
-   half of an open's time is spent here. */
-static RECOVER_SAME const char *recover_judge(const recover_bounds *bounds,
-                                              const plim__object *object, uint64_t word,
-                                              plim__kind **out_kind)
+/* R1 of one live object, by itself; what is wrong with it, or NULL, and its kind. In place: half of
+   an open's time is spent here and in R2. */
+static RECOVER_SAME const char *recover_judge_value(const recover_bounds *bounds,
+                                                    const plim__object *object, uint64_t word,
+                                                    plim__kind **out_kind)
 {
-    uint32_t type = plim__word_type(word);
-    if (type - 1 >= bounds->kind_count)
+    plim__kind *kind;
+    /* The type, from 0 on, times the size of a kind: as it comes out of the word. */
+    uint64_t at = (word >> RECOVER_KIND_SHIFT & UINT16_MAX * sizeof *kind) - sizeof *kind;
+    if (at >= bounds->kind_bytes)
         return "has a type that is not there";
-    plim__kind *kind = &bounds->kinds[type - 1];
+    kind = (plim__kind *)(void *)((char *)bounds->kinds + at);
     if (object->size_bytes != kind->size_bytes)
         return "has not the size of its type";
     if (recover_grain(object) >= kind->grain_end)
         return "has its value outside the data";
     *out_kind = kind;
-    if (object->parent == 0)
-        return NULL;
-    const plim__object *above = &bounds->objects[object->parent - 1];
-    if (object->parent > bounds->top ||
-        !plim__word_is_live(atomic_load_explicit(&above->word, memory_order_relaxed)))
+    return NULL;
+}
+
+/* R2 of one that has a parent, whose number is in range. is_older: it is known to be. */
+static RECOVER_SAME const char *recover_judge_parent(const recover_bounds *bounds,
+                                                     const plim__object *object, bool is_older)
+{
+    const plim__object *above = &bounds->objects[(size_t)object->parent - 1];
+    if (!plim__word_is_live(atomic_load_explicit(&above->word, memory_order_relaxed)))
         return "has a parent that is not there";
-    if (above->birth >= object->birth || above->owner != object->owner)
+    if ((!is_older && above->birth >= object->birth) || above->owner != object->owner)
         return "is older than its parent, or another owner's";
     return NULL;
+}
+
+/* Both. */
+static RECOVER_SAME const char *recover_judge(const recover_bounds *bounds,
+                                              const plim__object *object, uint64_t word,
+                                              plim__kind **out_kind)
+{
+    const char *wrong = recover_judge_value(bounds, object, word, out_kind);
+    if (wrong != NULL || object->parent == 0)
+        return wrong;
+    if (object->parent > bounds->top)
+        return "has a parent that is not there";
+    return recover_judge_parent(bounds, object, false);
 }
 
 static plim_status recover_check(const plim_region *region, uint32_t index, plim_error *err)
@@ -279,6 +292,11 @@ static RECOVER_RARE plim_status recover_seq(plim_region *region, uint32_t index)
     return PLIM_OK;
 }
 
+static RECOVER_SAME bool recover_is_odd(const plim__object *object)
+{
+    return atomic_load_explicit(&object->seq, memory_order_relaxed) % 2 != 0;
+}
+
 /* Low slots are taken first. */
 static void recover_free(plim_region *region, recover_work *work, uint32_t index)
 {
@@ -307,101 +325,187 @@ static RECOVER_SAME void recover_note(recover_work *work, uint64_t birth)
 {
     uint64_t at = birth & work->seen_mask;
     uint64_t *word = &work->seen[at / 64];
-    uint64_t mask = UINT64_C(1) << at % 64;
-    if ((*word & mask) != 0)
+    uint64_t before = *word;
+    uint64_t after = before | UINT64_C(1) << at % 64;
+    *word = after;
+    if (after == before)
         recover_doubt(work, at);
-    *word |= mask;
 }
 
-/* Into its list: as the newest, or, if it is none, with a mark for the list. */
-static RECOVER_SAME void recover_link(const recover_bounds *bounds, const plim__object *object,
-                                      uint32_t index, bool is_newest)
+/* Where the list of an object begins. */
+static RECOVER_SAME uint32_t *recover_list(const recover_bounds *bounds, const plim__object *object)
 {
     uint32_t parent = object->parent;
-    uint64_t number;
-    uint32_t *head;
-    if (parent != 0) {
-        number = parent - UINT64_C(1);
-        head = &bounds->links[number].first_child;
-    } else {
-        uint32_t hash = plim__owner_hash_of(object->owner, bounds->owner_mask);
-        number = (uint64_t)bounds->object_max + hash;
-        head = &bounds->owner_heads[hash];
-    }
-    uint32_t next = *head;
-    bounds->links[index].next = next;
-    bounds->previous[(uint32_t)(next + 1)] = index;
-    *head = index;
-    if (!is_newest)
-        bounds->unordered[1 + number / 64] |= UINT64_C(1) << number % 64;
+    return parent != 0
+               ? &bounds->links[(size_t)parent - 1].first_child
+               : &bounds->owner_heads[plim__owner_hash_of(object->owner, bounds->owner_mask)];
 }
 
-/* Slots from *at on: sequence numbers made even, R1 to R3, room, counts, lists. While they lie in
-   the order of births: up to the first that does not, or whose parent lies behind it. */
-static RECOVER_SAME plim_status recover_run(plim_region *region, recover_work *work, uint32_t *at,
-                                            bool is_ordered, plim_error *err)
+/* Marks values that follow each other without a gap, as one. */
+static bool recover_mark_span(recover_span *span, plim__room *room, uint64_t next)
+{
+    bool is_free =
+        span->end == span->first || plim__room_mark_any(room, span->first, span->end - span->first);
+    span->first = next;
+    return is_free;
+}
+
+/* Some value up to that of a slot lies over another's: whose it is. */
+static RECOVER_RARE plim_status recover_overlap(plim_region *region, recover_work *work,
+                                                uint32_t last, plim_error *err)
+{
+    uint32_t index = 0;
+    plim__room_begin(&work->room, work->room.bits, region->head->data_bytes);
+    for (; index < last; index++) {
+        uint64_t word = recover_word_of(region, index);
+        if (plim__word_is_live(word) &&
+            !plim__room_mark_any(&work->room, recover_grain(&region->objects[index]),
+                                 region->kinds[plim__word_type(word) - 1].grains))
+            break;
+    }
+    return recover_damaged(err, index, "lies over another's value");
+}
+
+/* Slots from the first on, while they lie in the order of births, and parents before their
+   children: sequence numbers made even, R1 to R3, room, counts, lists. Most regions are all so. */
+static plim_status recover_in_order(plim_region *region, recover_work *work, uint32_t *out_end,
+                                    plim_error *err)
 {
     const recover_bounds bounds = recover_bounds_of(region);
-    uint64_t linked = work->linked;
-    uint32_t i = *at;
+    const char *wrong = NULL;
+    recover_span span = {0, 0};
+    uint64_t linked = 0;
+    uint32_t i = 0;
     for (; i < bounds.top; i++) {
         const plim__object *object = &bounds.objects[i];
         uint64_t word = atomic_load_explicit(&object->word, memory_order_relaxed);
-        uint64_t birth = object->birth;
         plim__kind *kind = NULL;
-        if (atomic_load_explicit(&object->seq, memory_order_relaxed) % 2 != 0) {
+        bounds.links[i].first_child = PLIM__INDEX_NONE;
+        if (recover_is_odd(object)) {
             plim_status status = recover_seq(region, i);
             if (status != PLIM_OK)
                 return status;
         }
-        if (!is_ordered && i < bounds.ahead_to) { /* no access: it may be any number */
-            __builtin_prefetch(&bounds.objects[object[RECOVER_AHEAD].parent]);
-            __builtin_prefetch(&bounds.links[object[RECOVER_AHEAD].parent]);
-        }
-        if (is_ordered)
-            bounds.links[i].first_child = PLIM__INDEX_NONE;
         if (!plim__word_is_live(word)) {
             recover_free(region, work, i);
             continue;
         }
-        if (is_ordered && (birth <= linked || object->parent > i))
+        if (object->birth <= linked || object->parent > i)
             break;
+        linked = object->birth;
+        wrong = recover_judge_value(&bounds, object, word, &kind);
+        if (wrong == NULL && object->parent != 0) /* which was linked, and so is older */
+            wrong = recover_judge_parent(&bounds, object, true);
+        if (wrong != NULL)
+            return recover_damaged(err, i, wrong);
+        uint64_t grain = recover_grain(object);
+        if (grain != span.end && !recover_mark_span(&span, &work->room, grain))
+            return recover_overlap(region, work, i, err);
+        span.end = grain + kind->grains;
+        kind->live_count++;
+        uint32_t *head = recover_list(&bounds, object);
+        bounds.links[i].next = *head;
+        bounds.previous[(uint32_t)(*head + 1)] = i;
+        *head = i;
+    }
+    *out_end = i;
+    work->linked = linked;
+    return recover_mark_span(&span, &work->room, 0) ? PLIM_OK
+                                                    : recover_overlap(region, work, i, err);
+}
+
+/* The others: the same, into lists that are marked, and births noted. */
+static RECOVER_SAME plim_status recover_run(plim_region *region, recover_work *work, uint32_t at,
+                                            uint32_t end, bool is_ahead, plim_error *err)
+{
+    const recover_bounds bounds = recover_bounds_of(region);
+    uint64_t linked = work->linked;
+    for (uint32_t i = at; i < end; i++) {
+        const plim__object *object = &bounds.objects[i];
+        uint64_t word = atomic_load_explicit(&object->word, memory_order_relaxed);
+        plim__kind *kind = NULL;
+        if (is_ahead) { /* no access: it may be any number */
+            size_t above = (size_t)object[RECOVER_AHEAD].parent - 1;
+            __builtin_prefetch(&bounds.objects[above]);
+            __builtin_prefetch(&bounds.links[above]);
+        }
+        if (recover_is_odd(object)) {
+            plim_status status = recover_seq(region, i);
+            if (status != PLIM_OK)
+                return status;
+        }
+        if (!plim__word_is_live(word)) {
+            recover_free(region, work, i);
+            continue;
+        }
         const char *wrong = recover_judge(&bounds, object, word, &kind);
         if (wrong == NULL && !plim__room_mark(&work->room, recover_grain(object), kind))
             wrong = "lies over another's value";
         if (wrong != NULL)
             return recover_damaged(err, i, wrong);
         kind->live_count++;
-        if (!is_ordered)
-            recover_note(work, birth);
-        bool is_newest = is_ordered || birth > linked;
-        recover_link(&bounds, object, i, is_newest);
-        linked = is_newest ? birth : linked;
+        recover_note(work, object->birth);
+        uint32_t *head = recover_list(&bounds, object);
+        bounds.links[i].next = *head;
+        *head = i;
+        linked = object->birth > linked ? object->birth : linked;
     }
     work->linked = linked;
-    *at = i;
     return PLIM_OK;
 }
 
-/* The first slots were in order, from `at` on they are not. */
+static plim_status recover_out_of_order(plim_region *region, recover_work *work, uint32_t at,
+                                        plim_error *err)
+{
+    uint32_t top = recover_top(region);
+    uint32_t ahead_to = top > RECOVER_FAR && top - RECOVER_AHEAD > at ? top - RECOVER_AHEAD : at;
+    plim_status status = recover_run(region, work, at, ahead_to, true, err);
+    return status == PLIM_OK ? recover_run(region, work, ahead_to, top, false, err) : status;
+}
+
+/* As many last digits as keep the births apart, if these are about as many as there are objects:
+   the fewer, the nearer at hand. Looks at some. */
+static uint64_t recover_seen_mask(const plim_region *region, uint64_t most)
+{
+    uint32_t top = recover_top(region);
+    uint64_t lowest = UINT64_MAX;
+    uint64_t highest = 0;
+    uint64_t mask = RECOVER_SEEN_LEAST;
+    for (uint32_t i = 0; i < RECOVER_LOOKS; i++) {
+        uint64_t birth = region->objects[(uint64_t)top * i / RECOVER_LOOKS].birth;
+        lowest = birth < lowest ? birth : lowest;
+        highest = birth > highest ? birth : highest;
+    }
+    uint64_t wanted = (highest - lowest) + (highest - lowest) / 4;
+    while (mask < wanted && mask < most)
+        mask = mask * 2 + 1;
+    return mask;
+}
+
+_Static_assert(PLIM__INDEX_NONE == UINT32_MAX && PLIM__LIST_MARK == UINT32_MAX, "bytes of 0xff");
+
+/* The first slots were in order, from `at` on they are not: what comes from there into a list has
+   its mark already. */
 static void recover_leave_order(plim_region *region, recover_work *work, uint32_t at)
 {
     uint32_t top = recover_top(region);
+    work->seen_mask = recover_seen_mask(region, work->seen_mask);
     memset(work->seen, 0, (size_t)(work->seen_mask + 1) / 8);
     for (uint32_t i = 0; i < at; i++)
         if (plim__word_is_live(recover_word_of(region, i)))
             recover_note(work, region->objects[i].birth);
     memset(region->links + at, 0xff, (size_t)(top - at) * sizeof *region->links);
+    memset(region->previous + at + 1, 0xff, (size_t)(top - at) * sizeof *region->previous);
+    region->has_marks = true;
 }
 
 static plim_status recover_slots(plim_region *region, recover_work *work, plim_error *err)
 {
     uint32_t at = 0;
-    plim_status status = recover_run(region, work, &at, true, err);
+    plim_status status = recover_in_order(region, work, &at, err);
     if (status == PLIM_OK && at < recover_top(region)) {
         recover_leave_order(region, work, at);
-        status = recover_run(region, work, &at, false, err);
-        plim__lists_count(region);
+        status = recover_out_of_order(region, work, at, err);
     }
     if (status != PLIM_OK)
         return status;
@@ -458,14 +562,14 @@ plim_status plim__region_rebuild(plim_region *region, plim_error *err)
         return plim__no_memory(err, "the lists of a region");
     recover_work work = {.births = scratch + room_words,
                          .seen = scratch + room_words + count + 1,
-                         .seen_mask = 63,
-                         .is_ordered = true,
+                         .seen_mask = RECOVER_SEEN_LEAST,
                          .free_first = PLIM__INDEX_NONE};
     while (work.seen_mask * 2 + 1 < count * RECOVER_SEEN_BITS)
         work.seen_mask = work.seen_mask * 2 + 1;
     work.twice = work.seen + (work.seen_mask + 1) / 64;
     memset(region->owner_heads, 0xff, ((size_t)region->owner_mask + 1) * sizeof(uint32_t));
-    plim__lists_clear(region);
+    region->has_marks = false;
+    region->previous[0] = 0; /* no mark */
     for (uint32_t i = 0; i < region->kind_count; i++)
         region->kinds[i] = plim__kind_of(region, region->kinds[i].size_bytes);
     plim__room_begin(&work.room, scratch, region->head->data_bytes);

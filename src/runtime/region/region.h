@@ -66,9 +66,9 @@ typedef struct plim__kind {
     uint32_t quick_words; /* of a value that is short and of whole words, if nobody watches; else
                              PLIM__KIND_RARE */
     uint32_t grains;      /* held_bytes in grains */
-    uint32_t spare;
-    uint64_t grain_end; /* of the data: no value begins there or behind */
-    uint64_t marks;     /* so many bits, if they fit into a word of marks */
+    uint32_t marks_end;   /* from which bit of a word on the marks do not fit into it */
+    uint64_t grain_end;   /* of the data: no value begins there or behind */
+    uint64_t marks;       /* so many bits, if there are fewer than a word of marks has */
     uint64_t align[2];
 } plim__kind;
 _Static_assert(sizeof(plim__kind) == 64, "found by a shift");
@@ -91,8 +91,8 @@ struct plim_region {
     plim__kind *kinds;   /* derived; one per type */
     plim__links *links;  /* derived; one per slot */
     uint32_t *previous;  /* likewise, each a place further on (so "none" has one too: the first); of
-                              those that are not first in their list, else anything */
-    uint64_t *unordered; /* how many lists are not in the order of births; a bit for each */
+                              those that are not first in their list; of these a mark, if it is not
+                              in order, else anything but that */
     uint32_t kind_count; /* types */
     uint32_t free_first; /* free slots without room, linked by next */
     uint32_t *owner_heads; /* by hash of the owner; owner_mask + 1 of them */
@@ -120,6 +120,7 @@ struct plim_region {
     _Atomic uintptr_t lock_holder; /* 0: nobody; else a name of the thread */
     uint32_t lock_depth;           /* the holder's */
     bool is_telling;
+    bool has_marks; /* there may be lists with one */
     bool recovered;
 
     /* Transactions; NULL: the region has none. The other two stand from the first begin on. */
@@ -261,26 +262,17 @@ void plim__region_sort_numbers(uint64_t *keys, uint64_t *scratch, uint32_t count
 
 /* --- lists.c ------------------------------------------------------------------------------- */
 
-/** Words of region->unordered, once the lists of owners are there. */
-static inline size_t plim__unordered_words(const plim_region *region)
+/** Before the first of a list that is in no order, and whose others have nobody before them. */
+#define PLIM__LIST_MARK UINT32_MAX
+
+/** Puts a list that is not empty into the order of births, newest first. No memory is taken. */
+void plim__list_sort(const plim_region *region, uint32_t *head);
+
+/** Likewise, one that may be empty, and need not be marked. */
+static inline void plim__list_order(const plim_region *region, uint32_t *head)
 {
-    return 1 + ((size_t)region->head->object_max + region->owner_mask + 1 + 63) / 64;
-}
-
-/** Forgets what was not in order. */
-void plim__lists_clear(plim_region *region);
-
-/** Counts what was marked. */
-void plim__lists_count(plim_region *region);
-
-/** Puts a list into the order of births, newest first, if it is not: a parent's by its index, an
- *  owner's by its hash behind all of those. No memory is taken. */
-void plim__list_order(const plim_region *region, uint64_t number);
-
-/** Whether any list is not in order. */
-static inline bool plim__lists_any(const plim_region *region)
-{
-    return region->unordered[0] != 0;
+    if (*head != PLIM__INDEX_NONE && region->previous[(size_t)*head + 1] == PLIM__LIST_MARK)
+        plim__list_sort(region, head);
 }
 
 /* --- extents.c ----------------------------------------------------------------------------- */
@@ -322,9 +314,8 @@ bool plim__room_mark_any(plim__room *room, uint64_t first, uint64_t count);
  *  another. */
 static inline bool plim__room_mark(plim__room *room, uint64_t first, const plim__kind *kind)
 {
-    uint64_t count = kind->grains;
-    if (first % 64 + count >= 64 || first + count > room->grain_count)
-        return plim__room_mark_any(room, first, count);
+    if (first % 64 >= kind->marks_end || first >= room->grain_count)
+        return plim__room_mark_any(room, first, kind->grains);
     uint64_t mask = kind->marks << first % 64;
     uint64_t *word = &room->bits[first / 64];
     bool is_free = (*word & mask) == 0;
@@ -355,12 +346,14 @@ static inline uint32_t *plim__object_list(plim_region *region, uint32_t parent, 
                        : &region->owner_heads[plim__owner_hash(region, owner)];
 }
 
-/** Puts a live object into a list as the newest. */
+/** Puts a live object into a list as the newest; a mark goes on to it. */
 static inline void plim__object_link(plim_region *region, uint32_t index, uint32_t *head)
 {
     uint32_t next = *head;
+    uint32_t *after = &region->previous[(uint32_t)(next + 1)];
     region->links[index].next = next;
-    region->previous[(uint32_t)(next + 1)] = index;
+    region->previous[(size_t)index + 1] = *after;
+    *after = index;
     *head = index;
 }
 
