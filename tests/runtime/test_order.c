@@ -185,6 +185,51 @@ static void a_long_list_is_put_in_order(void **state)
     plim_region_close(&region);
 }
 
+/* The short way that most objects are made by, before a list that an open found in no order. */
+static void what_is_made_before_a_list_in_no_order_does_not_hide_that(void **state)
+{
+    (void)state;
+    enum { CHILDREN = 5, LATER = 3 };
+    static course at;
+    static const uint64_t ORDER[CHILDREN] = {4, 6, 2, 5, 3};
+    const uint64_t value[2] = {1, 2};
+    uint16_t type = 0;
+    memset(&at, 0, sizeof at);
+    const plim__region_observer observer = {&at, NULL, NULL, course_released, NULL};
+    memset(storage, 0, sizeof storage);
+    plim_region *region = order_region();
+    assert_int_equal(plim_region_type(region, "t", 16, NULL, 0, &type, NULL), PLIM_OK);
+    plim_ref parent, refs[CHILDREN + LATER];
+    assert_int_equal(plim_region_allocate(region, type, value, 0, NONE, &parent), PLIM_OK);
+    for (int i = 0; i < CHILDREN + LATER; i++)
+        assert_int_equal(plim_region_allocate(region, type, value, 0, parent, &refs[i]), PLIM_OK);
+    for (int i = CHILDREN; i < CHILDREN + LATER; i++) /* slots at hand, for the short way */
+        assert_int_equal(plim_region_release(region, refs[i]), PLIM_OK);
+    plim_region_close(&region);
+    plim__region_head *head = (plim__region_head *)(void *)storage;
+    plim__object *objects = (plim__object *)(void *)(storage + head->objects_at);
+    for (int i = 0; i < CHILDREN; i++)
+        objects[refs[i].index].birth = ORDER[i];
+    region = order_region();
+    plim_ref again;
+    assert_int_equal(plim_region_allocate(region, type, value, 0, NONE, &again), PLIM_OK);
+    assert_int_equal(plim_region_release(region, again), PLIM_OK);
+    for (int i = CHILDREN; i < CHILDREN + LATER; i++)
+        assert_int_equal(plim_region_allocate(region, type, value, 0, parent, &refs[i]), PLIM_OK);
+    plim_region_object newest;
+    assert_int_equal(plim_region_describe(region, refs[CHILDREN + LATER - 1], &newest), PLIM_OK);
+    plim__region_observe(region, &observer);
+    assert_int_equal(plim_region_release(region, parent), PLIM_OK);
+    uint64_t told = 0;
+    for (uint64_t i = 0; i < LATER; i++)
+        told = told * 31 + newest.birth - i;
+    for (uint64_t birth = CHILDREN + 1; birth >= 1; birth--)
+        told = told * 31 + birth;
+    assert_int_equal(at.ended, 1 + CHILDREN + LATER);
+    assert_true(at.told == told);
+    plim_region_close(&region);
+}
+
 /* Births far apart, of which many end in the same digits: none is refused but what two have. */
 static void no_two_have_one_birth_however_far_apart_births_are(void **state)
 {
@@ -304,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_are_told_in_one_order_however_often_a_region_was_opened),
         cmocka_unit_test(a_long_list_is_put_in_order),
+        cmocka_unit_test(what_is_made_before_a_list_in_no_order_does_not_hide_that),
         cmocka_unit_test(no_two_have_one_birth_however_far_apart_births_are),
         cmocka_unit_test(a_value_that_is_larger_than_all_data_is_damage),
         cmocka_unit_test(damage_is_found_in_order_and_out_of_it),

@@ -53,8 +53,10 @@ plim__kind plim__kind_of(const plim_region *region, uint32_t size_bytes)
     PLIM_CHECK(number < PLIM__EXTENT_CLASSES);
     bool is_quick = region->history == NULL && region->observer == NULL && !PLIM__STOP_EVERY &&
                     size_bytes % 8 == 0 && size_bytes / 8 <= PLIM__KIND_QUICK_MAX;
+    uint32_t words = is_quick ? size_bytes / 8 : PLIM__KIND_RARE;
     return (plim__kind){
-        .quick_words = is_quick ? size_bytes / 8 : PLIM__KIND_RARE,
+        .quick_words = region->has_marks ? PLIM__KIND_RARE : words,
+        .words = words,
         .size_bytes = size_bytes,
         .held_bytes = (uint32_t)bytes,
         .extent_class = number,
@@ -70,9 +72,11 @@ plim__kind plim__kind_of(const plim_region *region, uint32_t size_bytes)
 
 void plim__kinds_rate(plim_region *region)
 {
-    for (uint32_t i = 0; i < region->kind_count; i++)
-        region->kinds[i].quick_words =
-            plim__kind_of(region, region->kinds[i].size_bytes).quick_words;
+    for (uint32_t i = 0; i < region->kind_count; i++) {
+        plim__kind kind = plim__kind_of(region, region->kinds[i].size_bytes);
+        region->kinds[i].quick_words = kind.quick_words;
+        region->kinds[i].words = kind.words;
+    }
 }
 
 void plim__extents_sum(const plim_region *region, uint32_t *out_count, uint64_t *out_value_bytes,

@@ -209,7 +209,7 @@ static RUNTIME_SAME void object_fill(plim_region *region, uint32_t index, uint64
     plim__put(&object->parent, above);
     plim__put(&object->owner, owner);
     if (is_quick)
-        object_put_quick(region->data + object->data, initial, kind->quick_words);
+        object_put_quick(region->data + object->data, initial, kind->words);
     else
         plim__put_bytes(region->data + object->data, initial, kind->size_bytes);
     uint64_t birth = region->next_birth;
@@ -220,7 +220,7 @@ static RUNTIME_SAME void object_fill(plim_region *region, uint32_t index, uint64
     region->next_birth = birth + 1;
     kind->live_count++;
     object_put_ref(out_ref, index, generation);
-    plim__object_link(region, index, plim__object_list(region, above, owner));
+    plim__object_link_marked(region, index, plim__object_list(region, above, owner));
 }
 
 /* The parent's number, from 1 on, and its owner; false if it is stale. None: as they are. */
@@ -280,14 +280,14 @@ static RUNTIME_RARE plim_status object_make_rare(plim_region *region, uint16_t t
     return object_make_about(region, type, initial, owner, above, 0, out_ref);
 }
 
-/* A value of other than two words, or none given. */
+/* A value of other than two words, or none given, or lists that are marked. */
 static RUNTIME_RARE plim_status object_make_other(plim_region *region, uint16_t type,
                                                   const void *initial, uint32_t owner,
                                                   uint32_t above, plim_ref *out_ref)
 {
     plim__kind *kind = &region->kinds[type - 1];
     uint32_t index = kind->free_first;
-    if (index == PLIM__INDEX_NONE || kind->quick_words == PLIM__KIND_RARE)
+    if (index == PLIM__INDEX_NONE || kind->words == PLIM__KIND_RARE)
         return object_make_rare(region, type, initial, owner, above, out_ref);
     uint64_t generation = object_next_generation(region, index);
     if (generation == 0)

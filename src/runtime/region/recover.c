@@ -497,6 +497,7 @@ static void recover_leave_order(plim_region *region, recover_work *work, uint32_
     memset(region->links + at, 0xff, (size_t)(top - at) * sizeof *region->links);
     memset(region->previous + at + 1, 0xff, (size_t)(top - at) * sizeof *region->previous);
     region->has_marks = true;
+    plim__kinds_rate(region);
 }
 
 static plim_status recover_slots(plim_region *region, recover_work *work, plim_error *err)

@@ -63,13 +63,14 @@ typedef struct plim__kind {
     uint32_t extent_class;
     uint32_t live_count;
     uint32_t free_first;  /* slots with room, linked by next; last ended first */
-    uint32_t quick_words; /* of a value that is short and of whole words, if nobody watches; else
-                             PLIM__KIND_RARE */
+    uint32_t quick_words; /* of a value that is short and of whole words, if nobody watches and no
+                             list is marked; else PLIM__KIND_RARE */
     uint32_t grains;      /* held_bytes in grains */
     uint32_t marks_end;   /* from which bit of a word on the marks do not fit into it */
     uint64_t grain_end;   /* of the data: no value begins there or behind */
     uint64_t marks;       /* so many bits, if there are fewer than a word of marks has */
-    uint64_t align[2];
+    uint32_t words;       /* likewise, whether or not lists are marked */
+    uint32_t align[3];
 } plim__kind;
 _Static_assert(sizeof(plim__kind) == 64, "found by a shift");
 
@@ -346,15 +347,20 @@ static inline uint32_t *plim__object_list(plim_region *region, uint32_t parent, 
                        : &region->owner_heads[plim__owner_hash(region, owner)];
 }
 
-/** Puts a live object into a list as the newest; a mark goes on to it. */
+/** Puts a live object into a list as the newest, where no list is marked. */
 static inline void plim__object_link(plim_region *region, uint32_t index, uint32_t *head)
 {
     uint32_t next = *head;
-    uint32_t *after = &region->previous[(uint32_t)(next + 1)];
     region->links[index].next = next;
-    region->previous[(size_t)index + 1] = *after;
-    *after = index;
+    region->previous[(uint32_t)(next + 1)] = index;
     *head = index;
+}
+
+/** Likewise, where some may be: a mark goes on to the newest. */
+static inline void plim__object_link_marked(plim_region *region, uint32_t index, uint32_t *head)
+{
+    region->previous[(size_t)index + 1] = region->previous[(uint32_t)(*head + 1)];
+    plim__object_link(region, index, head);
 }
 
 /** Ends an object and all below it; lists stand, the intent is the caller's. How many. */
