@@ -50,6 +50,10 @@ typedef enum plim_edge_type {
     PLIM_EDGE_OTHER
 } plim_edge_type;
 
+/** The weak edge from an object of a C program's region to where it was made, a node that is named
+ *  "function file:line". */
+#define PLIM_EDGE_MADE_AT "made at"
+
 /** Bytes with a length, no NUL: UTF-8, but lone surrogates as V8 writes them stay (WTF-8). */
 typedef struct plim_text {
     const char *data;

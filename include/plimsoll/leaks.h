@@ -26,7 +26,8 @@ typedef enum plim_leak_kind {
     PLIM_LEAK_GLOBAL,     /**< properties or objects hanging on the global object */
     PLIM_LEAK_DETACHED,   /**< detached contexts or DOM trees that something still holds */
     PLIM_LEAK_STRINGS,    /**< the same text, again and again */
-    PLIM_LEAK_OTHER       /**< it grows, and nothing above fits */
+    PLIM_LEAK_OTHER,      /**< it grows, and nothing else fits */
+    PLIM_LEAK_LOST        /**< blocks of a C program that nothing leads to any more */
 } plim_leak_kind;
 
 /** How objects were matched between snapshots. */

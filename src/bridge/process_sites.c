@@ -3,7 +3,8 @@
  * Allocation sites by name. A stack begins with whatever called malloc, which in real programs is a
  * wrapper: zmalloc, PyMem_RawMalloc, operator new. The site is the first frame that is not one: by
  * its name; by its module (the C and C++ libraries allocate for others); and where it has no name,
- * because very many different places call it.
+ * because very many different places call it. A frame of code that others were inlined into is
+ * several frames, innermost first: a container's code is named by who used it, at the line where.
  *
  * elfutils finds symbols, lines and separate debugging information by build id. It is never let
  * near a network: no debuginfod.
@@ -12,6 +13,8 @@
  */
 #include "bridge/process_sites.h"
 
+#include <dwarf.h>
+#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +31,10 @@ enum {
     SITES_MAGIC = 0x517e5001,
     SITES_AT_ONCE = 1024,    /* stacks read together */
     SITES_CALLERS_MANY = 12, /* a nameless place called from so many is a wrapper */
-    SITES_CALLERS_KEPT = 1 << 16
+    SITES_CALLERS_KEPT = 1 << 16,
+    SITES_SYMBOL_BYTES = 512, /* longer ones are not taken apart */
+    SITES_SCOPES_MAX = 16,    /* namespaces, classes, functions around one another */
+    SITES_INLINED_MAX = 64    /* functions inlined into one another that are looked at */
 };
 
 struct plim__process_sites {
@@ -146,7 +152,7 @@ extern char *__cxa_demangle(const char *mangled, char *buffer, size_t *bytes, in
    many are followed, which makes a thousand times its length at the most. */
 static bool sites_may_demangle(const char *name)
 {
-    enum { LENGTH_MAX = 512, BACK_MAX = 20 };
+    enum { LENGTH_MAX = SITES_SYMBOL_BYTES, BACK_MAX = 20 };
     uint32_t back = 0;
     size_t length = plim__text_length(name, LENGTH_MAX);
     for (size_t i = 0; i + 1 < length; i++) {
@@ -165,6 +171,8 @@ static void sites_readable(const char *symbol, char *out, size_t cap)
         sites_may_demangle(symbol) ? __cxa_demangle(symbol, NULL, NULL, &failed) : NULL;
     char *end = readable != NULL ? strrchr(readable, ')') : NULL;
     uint32_t depth = 0;
+    if (end != NULL && strstr(end, "::") != NULL)
+        end = NULL; /* "scan(int)::table", "(anonymous namespace)::table": a variable */
     for (; end != NULL && end > readable; end--) { /* back to the bracket that opens them */
         depth += *end == ')';
         depth -= *end == '(';
@@ -204,27 +212,152 @@ static bool sites_has_word(const char *name, const char *word)
     return false;
 }
 
-/* By its name, or its library's: code that allocates on behalf of whoever calls it. */
-static bool sites_is_wrapper_by_name(const sites_place *place)
+/* Code that allocates on behalf of whoever calls it, by its library. */
+static bool sites_is_wrapper_module(const char *module)
 {
     static const char *const modules[] = {"libc.so",     "libstdc++.so", "libc++.so",
                                           "libjemalloc", "ld-linux",     "libplimsoll-malloc"};
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
+        if (strncmp(module, modules[i], strlen(modules[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The same, by its name; NULL is none. */
+static bool sites_is_wrapper_symbol(const char *symbol)
+{
     static const char *const words[] = {"alloc",  "strdup",       "strndup",
                                         "memdup", "pyobject_new", "pyobject_gc_new"};
     static const char *const starts[] = {"_Znw",   "_Zna", "_ZNSt",
                                          "_ZNKSt", "_ZSt", "_ZN9__gnu_cxx"};
-    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
-        if (strncmp(place->module, modules[i], strlen(modules[i])) == 0)
-            return true;
-    if (place->symbol == NULL)
+    if (symbol == NULL)
         return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (sites_has_word(place->symbol, words[i]))
+        if (sites_has_word(symbol, words[i]))
             return true;
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
-        if (strncmp(place->symbol, starts[i], strlen(starts[i])) == 0)
+        if (strncmp(symbol, starts[i], strlen(starts[i])) == 0)
             return true;
     return false;
+}
+
+/* --- frames ---------------------------------------------------------------------------------- */
+
+/* What a place is called after. */
+typedef struct sites_frame {
+    char symbol[SITES_SYMBOL_BYTES]; /* as the linker or the compiler knows it; "": none */
+    char line[96];                   /* "file.c:12"; "": not known */
+    bool is_wrapper;
+} sites_frame;
+
+/* Follows a function that was inlined to where it was declared. */
+static void sites_declaration(Dwarf_Die *die)
+{
+    Dwarf_Attribute attribute;
+    for (int i = 0; i < SITES_SCOPES_MAX; i++)
+        if ((dwarf_attr(die, DW_AT_abstract_origin, &attribute) == NULL &&
+             dwarf_attr(die, DW_AT_specification, &attribute) == NULL) ||
+            dwarf_formref_die(&attribute, die) == NULL)
+            return;
+}
+
+/* The name of one that has none of the linker's (it is of one file alone), by what it stands in;
+   whether that is a wrapper. */
+static bool sites_local_name(Dwarf_Die die, char *out, size_t cap)
+{
+    Dwarf_Die *scopes = NULL;
+    bool is_wrapper = false;
+    size_t used = 0;
+    sites_declaration(&die);
+    int count = dwarf_getscopes_die(&die, &scopes);
+    for (int i = count < SITES_SCOPES_MAX ? count : SITES_SCOPES_MAX; i-- > 0 && used < cap;) {
+        int tag = dwarf_tag(&scopes[i]);
+        const char *name = tag == DW_TAG_compile_unit ? NULL : dwarf_diename(&scopes[i]);
+        if (tag == DW_TAG_namespace)
+            is_wrapper |=
+                name != NULL && (strcmp(name, "std") == 0 || strcmp(name, "__gnu_cxx") == 0);
+        if (name != NULL)
+            used += (size_t)snprintf(out + used, cap - used, "%s%s", used > 0 ? "::" : "", name);
+    }
+    free(scopes); /* plim-tidy: allow banned: libdw took it from malloc() */
+    return is_wrapper || used == 0 || sites_is_wrapper_symbol(out);
+}
+
+/* The name of a function that was inlined; whether it is a wrapper. */
+static bool sites_inlined_name(Dwarf_Die *die, char *out, size_t cap)
+{
+    Dwarf_Attribute attribute;
+    const char *name = NULL;
+    out[0] = '\0';
+    if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) != NULL)
+        name = dwarf_formstring(&attribute);
+    if (name == NULL)
+        return sites_local_name(*die, out, cap);
+    (void)snprintf(out, cap, "%s", name);
+    return sites_is_wrapper_symbol(name);
+}
+
+/* Where the call was that was inlined. */
+static void sites_call_line(Dwarf_Die *cu, Dwarf_Die *die, char *out, size_t cap)
+{
+    Dwarf_Files *files = NULL;
+    Dwarf_Attribute attribute;
+    Dwarf_Word file = 0, line = 0;
+    size_t count = 0;
+    out[0] = '\0';
+    if (dwarf_getsrcfiles(cu, &files, &count) != 0 ||
+        dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attribute), &file) != 0 ||
+        dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attribute), &line) != 0 || file >= count)
+        return;
+    const char *path = dwarf_filesrc(files, file, NULL, NULL);
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    if (path != NULL)
+        (void)snprintf(out, cap, "%s:%u", slash != NULL ? slash + 1 : path, (unsigned)line);
+}
+
+/* Goes outwards from the innermost function that was inlined there, as far as to the first that is
+   no wrapper; frame->line follows. Whether there was one. */
+static bool sites_leave_inlined(const sites_place *place, uint64_t address, sites_frame *frame)
+{
+    Dwarf_Addr bias = 0;
+    Dwarf_Die subroutine;
+    Dwarf_Die *scopes = NULL;
+    Dwarf_Die *cu = dwfl_module_addrdie(place->handle, address, &bias);
+    int count = cu != NULL ? dwarf_getscopes(cu, address - bias, &scopes) : 0;
+    Dwarf *debug = count > 0 ? dwfl_module_getdwarf(place->handle, &bias) : NULL;
+    bool is_there =
+        debug != NULL && dwarf_offdie(debug, dwarf_dieoffset(scopes), &subroutine) != NULL;
+    bool is_found = false;
+    free(scopes); /* plim-tidy: allow banned: libdw took it from malloc() */
+    scopes = NULL;
+    count = is_there ? dwarf_getscopes_die(&subroutine, &scopes) : 0;
+    for (int i = 0; i < count && i < SITES_INLINED_MAX && !is_found; i++) {
+        if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
+            continue;
+        char name[SITES_SYMBOL_BYTES];
+        is_found = !sites_inlined_name(&scopes[i], name, sizeof name);
+        if (is_found)
+            memcpy(frame->symbol, name, sizeof name);
+        else
+            sites_call_line(cu, &scopes[i], frame->line, sizeof frame->line);
+    }
+    free(scopes); /* plim-tidy: allow banned: libdw took it from malloc() */
+    return is_found;
+}
+
+/* The function that runs at an address, and where in it; one of a wrapper where all there is. */
+static sites_frame sites_frame_at(const sites_place *place, uint64_t address)
+{
+    sites_frame frame;
+    frame.is_wrapper = false;
+    (void)snprintf(frame.symbol, sizeof frame.symbol, "%s",
+                   place->symbol != NULL ? place->symbol : "");
+    sites_line(place, address, frame.line, sizeof frame.line);
+    bool is_others = sites_is_wrapper_module(place->module);
+    if (!is_others && place->handle != NULL && sites_leave_inlined(place, address, &frame))
+        return frame;
+    frame.is_wrapper = is_others || sites_is_wrapper_symbol(place->symbol);
+    return frame;
 }
 
 /* How many different places call this one, as far as was seen. */
@@ -240,7 +373,7 @@ static bool sites_is_wrapper(plim__process_sites *sites, uint64_t address)
     if (known != UINT32_MAX)
         return known != 0;
     sites_place place = sites_find(sites, address - 1, address - 1);
-    bool is_wrapper = sites_is_wrapper_by_name(&place) ||
+    bool is_wrapper = sites_frame_at(&place, address - 1).is_wrapper ||
                       (place.symbol == NULL && sites_callers(sites, address) >= SITES_CALLERS_MANY);
     (void)plim__id_map_add(&sites->known, address, is_wrapper); /* refused: asked again */
     return is_wrapper;
@@ -286,7 +419,6 @@ static uint64_t sites_choose(plim__process_sites *sites, const plim__heap_stack 
 static void sites_call(plim__process_sites *sites, const plim__heap_stack *stack, char *out)
 {
     char text[2 * PLIM__SITE_NAME_BYTES];
-    char line[96];
     char symbol[PLIM__SITE_NAME_BYTES];
     uint64_t code = sites_choose(sites, stack);
     if (code == 0) {
@@ -294,12 +426,12 @@ static void sites_call(plim__process_sites *sites, const plim__heap_stack *stack
         return;
     }
     sites_place place = sites_find(sites, code - 1, code - 1);
-    sites_line(&place, code - 1, line, sizeof line);
-    if (place.symbol != NULL)
-        sites_readable(place.symbol, symbol, sizeof symbol);
-    if (place.symbol != NULL && line[0] != '\0')
-        (void)snprintf(text, sizeof text, "%.90s %s", symbol, line);
-    else if (place.symbol != NULL)
+    sites_frame frame = sites_frame_at(&place, code - 1);
+    if (frame.symbol[0] != '\0')
+        sites_readable(frame.symbol, symbol, sizeof symbol);
+    if (frame.symbol[0] != '\0' && frame.line[0] != '\0')
+        (void)snprintf(text, sizeof text, "%.90s %s", symbol, frame.line);
+    else if (frame.symbol[0] != '\0')
         (void)snprintf(text, sizeof text, "%.90s (%.50s)", symbol, place.module);
     else
         (void)snprintf(text, sizeof text, "%.90s+0x%llx", place.module,
@@ -361,11 +493,14 @@ size_t plim__process_variable(const plim__process_sites *sites, uint64_t address
                               char *out, size_t cap)
 {
     char text[2 * PLIM__SITE_NAME_BYTES];
+    char symbol[PLIM__SITE_NAME_BYTES];
     sites_place place = sites_find(sites, address, near);
+    if (place.symbol != NULL)
+        sites_readable(place.symbol, symbol, sizeof symbol);
     if (place.symbol != NULL && place.inside == 0)
-        (void)snprintf(text, sizeof text, "%.120s", place.symbol);
+        (void)snprintf(text, sizeof text, "%.120s", symbol);
     else if (place.symbol != NULL)
-        (void)snprintf(text, sizeof text, "%.120s+0x%llx", place.symbol,
+        (void)snprintf(text, sizeof text, "%.120s+0x%llx", symbol,
                        (unsigned long long)place.inside);
     else
         (void)snprintf(text, sizeof text, "+0x%llx", (unsigned long long)place.offset);

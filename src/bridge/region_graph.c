@@ -61,13 +61,15 @@ typedef struct graph_work {
     graph_link *links;
     uint32_t link_count, link_capacity;
     plim__id_map owners, taken;
+    plim__id_map sites;       /* number of a text: its node */
     plim__id_map owner_names; /* to offsets in `names`: they end with NUL */
     char *names;
     uint32_t names_used, names_capacity;
     uint32_t *nodes; /* by index; PLIM_NONE: not live. NULL: too wide, rows are searched */
     uint32_t node_span;
     uint64_t copied_bytes, copied_max;
-    uint32_t top_node; /* "(GC roots)" */
+    uint32_t top_node;   /* "(GC roots)" */
+    uint32_t sites_node; /* what holds the sites; PLIM_NONE: there are none yet */
 } graph_work;
 
 uint64_t plim_region_node_id(uint64_t birth)
@@ -156,6 +158,50 @@ static plim_status graph_add_link(graph_work *work, uint32_t node, uint32_t fiel
     return PLIM_OK;
 }
 
+/* The node of a site; PLIM_NONE if memory was refused. */
+static uint32_t graph_site_node(graph_work *work, uint32_t site, const char *text)
+{
+    char name[PLIM__SHAPE_NAME_BYTES];
+    uint64_t seed = (uint64_t)site << 32 | graph_id_first;
+    uint32_t node = plim__id_map_find(&work->sites, site);
+    if (node != UINT32_MAX)
+        return node;
+    if (work->sites_node == PLIM_NONE) {
+        uint64_t id = graph_hashed_id(work, graph_id_first);
+        if (id != 0)
+            work->sites_node = plim_graph_builder_node(work->builder, PLIM_NODE_SYNTHETIC,
+                                                       graph_text("(sites)"), id, 0);
+        if (work->sites_node == PLIM_NONE ||
+            !plim_graph_builder_edge(work->builder, work->top_node, PLIM_EDGE_INTERNAL,
+                                     graph_text("sites"), work->sites_node))
+            return PLIM_NONE;
+    }
+    size_t size_bytes =
+        plim__clean_text(name, sizeof name, text, plim__text_length(text, sizeof name));
+    uint64_t id = graph_hashed_id(work, seed);
+    if (id == 0)
+        return PLIM_NONE;
+    node = plim_graph_builder_node(work->builder, PLIM_NODE_SYNTHETIC,
+                                   (plim_text){name, size_bytes}, id, 0);
+    if (node == PLIM_NONE || !plim__id_map_add(&work->sites, site, node) ||
+        !plim_graph_builder_element(work->builder, work->sites_node, PLIM_EDGE_ELEMENT, site, node))
+        return PLIM_NONE;
+    return node;
+}
+
+/* Where it was made: weakly, for that holds nothing. */
+static plim_status graph_add_site(graph_work *work, uint32_t node, uint32_t site, plim_error *err)
+{
+    const char *text = site != 0 ? plim_region_view_text(work->view, site) : NULL;
+    if (text == NULL || text[0] == '\0')
+        return PLIM_OK;
+    uint32_t to = graph_site_node(work, site, text);
+    if (to == PLIM_NONE || !plim_graph_builder_edge(work->builder, node, PLIM_EDGE_WEAK,
+                                                    graph_text(PLIM_EDGE_MADE_AT), to))
+        return plim__no_memory(err, "a graph");
+    return PLIM_OK;
+}
+
 /* What the fields of an object lead to. */
 static plim_status graph_add_fields(graph_work *work, const plim_region_object *object,
                                     const plim__shape *shape, uint32_t node,
@@ -207,7 +253,8 @@ static plim_status graph_add_object(graph_work *work, const plim_region_object *
                                                 .number = (uint32_t)object->birth,
                                                 .node = node,
                                                 .is_owner = is_owner};
-    return graph_add_fields(work, object, shape, node, value, err);
+    plim_status status = graph_add_fields(work, object, shape, node, value, err);
+    return status == PLIM_OK ? graph_add_site(work, node, object->site, err) : status;
 }
 
 static plim_status graph_walk(graph_work *work, const plim_region_info *info, plim_error *err)
@@ -402,6 +449,7 @@ static void graph_work_fini(graph_work *work)
     plim__shapes_fini(&work->shapes);
     plim__id_map_fini(&work->owners);
     plim__id_map_fini(&work->taken);
+    plim__id_map_fini(&work->sites);
     plim__id_map_fini(&work->owner_names);
     plim__array_free(work->allocator, work->names, work->names_capacity, 1);
     plim__array_free(work->allocator, work->rows, work->row_capacity, sizeof *work->rows);
@@ -424,6 +472,8 @@ plim_status plim_graph_from_region(plim_region_view *view, const plim_region_gra
         .shapes = {.allocator = allocator, .view = view, .without_texts = options->without_texts},
         .owners = {.allocator = allocator},
         .taken = {.allocator = allocator},
+        .sites = {.allocator = allocator},
+        .sites_node = PLIM_NONE,
         .owner_names = {.allocator = allocator}};
     plim_error own = {0};
     plim_status status = graph_make(&work, err != NULL ? err : &own);

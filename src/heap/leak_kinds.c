@@ -176,6 +176,10 @@ static void kind_find_keeper(plim__leak_scene *scene)
 
 static plim_leak_kind kind_decide(const plim__leak_scene *scene)
 {
+    if (scene->root == PLIM__LEAK_ROOT_LOST)
+        return PLIM_LEAK_LOST;
+    if (scene->root != PLIM__LEAK_ROOT_FOREIGN)
+        return PLIM_LEAK_COLLECTION;
     if (scene->swells)
         return scene->global ? PLIM_LEAK_GLOBAL : PLIM_LEAK_COLLECTION;
     plim_node_facts facts;
@@ -216,6 +220,7 @@ void plim__leak_kind_find(plim__leak_scene *scene)
     } else {
         scene->path = NULL;
     }
+    scene->root = plim__leak_root_of(scene->graph, scene->path);
     kind_find_keeper(scene);
     scene->leak->kind = kind_decide(scene);
 }

@@ -5,6 +5,8 @@
  * optimiser and say nothing. Tables and backing stores belong to whatever holds them: a Map that
  * grows gets a new table, and that is no new object of the program's.
  */
+#include <string.h>
+
 #include "base/allocator.h"
 #include "base/assert.h"
 #include "heap/leak_search.h"
@@ -194,4 +196,32 @@ bool plim__leak_is_global(const plim_analysis *analysis, uint32_t node)
             return true;
     }
     return false;
+}
+
+plim__leak_root plim__leak_root_of(const plim_graph *graph, const plim_path *path)
+{
+    static const struct {
+        const char *start;
+        plim__leak_root root;
+    } starts[] = {
+        {"(lost)", PLIM__LEAK_ROOT_LOST},
+        {"variables of ", PLIM__LEAK_ROOT_VARIABLES},
+        {"stack of thread ", PLIM__LEAK_ROOT_PASSING},
+        {"registers of thread ", PLIM__LEAK_ROOT_PASSING},
+        {"memory ", PLIM__LEAK_ROOT_PASSING},
+        {"owner ", PLIM__LEAK_ROOT_OWNER},
+        {"(no owner)", PLIM__LEAK_ROOT_OWNER},
+    };
+    static const char owner[] = " (owner ";
+    if (path == NULL || path->length < 4 || graph->node_type[path->nodes[2]] != PLIM_NODE_SYNTHETIC)
+        return PLIM__LEAK_ROOT_FOREIGN;
+    plim_text name = plim__graph_string(graph, graph->node_name[path->nodes[2]]);
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (plim__text_starts(name, starts[i].start, strlen(starts[i].start)))
+            return starts[i].root;
+    for (size_t i = 0; i + sizeof owner <= name.size_bytes; i++)
+        if (name.data[i] == ' ' && memcmp(name.data + i, owner, sizeof owner - 1) == 0 &&
+            name.data[name.size_bytes - 1] == ')')
+            return PLIM__LEAK_ROOT_OWNER; /* "session loop (owner 7)" */
+    return PLIM__LEAK_ROOT_FOREIGN;
 }

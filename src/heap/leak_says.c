@@ -196,8 +196,15 @@ static void say_what(leak_said *said)
 {
     say_word(said, said->scene->leak->name);
     say(said, " objects");
-    if (say_place(said, said->scene->leak->sample, " ("))
+    uint32_t site = plim__leak_follow(said->graph, said->scene->leak->sample, PLIM_EDGE_WEAK,
+                                      PLIM_EDGE_MADE_AT);
+    if (site != PLIM_NONE) {
+        say(said, " (made at ");
+        say_word(said, plim__graph_string(said->graph, said->graph->node_name[site]));
         say(said, ")");
+    } else if (say_place(said, said->scene->leak->sample, " (")) {
+        say(said, ")");
+    }
 }
 
 /* Node's EventTarget: the key stands before the value in the table of its map. */
@@ -307,6 +314,22 @@ static void say_global(leak_said *said)
     say_growth(said, "more");
 }
 
+/* `variable "table" of svc`, "stack of thread 12", "session table (owner 2)". */
+static void say_root(leak_said *said)
+{
+    static const char variables[] = "variables of ";
+    plim_text name =
+        plim__graph_string(said->graph, said->graph->node_name[said->scene->path->nodes[2]]);
+    if (said->scene->root == PLIM__LEAK_ROOT_VARIABLES) {
+        say(said, "variable \"");
+        say_word(said, say_edge_name(said, 3));
+        say(said, "\" of ");
+        name.data += sizeof variables - 1;
+        name.size_bytes -= sizeof variables - 1;
+    }
+    say_word(said, name);
+}
+
 static void say_swelling(leak_said *said)
 {
     const plim_leak *leak = said->scene->leak;
@@ -314,11 +337,21 @@ static void say_swelling(leak_said *said)
     PLIM_CHECK(leak->round_count > 0);
     for (uint32_t i = 0; i < leak->round_count; i++)
         sum += leak->growth_bytes[i];
-    if (said->scene->path != NULL)
-        say_holder(said);
-    else
-        say_word(said, leak->name);
-    say(said, " itself grows, by numbers or other small values that are never taken out: about ");
+    if (said->scene->root != PLIM__LEAK_ROOT_FOREIGN) {
+        say_class(said, leak->sample);
+        if (said->scene->root != PLIM__LEAK_ROOT_LOST) {
+            say(said, ", held by ");
+            say_root(said);
+        }
+        say(said, ", is one block that is made larger again and again: about ");
+    } else {
+        if (said->scene->path != NULL)
+            say_holder(said);
+        else
+            say_word(said, leak->name);
+        say(said,
+            " itself grows, by numbers or other small values that are never taken out: about ");
+    }
     say_number(said, sum / leak->round_count);
     say(said, " bytes more each round.");
 }
@@ -339,10 +372,40 @@ static void say_captured(leak_said *said)
     say_growth(said, "more");
 }
 
+/* Of a C program: what it lost, or who has it and does not give it back. */
+static void say_native(leak_said *said)
+{
+    const plim__leak_scene *scene = said->scene;
+    bool has_holder =
+        plim__leak_role_of(said->graph, scene->path->nodes[scene->at]) >= PLIM__ROLE_SCOPE;
+    say_what(said);
+    if (scene->root == PLIM__LEAK_ROOT_LOST) {
+        say(said, has_holder ? " are lost with what held them, " : " are lost");
+        if (has_holder)
+            say_class(said, scene->path->nodes[scene->at]);
+        say(said, ", as nothing leads there any more");
+        say_growth(said, "more");
+        return;
+    }
+    say(said, " collect in ");
+    if (has_holder) {
+        say_class(said, scene->path->nodes[scene->at]);
+        say(said, ", held by ");
+    }
+    say_root(said);
+    say(said, has_holder ? ", and" : " and");
+    say(said, scene->root == PLIM__LEAK_ROOT_OWNER ? " are never released" : " are never freed");
+    say_growth(said, "more");
+}
+
 static void say_kind(leak_said *said)
 {
     if (said->scene->swells) {
         say_swelling(said);
+        return;
+    }
+    if (said->scene->root != PLIM__LEAK_ROOT_FOREIGN) {
+        say_native(said);
         return;
     }
     switch (said->scene->leak->kind) {
@@ -388,6 +451,7 @@ static void say_kind(leak_said *said)
     case PLIM_LEAK_STRINGS:
         say_texts(said);
         return;
+    case PLIM_LEAK_LOST: /* has a root of its own: said above */
     case PLIM_LEAK_OTHER:
         say_what(said);
         if (said->scene->path != NULL &&

@@ -232,6 +232,18 @@ bool plim__leak_is_suspended(const plim_graph *graph, uint32_t node);
 /** Whether a node is a global object. */
 bool plim__leak_is_global(const plim_analysis *analysis, uint32_t node);
 
+/** What a way to a leak begins with in the graph of a C program, by the names that src/bridge gives
+ *  (docs/internals/process.md, bridge.md). */
+typedef enum plim__leak_root {
+    PLIM__LEAK_ROOT_FOREIGN,   /* of no C program, or no such root */
+    PLIM__LEAK_ROOT_LOST,      /* nothing leads there */
+    PLIM__LEAK_ROOT_VARIABLES, /* of a module */
+    PLIM__LEAK_ROOT_PASSING,   /* a stack, registers, other memory */
+    PLIM__LEAK_ROOT_OWNER      /* of a region */
+} plim__leak_root;
+
+plim__leak_root plim__leak_root_of(const plim_graph *graph, const plim_path *path);
+
 /** What is known of a leak when its kind is decided and its sentence is made. */
 typedef struct plim__leak_scene {
     const plim_analysis *analysis;
@@ -250,6 +262,8 @@ typedef struct plim__leak_scene {
     uint32_t named;  /* of the nearest thing at or above the holder that a name leads to */
     uint32_t events; /* of the table of listeners; 0: none */
     bool global;     /* a global object, or a collection that is its property, holds it */
+
+    plim__leak_root root;
 
     uint32_t keeper;   /* a function of the sample whose scope keeps the one before, or PLIM_NONE */
     uint32_t captured; /* the edge of that scope that does */

@@ -3,8 +3,8 @@
  * Swelling: an array of numbers or a Map of small values grows without one object more: its
  * table is replaced by a larger one. So old things whose own bytes (tables included, as DevTools
  * counts) grow in every round are leaks too, by the rule for bytes: the second growth at least
- * half of the first. What clusters already explain, because new objects hang in those tables, is
- * left out.
+ * half of the first. So is a block that a C program makes larger each time. What clusters already
+ * explain, because new objects hang in those tables, is left out.
  *
  * Invariant: leak_births.c has marked in search->swells what grows and keeps growing; here it is
  * only weighed.
@@ -34,9 +34,19 @@ static void swell_unmark_explained(plim__leak_search *search, const plim__leak_c
     }
 }
 
+/* Whether the objects are blocks of a C program: each may grow, by realloc(). */
+static bool swell_is_native(const plim_graph *graph)
+{
+    static const plim_text lost = {"(lost)", 6}; /* the third node there (src/bridge) */
+    return graph->node_count > 2 && graph->node_type[2] == PLIM_NODE_SYNTHETIC &&
+           plim__text_equal(plim__graph_string(graph, graph->node_name[2]), lost);
+}
+
 /* What can hold values that are no objects; keys of a plain object are texts, found as such. */
 static bool swell_is_table(const plim_graph *graph, uint32_t node)
 {
+    if (graph->node_type[node] == PLIM_NODE_OBJECT && swell_is_native(graph))
+        return true;
     return plim__leak_is_named(graph, node, "Array") || plim__leak_is_named(graph, node, "Map") ||
            plim__leak_is_named(graph, node, "Set");
 }

@@ -349,6 +349,8 @@ const char *plim_leak_kind_name(plim_leak_kind kind)
         return "duplicated strings";
     case PLIM_LEAK_OTHER:
         return "other";
+    case PLIM_LEAK_LOST:
+        return "lost";
     }
     return "other";
 }

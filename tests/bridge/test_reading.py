@@ -107,6 +107,9 @@ class Reading(unittest.TestCase):
         self.assertEqual(done.code, 1, done.out + done.err)
         self.assertIn("session", done.out)
         self.assertIn("main (owner 1)", done.out)
+        said = self.json("leaks", *copies, code=1)["leaks"][0]["says"]
+        self.assertIn("session objects collect in list, held by main (owner 1), and are never "
+                      "released: 200 more each round.", said)
 
     def test_copies_of_one_region_are_one_series_and_others_are_not(self):
         copies = []

@@ -177,6 +177,42 @@ static void a_weak_reference_is_a_weak_edge(void **state)
     plim_graph_destroy(&graph);
 }
 
+static plim_ref make_at(const char *site)
+{
+    plim_object_request request = {.struct_bytes = sizeof request, .type = member_type, .owner = 7};
+    plim_ref ref;
+    assert_int_equal(plim_region_intern(region, site, &request.site), PLIM_OK);
+    assert_int_equal(plim_region_allocate_as(region, &request, &ref), PLIM_OK);
+    return ref;
+}
+
+static void objects_lead_weakly_to_where_they_were_made(void **state)
+{
+    (void)state;
+    (void)make_at("scan_badge door.c:12");
+    (void)make_at("scan_badge door.c:12");
+    (void)make_at("invite desk.c:3");
+    (void)make("Ada", 7, nobody, nobody);
+    plim_graph *graph = graph_of(NULL);
+    plim_node node;
+    plim_edge edge;
+    uint32_t site = follow(graph, by_id(graph, 1), PLIM_EDGE_MADE_AT, 0);
+    assert_int_equal(follow(graph, by_id(graph, 2), PLIM_EDGE_MADE_AT, 0), site);
+    assert_int_not_equal(follow(graph, by_id(graph, 3), PLIM_EDGE_MADE_AT, 0), site);
+    assert_int_equal(follow(graph, by_id(graph, 4), PLIM_EDGE_MADE_AT, 0), PLIM_NONE);
+    plim_graph_node(graph, site, &node);
+    assert_true(is_text(node.name, "scan_badge door.c:12"));
+    assert_int_equal(node.type, PLIM_NODE_SYNTHETIC);
+    assert_int_equal(node.self_bytes, 0);
+    plim_graph_node(graph, by_id(graph, 1), &node);
+    plim_graph_edge(graph, node.first_edge + node.edge_count - 1, &edge);
+    assert_int_equal(edge.type, PLIM_EDGE_WEAK);
+    plim_graph_node(graph, follow(graph, follow(graph, 0, NULL, 1), "sites", 0), &node);
+    assert_true(is_text(node.name, "(sites)"));
+    assert_int_equal(node.edge_count, 2);
+    plim_graph_destroy(&graph);
+}
+
 static void a_stale_reference_is_no_edge_though_its_slot_lives_again(void **state)
 {
     (void)state;
@@ -340,6 +376,7 @@ static void every_refused_allocation_is_said_and_leaves_nothing(void **state)
     plim_ref ada = make("Ada", 7, nobody, nobody);
     for (uint32_t i = 0; i < 300; i++)
         (void)make("Bob", i, i % 2 == 0 ? ada : nobody, ada);
+    (void)make_at("scan_badge door.c:12");
     plim_region_view *view = NULL;
     assert_int_equal(plim_region_view_open(file_name, NULL, &view, NULL), PLIM_OK);
     plim_status status = PLIM_ERR_NO_MEMORY;
@@ -416,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(objects_hang_on_owners_parents_and_references),
         CASE(a_weak_reference_is_a_weak_edge),
+        CASE(objects_lead_weakly_to_where_they_were_made),
         CASE(a_stale_reference_is_no_edge_though_its_slot_lives_again),
         CASE(an_object_keeps_its_id_and_new_ones_get_higher_ones),
         CASE(ids_go_on_above_the_synthetic_ones),

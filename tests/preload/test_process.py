@@ -2,7 +2,7 @@
 """Programs that know nothing of us, looked into from outside: a small one whose heap is known, and
 Debian's redis-server and python3 with something in them that grows. Every one is unmodified.
 
-    test_process.py LIBRARY SUBJECT PLIM GROW_SOURCE
+    test_process.py LIBRARY SUBJECT PLIM GROW_SOURCE LEAKS_SOURCE
 """
 
 import json
@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 
 from preloaded import DEBIAN, Preload  # noqa: E402
 
+LEAKS_SOURCE = pathlib.Path(sys.argv.pop()).resolve()
 GROW_SOURCE = pathlib.Path(sys.argv.pop()).resolve()
 PLIM = pathlib.Path(sys.argv.pop()).resolve()
 SUBJECT = pathlib.Path(sys.argv.pop()).resolve()
@@ -250,14 +251,51 @@ class Looked(unittest.TestCase):
         rows = profile["head"]["children"]
         self.assertEqual({row["callFrame"]["functionName"] for row in rows},
                          {"shop::basket<int>::add"})
+        # A std::map's row is its user's, at the line that made it; so is what a string takes.
+        lines = GROW_SOURCE.read_text(encoding="utf-8").split("\n")
+        self.assertEqual({row["callFrame"]["url"] for row in rows}, {"subject_grow.cpp"})
+        self.assertEqual({re.search(r"rows\[key\]|new char",
+                                    lines[row["callFrame"]["lineNumber"]])[0] for row in rows},
+                         {"rows[key]", "new char"})
         buffers = [row["selfSize"] for row in rows
-                   if row["callFrame"]["url"] == "subject_grow.cpp"]
+                   if "new char" in lines[row["callFrame"]["lineNumber"]]]
         self.assertEqual((len(buffers), buffers[0] % 1024), (1, 0), rows)
         self.assertGreater(buffers[0], 0)
         self.assertEqual(sum(row["selfSize"] for row in rows),
                          sum(sample["size"] for sample in profile["samples"]))
         self.plim("sample", f"pid:{running.pid}", "--include-collected", status=5)
         self.goes_on(running.pid)
+
+    def test_leaks_of_a_cpp_service_are_named_by_the_line_that_made_them(self):
+        program = self.folder / "leaks"
+        lines = LEAKS_SOURCE.read_text(encoding="utf-8").split("\n")
+        subprocess.run(["c++", "-std=c++17", "-O2", "-g", "-o", program, LEAKS_SOURCE],
+                       check=True)
+
+        def grows(word, comment, kind, function, *says):
+            running = self.start([program])
+            self.assertEqual(running.stdout.readline(), "ready\n")
+            report = self.leaks(f"pid:{running.pid}", "--action", action(running, word), status=1)
+            leak = report["leaks"][0]
+            self.assertEqual((len(report["leaks"]), leak["kind"]), (1, kind), report)
+            named = re.fullmatch(r"(.+) subject_leaks\.cpp:(\d+)", leak["name"])
+            self.assertIsNotNone(named, leak["name"])
+            self.assertIn("// " + comment, lines[int(named[2]) - 1], leak["name"])
+            self.assertIn(function, named[1])
+            for text in says:
+                self.assertIn(text, leak["says"])
+            self.assertNotIn("runtime itself", leak["says"])
+
+        grows("map", "the map's", "growing collection", "session_table::open_session",
+              'variable "(anonymous namespace)::table" of leaks', "never freed")
+        grows("cycle", "the cycle's", "lost", "marry", "lost, as nothing leads there")
+        grows("forget", "the forgotten", "lost", "forget", "lost, as nothing leads there")
+        grows("log", "the log's", "growing collection", "append_log", "log_text",
+              "one block that is made larger again and again")
+        healthy = self.start([program])
+        self.assertEqual(healthy.stdout.readline(), "ready\n")
+        report = self.leaks(f"pid:{healthy.pid}", "--action", action(healthy, "cache"), status=0)
+        self.assertEqual(report["leaks"], [])
 
     def test_a_heap_too_large_to_copy_says_that_it_was_read_while_the_program_ran(self):
         small = self.subject("known")
@@ -548,4 +586,4 @@ class Looked(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=sys.argv, verbosity=2)
