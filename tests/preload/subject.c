@@ -177,6 +177,58 @@ static int forks(size_t count)
     return 0;
 }
 
+enum { TURNS = 12, WAYS = 1 << TURNS };
+
+/* Left or right at each of the turns: as many stacks as ways. */
+static __attribute__((noinline)) void turn_left(unsigned way, unsigned turns);
+
+static __attribute__((noinline)) void turn_right(unsigned way, unsigned turns)
+{
+    if (turns == 0)
+        free(take(1 + way % 100));
+    else if ((way >> turns & 1) != 0)
+        turn_right(way, turns - 1);
+    else
+        turn_left(way, turns - 1);
+    __asm__ volatile(""); /* or the calls above were jumps, and left no frame */
+}
+
+static void turn_left(unsigned way, unsigned turns)
+{
+    if (turns == 0)
+        free(take(101 + way % 100));
+    else if ((way >> turns & 1) != 0)
+        turn_right(way, turns - 1);
+    else
+        turn_left(way, turns - 1);
+    __asm__ volatile("");
+}
+
+static pthread_barrier_t AT_ONCE;
+
+static void *walk(void *argument)
+{
+    (void)argument;
+    (void)pthread_barrier_wait(&AT_ONCE);
+    for (unsigned way = 0; way < WAYS; way++)
+        turn_left(way, TURNS);
+    return NULL;
+}
+
+/* Threads that are the first, at once, to ask from each of many places. */
+static int ways(size_t unused)
+{
+    (void)unused;
+    pthread_t all[THREADS];
+    CHECK(pthread_barrier_init(&AT_ONCE, NULL, THREADS) == 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&all[i], NULL, walk, NULL) == 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        CHECK(pthread_join(all[i], NULL) == 0);
+    printf("ways hold\n");
+    return 0;
+}
+
 static volatile sig_atomic_t ALARMS;
 
 static void on_alarm(int number)
@@ -314,7 +366,8 @@ int main(int argc, char **argv)
         int (*run)(size_t argument);
     } words[] = {{"leak", leak},     {"family", family},     {"threads", threads},
                  {"forks", forks},   {"handlers", handlers}, {"foreign", foreign},
-                 {"kernel", kernel}, {"module", module},     {"replace", replace}};
+                 {"kernel", kernel}, {"module", module},     {"replace", replace},
+                 {"ways", ways}};
     size_t argument = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (argc > 1 && strcmp(argv[1], words[i].name) == 0)

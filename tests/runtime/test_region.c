@@ -310,9 +310,11 @@ static void tags_sites_and_names_are_there_after_the_region_is_opened_again(void
     assert_int_not_equal(seen.version, version);
     request.site = 511;
     assert_int_equal(plim_region_allocate_as(region, &request, &ref), PLIM_ERR_USAGE);
-    request.site = 0, request.visibility = (plim_visibility)3;
+    request.site = 0;
+    request.visibility = (plim_visibility)3;
     assert_int_equal(plim_region_allocate_as(region, &request, &ref), PLIM_ERR_USAGE);
-    request.visibility = PLIM_VISIBILITY_PUBLIC, request.struct_bytes--;
+    request.visibility = PLIM_VISIBILITY_PUBLIC;
+    request.struct_bytes--;
     assert_int_equal(plim_region_allocate_as(region, &request, &ref), PLIM_ERR_USAGE);
     plim_region_close(&region);
 }

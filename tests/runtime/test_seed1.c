@@ -652,8 +652,10 @@ static void fault_children_of_a_released_parent_are_nowhere_any_more(void **stat
     world at = world_new();
     for (int i = 0; i < 1000; i++) {
         plim_ref parent = make(&at, 0, 8, NONE);
-        for (int k = 0; k < 5; k++)
-            parent = i % 2 ? make(&at, 0, 0, parent) : (make(&at, 0, 0, parent), parent);
+        for (int k = 0; k < 5; k++) {
+            plim_ref child = make(&at, 0, 0, parent);
+            parent = i % 2 ? child : parent;
+        }
         assert_int_equal(count_of(&at, PLIM_BY_OWNER, 8, 0, 0), 6);
         assert_int_equal(plim_region_release_owner(at.region, 8, NULL), PLIM_OK);
         assert_int_equal(count_of(&at, PLIM_BY_OWNER, 8, 0, 0), 0);
