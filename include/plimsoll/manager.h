@@ -26,7 +26,12 @@ typedef struct plim_manager plim_manager;
 typedef enum plim_backing {
     PLIM_BACKING_MAP = 0, /**< address space reserved from the system, pages as they are touched */
     PLIM_BACKING_FIXED,   /**< the caller's storage; needs no operating system */
-    PLIM_BACKING_LIBC     /**< one block of the C library's malloc */
+    PLIM_BACKING_LIBC,    /**< one block of the C library's malloc */
+    PLIM_BACKING_EMULATED /**< as MAP, but each block is one of the C library's malloc, as long as
+                               asked: slow, for AddressSanitizer and valgrind, which then see
+                               overruns and use after release. What is aligned to more than 16 and
+                               what lies in a scope they see as little as ever; a sealed manager
+                               goes on asking the C library */
 } plim_backing;
 
 /**
@@ -65,7 +70,7 @@ typedef struct plim_manager_options {
     uint32_t domain_count_max; /**< 1 to 64; 0: 16 */
     const char *name;          /**< copied, at most 31 bytes; NULL: "main" */
     size_t total_bytes;        /**< what all domains may hold together; 0: half of the machine's
-                                    memory (MAP, LIBC), what the storage has room for (FIXED) */
+                                    memory, what the storage has room for (FIXED) */
     size_t overhead_bytes;     /**< what the manager may hold beyond that: its tables, caches and
                                     partly filled slabs; 0: a quarter of the total and 1 MiB */
     plim_backing backing;

@@ -61,9 +61,9 @@ static void end(void)
 static void test_every_size_comes_aligned_writable_and_back(void **state)
 {
     (void)state;
-    static const plim_backing backings[] = {PLIM_BACKING_MAP, PLIM_BACKING_FIXED,
-                                            PLIM_BACKING_LIBC};
-    for (unsigned i = 0; i < 3; i++) {
+    static const plim_backing backings[] = {PLIM_BACKING_MAP, PLIM_BACKING_FIXED, PLIM_BACKING_LIBC,
+                                            PLIM_BACKING_EMULATED};
+    for (unsigned i = 0; i < 4; i++) {
         begin(backings[i], 512 << 10, 512 << 10);
         for (size_t bytes = 1; bytes < 100000; bytes += bytes / 17 + 1) {
             unsigned char *block = plim_alloc_in(domain, bytes);
@@ -294,6 +294,48 @@ static void test_blocks_of_the_c_library_are_charged_and_found_again(void **stat
     end();
 }
 
+/* All is as elsewhere but whose memory it is. */
+static void test_an_emulated_manager_asks_the_c_library_for_each_block(void **state)
+{
+    (void)state;
+    for (int verify = PLIM_VERIFY_NONE; verify <= PLIM_VERIFY_REDUNDANT; verify++) {
+        plim_manager_options options = {.struct_bytes = sizeof options,
+                                        .backing = PLIM_BACKING_EMULATED,
+                                        .total_bytes = 1 << 20,
+                                        .verify = (plim_verify)verify,
+                                        .panic = on_panic};
+        assert_int_equal(plim_manager_create(&options, &manager, NULL), PLIM_OK);
+        plim_domain_options bounds = {.struct_bytes = sizeof bounds, .limit_bytes = 64 << 10};
+        assert_int_equal(plim_domain_create(manager, "unit", &bounds, &domain, NULL), PLIM_OK);
+        static const plim_provider PROVIDERS[] = {PLIM_PROVIDER_AUTO, PLIM_PROVIDER_POOL,
+                                                  PLIM_PROVIDER_MAP};
+        for (unsigned i = 0; i < 30; i++) {
+            size_t align = i % 10 < 5 ? 0 : (size_t)1 << i % 10; /* 32 to 512 are pages' */
+            plim_request request = {.size_bytes = 1 + i * 37,
+                                    .align_bytes = align,
+                                    .domain = domain,
+                                    .provider = PROVIDERS[i / 10]};
+            void *block = plim_alloc_as(&request);
+            plim_origin origin;
+            assert_non_null(block);
+            assert_int_equal(plim_origin_of(block, &origin), PLIM_OK);
+            assert_int_equal(origin.provider == PLIM_PROVIDER_LIBC, align == 0);
+            assert_true(align == 0 || (uintptr_t)block % align == 0);
+            plim_free(block);
+        }
+        assert_null(plim_alloc_in(domain, 65 << 10));
+        assert_int_equal(plim_refusal_last().reason, PLIM_REFUSAL_BUDGET);
+        assert_int_equal(plim_manager_seal(manager, 0), PLIM_OK);
+        void *late = plim_alloc_in(domain, 1000);
+        assert_non_null(late);
+        assert_int_equal(figures().used_bytes, 1008 + 16);
+        assert_int_equal(plim_manager_verify(manager, NULL), PLIM_OK);
+        plim_free(late);
+        assert_int_equal(figures().used_bytes, 0);
+        end();
+    }
+}
+
 static void test_a_sealed_manager_lives_on_what_it_holds(void **state)
 {
     (void)state;
@@ -315,8 +357,9 @@ static void test_what_is_refused_takes_nothing_of_the_system(void **state)
 {
     (void)state;
     static const size_t SIZES[] = {300, 5000, 40000, 512 << 10, (size_t)1 << 30, SIZE_MAX / 2};
-    static const plim_backing BACKINGS[] = {PLIM_BACKING_MAP, PLIM_BACKING_FIXED};
-    for (unsigned i = 0; i < 2; i++) {
+    static const plim_backing BACKINGS[] = {PLIM_BACKING_MAP, PLIM_BACKING_FIXED,
+                                            PLIM_BACKING_EMULATED};
+    for (unsigned i = 0; i < 3; i++) {
         begin(BACKINGS[i], 512 << 10, 256);
         plim_free(plim_alloc_in(domain, 1)); /* what the first request makes is there */
         plim_manager_stats before = figures();
@@ -391,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_foreign_pointers_are_told_to_the_hook),
         cmocka_unit_test(test_what_lasts_keeps_no_page_of_what_goes),
         cmocka_unit_test(test_blocks_of_the_c_library_are_charged_and_found_again),
+        cmocka_unit_test(test_an_emulated_manager_asks_the_c_library_for_each_block),
         cmocka_unit_test(test_a_sealed_manager_lives_on_what_it_holds),
         cmocka_unit_test(test_what_is_refused_takes_nothing_of_the_system),
         cmocka_unit_test(test_managers_side_by_side_share_no_byte),

@@ -159,7 +159,7 @@ static int forks(size_t count)
         pid_t child = fork();
         CHECK(child >= 0);
         if (child == 0) {
-            (void)alarm(10); /* a lock that stayed taken shows as a signal */
+            (void)alarm(100); /* a lock that stayed taken shows as a signal */
             for (int k = 0; k < 1000; k++) {
                 char *block = take((size_t)(k * 7 % 5000));
                 CHECK(block != NULL);

@@ -162,6 +162,7 @@ class Preloaded(unittest.TestCase):
                 ({"PLIM_TOTAL": "lots"}, 4, "PLIM_TOTAL: total: \"lots\" is not a size"),
                 ({"PLIM_TOTLA": "1M"}, 4, "did you mean PLIM_TOTAL?"),
                 ({"PLIM_CONFIG": "/nowhere.conf"}, 3, "/nowhere.conf"),
+                ({"PLIM_BACKING": "emulated"}, 2, "whose place this takes"),
                 ({"PLIM_REPORT_SIGNAL": "KILL"}, 2, "no signal \"KILL\"")):
             with self.subTest(text):
                 done = self.run_subject("leak", 10000, **variables)

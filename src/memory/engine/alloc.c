@@ -160,6 +160,13 @@ static void *alloc_checked(const alloc_plan *plan)
     return plim__checked_take(&wish);
 }
 
+/* Whether it is a block of the C library. */
+static bool alloc_is_libc(const alloc_plan *plan, plim_provider provider)
+{
+    return provider == PLIM_PROVIDER_LIBC ||
+           (plan->slot->manager->backing == PLIM_BACKING_EMULATED && plan->align <= PLIM__ALIGN);
+}
+
 /* From domain, bytes, align, site and is_lasting to the block. */
 static void *alloc_serve(alloc_plan *plan, plim_provider provider, bool zeroed)
 {
@@ -173,7 +180,7 @@ static void *alloc_serve(alloc_plan *plan, plim_provider provider, bool zeroed)
     if (!alloc_understand(plan, provider))
         return plim__refuse(plan->slot, PLIM_REFUSAL_REQUEST, bytes, 0, site);
     void *block;
-    if (provider == PLIM_PROVIDER_LIBC) {
+    if (alloc_is_libc(plan, provider)) {
         block = plim__libc_take(plan->slot, bytes, site);
     } else if (plim__is_checked(plan->slot->manager)) {
         block = alloc_checked(plan);

@@ -65,7 +65,7 @@ struct plim_manager {
     plim_verify verify;
     plim_backing backing;
     bool is_tight;  /* so small that slack in slabs matters more than batches */
-    bool is_minute; /* so small that threads' caches would be much of it */
+    bool is_minute; /* no threads' caches: they would be much of it, or hide what is emulated */
     bool is_sealed;
     char name[PLIM__NAME_BYTES];
     size_t total_bytes;

@@ -84,13 +84,27 @@ static bool libc_enter(plim__slot *slot, const plim__libc_block *known,
     return is_charged;
 }
 
+/* The cap comes before the memory: whether there is room, as far as that can be said before both
+   are taken. */
+static bool libc_has_room(plim__slot *slot, size_t charge)
+{
+    plim__budget *budget = &plim__slot_domain(slot)->budget;
+    if (plim__budget_left(budget) >= charge || !plim__thread_begin())
+        return true; /* or it is said where the block is entered */
+    (void)plim__slots_relieve(slot);
+    plim__thread_end();
+    return plim__budget_left(budget) >= charge;
+}
+
 void *plim__libc_take(plim__slot *slot, size_t bytes, const char *site)
 {
     plim__libc_block known = {
         .bytes = bytes, .charge = plim__libc_charge(bytes), .slot = slot, .site = site};
     plim_manager *manager = slot->manager;
-    if (manager->is_sealed)
+    if (manager->is_sealed && manager->backing != PLIM_BACKING_EMULATED)
         return plim__refuse(slot, PLIM_REFUSAL_SEALED, bytes, known.charge, site);
+    if (!libc_has_room(slot, known.charge))
+        return plim__refuse(slot, PLIM_REFUSAL_BUDGET, bytes, known.charge, site);
     known.block = plim__backing_libc_take(bytes, false);
     if (known.block == NULL)
         return plim__refuse(slot, PLIM_REFUSAL_PAGES, bytes, known.charge, site);

@@ -57,6 +57,11 @@ static plim_verify manager_verify(const plim_manager_options *options)
     return options->verify != PLIM_VERIFY_DEFAULT ? options->verify : MANAGER_VERIFY_DEFAULT;
 }
 
+static bool manager_is_mapped(plim_backing backing)
+{
+    return backing == PLIM_BACKING_MAP || backing == PLIM_BACKING_EMULATED;
+}
+
 /* What its space keeps of blocks. */
 static plim__space_keeps manager_keeps(plim_verify verify)
 {
@@ -159,7 +164,7 @@ static void *manager_back(const plim_manager_options *options, const manager_pla
                                                         : plim__backing_reserve(bytes);
     if (range == NULL)
         return NULL;
-    if (options->backing == PLIM_BACKING_MAP &&
+    if (manager_is_mapped(options->backing) &&
         !plim__backing_commit(range, manager_round(plan->head_bytes, plim__backing_page()))) {
         plim__backing_release(range, bytes);
         return NULL;
@@ -175,7 +180,7 @@ static void manager_unback(plim_manager *manager)
     size_t bytes = manager->range_bytes;
     plim_backing backing = manager->backing;
     manager->magic = 0;
-    if (backing == PLIM_BACKING_MAP)
+    if (manager_is_mapped(backing))
         plim__backing_release(range, bytes);
     else if (backing == PLIM_BACKING_LIBC)
         plim__backing_libc_give(range);
@@ -190,17 +195,19 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
     manager->backing = options->backing;
     memcpy(manager->name, name, plim__text_length(name, PLIM__NAME_BYTES - 1));
     manager->is_tight = plan->pages <= MANAGER_TIGHT_PAGES;
-    manager->is_minute = plan->pages <= MANAGER_MINUTE_PAGES;
+    /* What is aligned to more than the C library does must not fill a cache for all the rest. */
+    manager->is_minute =
+        plan->pages <= MANAGER_MINUTE_PAGES || options->backing == PLIM_BACKING_EMULATED;
     manager->watch_every = manager_watch_every(options, plan);
     manager->total_bytes = plan->total;
     manager->panic = options->panic;
     manager->panic_ctx = options->panic_ctx;
-    bool has_system = options->backing == PLIM_BACKING_MAP;
+    bool has_system = manager_is_mapped(options->backing);
     manager->base_bytes = has_system ? manager_round(sizeof *manager, PLIM__PAGE_BYTES)
                                      : manager_round(sizeof *manager, PLIM__ALIGN);
     char *tables = (char *)manager + manager_round(sizeof *manager, PLIM__ALIGN);
-    plim__space_init(&manager->space, tables, pages, plan->pages,
-                     options->backing == PLIM_BACKING_MAP, manager_keeps(manager->verify));
+    plim__space_init(&manager->space, tables, pages, plan->pages, has_system,
+                     manager_keeps(manager->verify));
     plim__central_init(&manager->tables);
 }
 

@@ -27,6 +27,7 @@ static const char *const report_backings[] = {
     [PLIM_BACKING_MAP] = "map",
     [PLIM_BACKING_FIXED] = "fixed",
     [PLIM_BACKING_LIBC] = "libc",
+    [PLIM_BACKING_EMULATED] = "emulated",
 };
 static const char *const report_levels[] = {
     [PLIM_VERIFY_DEFAULT] = "default", [PLIM_VERIFY_NONE] = "none",

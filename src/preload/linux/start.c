@@ -63,6 +63,9 @@ static plim_status start_manager(plim__preload *shared, const plim_config *confi
         options.domain_count_max = least;
     if (options.domain_count_max > PLIM_CONFIG_DOMAINS_MAX)
         options.domain_count_max = PLIM_CONFIG_DOMAINS_MAX;
+    if (options.backing == PLIM_BACKING_EMULATED)
+        return plim_error_set(err, PLIM_ERR_USAGE,
+                              "backing emulated asks the C library, whose place this takes");
     size_t extra = 0;
     if (shared->mode == PLIM_CONFIG_MODE_REPORT && options.total_bytes != 0) {
         extra = plim__backing_machine_bytes() / 2;
