@@ -43,6 +43,22 @@ bool plim__preload_name_module(const char *pattern, plim_domain domain)
     return true;
 }
 
+/* A child must find the lock open: nobody else holds it while it is made. */
+static void modules_freeze(void)
+{
+    plim__lock_take(&modules_lock);
+}
+
+static void modules_thaw(void)
+{
+    plim__lock_give(&modules_lock);
+}
+
+void plim__preload_start_modules(void)
+{
+    plim__local_on_fork(modules_freeze, modules_thaw, modules_thaw);
+}
+
 void plim__preload_forget_modules(void)
 {
     plim__lock_take(&modules_lock);

@@ -68,6 +68,9 @@ plim_domain plim__preload_domain(const void *caller);
 /** Tells modules.c which domain stands for which module; false if there are too many. */
 bool plim__preload_name_module(const char *pattern, plim_domain domain);
 
+/** Callers will be looked up: once, before any is. */
+void plim__preload_start_modules(void);
+
 /** Modules may have been unloaded: forget what was looked up. */
 void plim__preload_forget_modules(void);
 

@@ -268,6 +268,7 @@ plim_status plim_manager_create(const plim_manager_options *options, plim_manage
     static const plim_manager_options defaults = {.struct_bytes = sizeof defaults};
     options = options != NULL ? options : &defaults;
     PLIM_CHECK(out_manager != NULL);
+    plim__threads_start();
     plim_status status = manager_check(options, err);
     manager_plan plan = {0};
     if (status == PLIM_OK)

@@ -125,13 +125,21 @@ static void threads_before_fork(void);
 static void threads_in_parent(void);
 static void threads_in_child(void);
 
-/* Whether caches can work here at all; the first time also asks to be told of forks. */
+/* Whoever comes second does not wait: a child that is made meanwhile would do so for ever. */
+void plim__threads_start(void)
+{
+    static _Atomic bool is_told;
+    bool was_told = false;
+    if (plim__cas(&is_told, &was_told, true))
+        plim__local_on_fork(threads_before_fork, threads_in_parent, threads_in_child);
+}
+
+/* Whether caches can work here at all. */
 static bool threads_can_revoke(void)
 {
     uint32_t state = 0;
-    if (plim__cas(&threads_fence, &state, 1)) {
+    if (plim__cas(&threads_fence, &state, 1)) { /* may take milliseconds */
         state = plim__fence_start() ? 2 : 3;
-        plim__local_on_fork(threads_before_fork, threads_in_parent, threads_in_child);
         plim__store(&threads_fence, state);
     }
     return state == 2;
@@ -549,7 +557,7 @@ static void threads_in_parent(void)
 /* In the child only this thread goes on: what the others had cached is given back. */
 static void threads_in_child(void)
 {
-    (void)plim__fence_start();
+    plim__store(&threads_fence, plim__fence_start() ? 2 : 3); /* another may have been at it */
     threads_in_parent();
     /* Loans take no lock: another thread may have been in the middle of one. */
     for (uint32_t i = 0; i < PLIM__MANAGERS_MAX; i++)

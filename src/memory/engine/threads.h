@@ -9,6 +9,10 @@
 #define PLIM_MEMORY_THREADS_H
 #include "memory/engine/cache.h"
 
+/** Before the first lock of any manager is taken: from then on a fork takes them all, so that no
+ *  child finds one that another thread had. */
+void plim__threads_start(void);
+
 /**
  * Before anything but the fast path: marks the thread as inside, and gives it a record if it has
  * none and may have one. False if the thread is inside already: this is a signal handler.

@@ -99,6 +99,8 @@ static plim_status start_modules(plim__preload *shared, const plim_config *confi
                                   name, module);
         shared->by_module = true;
     }
+    if (shared->by_module)
+        plim__preload_start_modules();
     return PLIM_OK;
 }
 
