@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Forks by a thread that never asked for memory while others do so for the first time: each trial is
-   a process of its own, in which nothing of ours was used before. */
+/* Forks by a thread that never asked for memory while others do so for the first time: each trial
+   is a process of its own, in which nothing of ours was used before. */
 #include <plimsoll/memory.h>
 
 #include <setjmp.h>

@@ -65,7 +65,7 @@ static plim_status shared_map_view(plim__shared *shared, size_t bytes, plim_erro
 
 plim_status plim__shared_view(const char *path, plim__shared *out_shared, plim_error *err)
 {
-    struct stat facts;
+    struct stat facts = {0}; /* clang-14's MemorySanitizer does not know this fstat() */
     plim__shared shared = {.descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
     plim_status status = PLIM_OK;
     if (shared.descriptor < 0)
@@ -88,7 +88,7 @@ plim_status plim__shared_view(const char *path, plim__shared *out_shared, plim_e
 plim_status plim__shared_open(const char *path, plim__shared *out_shared, bool *out_is_new,
                               plim_error *err)
 {
-    struct stat facts;
+    struct stat facts = {0};
     plim__shared shared = {.descriptor =
                                open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, SHARED_MODE)};
     plim_status status = PLIM_OK;
