@@ -126,7 +126,8 @@ static int dirty_list(int pagemap, uint64_t base, size_t bytes, uint64_t flags, 
                        .category_anyof_mask = DIRTY_IS_PRESENT | DIRTY_IS_SWAPPED,
                        .return_mask = DIRTY_IS_PRESENT};
 #ifdef PLIM_SANITIZED
-    memset(regions, 0, sizeof regions); /* that the kernel writes them MemorySanitizer cannot know */
+    memset(regions, 0,
+           sizeof regions); /* that the kernel writes them MemorySanitizer cannot know */
 #endif
     int count = ioctl(pagemap, DIRTY_PAGEMAP_SCAN, &scan);
     if (count < 0)
