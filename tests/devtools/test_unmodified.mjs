@@ -29,10 +29,10 @@ async function begin(words, pattern) {
   return [child, said];
 }
 
-test('hovering over a block of redis-server shows its words, and where its addresses lead', async () => {
+test('hovering over a block of redis-server shows its words, and where they lead', async () => {
   const [redis] = await begin(
-    ['env', `LD_PRELOAD=${library}`, 'PLIM_SITES=8', `HOME=${folder}`, 'redis-server', '--port', '0',
-      '--dir', folder, '--unixsocket', join(folder, 's'), '--save', '', '--appendonly', 'no'],
+    ['env', `LD_PRELOAD=${library}`, 'PLIM_SITES=8', `HOME=${folder}`, 'redis-server', '--port',
+      '0', '--dir', folder, '--unixsocket', join(folder, 's'), '--save', '', '--appendonly', 'no'],
     /(eady to accept connections|open for business)/);
   const [, address] = await begin([SERVER, 'serve', '--plain', '--port', '0', `pid:${redis.pid}`],
     /^([\d.]+:\d+)$/m);

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -214,6 +215,59 @@ static void all_threads_are_sampled_from_their_next_request_on(void **state)
     assert_int_equal(plim_domain_destroy(mine.domain, NULL), PLIM_OK);
 }
 
+typedef struct steady {
+    plim_domain domain;
+    _Atomic bool has_ended;
+    _Atomic uint32_t rounds[2];
+    _Atomic uint32_t number;
+} steady;
+
+/* Makes and frees for as long as it may; some blocks outlive a turn of the sampler, or several. */
+static void *steady_run(void *argument)
+{
+    steady *mine = argument;
+    uint32_t number = mine->number++;
+    void *kept[KEPT] = {NULL};
+    for (uint32_t i = 0; !mine->has_ended; i++) {
+        plim_free(kept[i % KEPT]);
+        kept[i % KEPT] = plim_alloc_in(mine->domain, 16 + i % 200);
+        if (i % 1000 == 0)
+            mine->rounds[number]++;
+    }
+    for (int i = 0; i < KEPT; i++)
+        plim_free(kept[i]);
+    return NULL;
+}
+
+/* For ThreadSanitizer above all: who turns it on and off, who reads it, and who is sampled. */
+static void it_goes_on_and_off_while_threads_run(void **state)
+{
+    (void)state;
+    pthread_t threads[2];
+    static steady mine;
+    uint64_t seen = 0;
+    mine.domain = domain_of("steady");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, steady_run, &mine), 0);
+    for (int turn = 0; turn < 100; turn++) {
+        uint32_t before[2] = {mine.rounds[0], mine.rounds[1]};
+        assert_int_equal(plim_sampler_start(INTERVAL, NULL), PLIM_OK);
+        for (int i = 0; i < 2; i++) /* as long as each has made some blocks meanwhile */
+            while (mine.rounds[i] - before[i] < 3)
+                seen += sum_of("steady", NULL).samples;
+        plim_sampler_stop();
+        seen += sum_of("steady", NULL).samples;
+    }
+    mine.has_ended = true;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_true(seen > 0);
+    assert_int_equal(plim_sampler_start(INTERVAL, NULL), PLIM_OK); /* what was noted is forgotten */
+    assert_int_equal(sum_of("steady", NULL).live_bytes, 0);
+    plim_sampler_stop();
+    assert_int_equal(plim_domain_destroy(mine.domain, NULL), PLIM_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +277,7 @@ int main(void)
         cmocka_unit_test(off_again_nothing_is_noted),
         cmocka_unit_test(a_full_table_is_said),
         cmocka_unit_test(all_threads_are_sampled_from_their_next_request_on),
+        cmocka_unit_test(it_goes_on_and_off_while_threads_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
  */
 #include <plimsoll/sampler.h>
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -313,7 +314,10 @@ static plim_status sampler_prepare(plim_error *err)
     }
     if (sampler_state.tables == NULL)
         return plim_error_set(err, PLIM_ERR_NO_MEMORY, "no memory for samples");
-    memset(sampler_state.tables, 0, sizeof *sampler_state.tables);
+    memset(sampler_state.tables, 0, offsetof(sampler_tables, filter));
+    /* Who was told to look before it went off may do so now: word by word. */
+    for (uint32_t i = 0; i < SAMPLER_FILTER; i++)
+        plim__store_relaxed(&sampler_state.tables->filter[i], 0);
     sampler_state.row_count = sampler_state.live_count = 0;
     sampler_state.samples = sampler_state.lost = 0;
     return PLIM_OK;
