@@ -39,6 +39,7 @@ typedef struct plim__central {
     size_t static_count;             /* of block_count, PLIM_BLOCKs */
     size_t static_bytes;             /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
     uint8_t slabs[PLIM__CLASS_FINE]; /* of the classes up to 1 KiB, as far as 255 */
+    uint32_t ahead[PLIM__CLASS_CODES][5];
 } plim__central;
 
 /** What should be true of a slot, counted again where operations are checked. Under the lock. */

@@ -14,6 +14,7 @@
  */
 #include "memory/engine/slab.h"
 
+#include <string.h>
 #include "base/assert.h"
 #include "memory/checks/checked.h"
 
@@ -46,6 +47,13 @@ static void slab_list(plim__space *space, plim__central *central, unsigned code,
     plim__room *head = slab_head(space, central, code, page);
     run->prev = PLIM__PAGE_NONE;
     run->next = slab_first(*head);
+    bool is_lasting = (space->flags[page] & PLIM__PAGE_LASTING) != 0;
+    if (!is_lasting) {
+        uint32_t *ahead = central->ahead[code];
+        run->start = ahead[4];
+        memmove(ahead + 1, ahead, 4 * sizeof *ahead);
+        ahead[0] = *head == PLIM__ROOM_NONE ? 0 : *head;
+    }
     if (run->next != PLIM__PAGE_NONE)
         space->runs[run->next].prev = page;
     *head = (plim__room)page;
@@ -182,15 +190,21 @@ static uint32_t slab_take(plim_manager *manager, plim__central *central, uint32_
         uint32_t page = *head;
         count += slab_pour(space, page, plim__class_bytes[code], want - count,
                            out_blocks + want - count);
-        if (space->runs[page].free_count == 0)
+        if (space->runs[page].free_count == 0) {
             slab_unlist(space, central, code, page);
+            if (!is_lasting) {
+                uint32_t *ahead = central->ahead[code];
+                memmove(ahead, ahead + 1, 4 * sizeof *ahead);
+                ahead[4] = space->runs[page].start;
+            }
+        }
     }
     central->block_count += count;
     central->charged_bytes += (size_t)count * plim__class_bytes[code];
     return count;
 }
 
-uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *central, unsigned code,
+uint32_t plim__slab_handy(const plim_manager *manager, plim__central *central, unsigned code,
                           uint32_t want)
 {
     uint32_t count = 0;
@@ -199,7 +213,19 @@ uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *cent
         size_t pages = plim__class_run_pages(code, manager->is_tight);
         count = (uint32_t)((pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
     }
+    uint32_t *ahead = central->ahead[code];
+    if (want > 1 && page != PLIM__PAGE_NONE) {
+        __builtin_prefetch(&manager->space.runs[page], 1);
+        for (uint32_t i = 0; i < 5; i++) {
+            __builtin_prefetch(&manager->space.runs[ahead[i]], 1);
+        }
+            __builtin_prefetch(slab_bits(&manager->space, page), 1);
+        for (uint32_t i = 0; i < 5; i++) {
+            __builtin_prefetch(slab_bits(&manager->space, ahead[i]), 1);
+        }
+    }
     for (uint32_t i = 0; page != PLIM__PAGE_NONE && count < want && i < SLAB_HANDY; i++) {
+        if (i > 0) ahead[i-1] = page;
         const plim__run *run = &manager->space.runs[page];
         __builtin_prefetch(&slab_bits(&manager->space, page)[run->hint], 1);
         count += run->free_count;

@@ -20,7 +20,7 @@ uint32_t plim__slab_take(plim_manager *manager, plim__central *central, uint32_t
                          unsigned code, uint32_t want, void **out_blocks);
 
 /** Of `want` blocks, as many as can be had with one new slab at most: no refill takes long. */
-uint32_t plim__slab_handy(const plim_manager *manager, const plim__central *central, unsigned code,
+uint32_t plim__slab_handy(const plim_manager *manager, plim__central *central, unsigned code,
                           uint32_t want);
 
 /** One block that lasts to the end, from slabs of such; NULL if no page is left. */

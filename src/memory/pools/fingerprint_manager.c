@@ -89,7 +89,7 @@ static void walk_page(walk *here)
                    plim__large_bytes(here->manager, here->page));
     } else if (is_exact) {
         walk_marks(here, info);
-    } else if (run->start == here->page) {
+    } else if (space->backs[here->page] == 0) {
         uint32_t out = (uint32_t)run->block_count - run->free_count;
         if (out > 0)
             walk_count(here, info, 0, out, (uint64_t)out * plim__class_bytes[code]);
