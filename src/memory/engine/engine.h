@@ -27,6 +27,8 @@ typedef uint32_t plim__room;
 #endif
 #define PLIM__ROOM_NONE ((plim__room)PLIM__PAGE_NONE)
 
+enum { PLIM__AHEAD = 3 }; /* slabs behind the first that a refill looks at */
+
 /** What serves one slot. Under the manager's lock. */
 typedef struct plim__central {
     /* By class: the first slab with room, or PLIM__ROOM_NONE; then the same for slabs of blocks
@@ -39,7 +41,11 @@ typedef struct plim__central {
     size_t static_count;             /* of block_count, PLIM_BLOCKs */
     size_t static_bytes;             /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
     uint8_t slabs[PLIM__CLASS_FINE]; /* of the classes up to 1 KiB, as far as 255 */
-    uint32_t ahead[PLIM__CLASS_CODES][5];
+#ifndef PLIM_BARE
+    /* By class: what is thought to stand behind the first in its list, page by page; 0: unknown. A
+       refill has these rows fetched at once instead of one after the other. */
+    uint32_t ahead[PLIM__CLASS_COUNT + 1][PLIM__AHEAD];
+#endif
 } plim__central;
 
 /** What should be true of a slot, counted again where operations are checked. Under the lock. */

@@ -23,7 +23,7 @@ enum {
     SLAB_GROWN = 4, /* … so many times the pages */
     /* What a refill looks at lies far away where slabs are many: no more than six of them, and no
        more than 32 blocks but of a single one. So it takes less than 0.6 us. */
-    SLAB_HANDY = 6,
+    SLAB_HANDY = 4,
     SLAB_SCATTERED = 32
 };
 
@@ -34,42 +34,73 @@ static uint32_t slab_first(plim__room room)
 }
 
 /* The list a slab is on when it has room. */
-static plim__room *slab_head(const plim__space *space, plim__central *central, unsigned code,
-                             uint32_t page)
+static plim__room *slab_head(plim__central *central, unsigned code, bool is_lasting)
 {
-    bool is_lasting = (space->flags[page] & PLIM__PAGE_LASTING) != 0;
     return &central->rooms[is_lasting ? PLIM__CLASS_CODES + code : code];
 }
+
+#ifndef PLIM_BARE
+/* A slab came in front of what `head` names: that is the first behind it now. */
+static void slab_foresee(plim__central *central, unsigned code, plim__run *run)
+{
+    uint32_t *ahead = central->ahead[code];
+    run->ahead = ahead[PLIM__AHEAD - 1];
+    memmove(ahead + 1, ahead, (PLIM__AHEAD - 1) * sizeof *ahead);
+    ahead[0] = run->next != PLIM__PAGE_NONE ? run->next : 0;
+}
+
+/* The first slab is off its list. */
+static void slab_pass(plim__central *central, unsigned code, const plim__run *run)
+{
+    uint32_t *ahead = central->ahead[code];
+    memmove(ahead, ahead + 1, (PLIM__AHEAD - 1) * sizeof *ahead);
+    ahead[PLIM__AHEAD - 1] = run->ahead;
+}
+
+static void slab_fetch(const plim__space *space, const plim__central *central, unsigned code)
+{
+    for (uint32_t i = 0; i < PLIM__AHEAD; i++)
+        __builtin_prefetch(&space->runs[central->ahead[code][i]], 1);
+}
+
+static void slab_note(plim__central *central, unsigned code, uint32_t place, uint32_t page)
+{
+    central->ahead[code][place - 1] = page;
+}
+#else
+#define slab_foresee(central, code, run)      ((void)0)
+#define slab_pass(central, code, run)         ((void)0)
+#define slab_fetch(space, central, code)      ((void)0)
+#define slab_note(central, code, place, page) ((void)0)
+#endif
 
 static void slab_list(plim__space *space, plim__central *central, unsigned code, uint32_t page)
 {
     plim__run *run = &space->runs[page];
-    plim__room *head = slab_head(space, central, code, page);
+    plim__room *head = slab_head(central, code, run->is_lasting);
     run->prev = PLIM__PAGE_NONE;
     run->next = slab_first(*head);
-    bool is_lasting = (space->flags[page] & PLIM__PAGE_LASTING) != 0;
-    if (!is_lasting) {
-        uint32_t *ahead = central->ahead[code];
-        run->start = ahead[4];
-        memmove(ahead + 1, ahead, 4 * sizeof *ahead);
-        ahead[0] = *head == PLIM__ROOM_NONE ? 0 : *head;
-    }
     if (run->next != PLIM__PAGE_NONE)
         space->runs[run->next].prev = page;
     *head = (plim__room)page;
     run->is_listed = 1;
+    if (!run->is_lasting)
+        slab_foresee(central, code, run);
 }
 
 static void slab_unlist(plim__space *space, plim__central *central, unsigned code, uint32_t page)
 {
     plim__run *run = &space->runs[page];
-    if (run->prev != PLIM__PAGE_NONE)
+    bool is_first = run->prev == PLIM__PAGE_NONE;
+    if (!is_first)
         space->runs[run->prev].next = run->next;
     else
-        *slab_head(space, central, code, page) = (plim__room)run->next;
+        *slab_head(central, code, run->is_lasting) = (plim__room)run->next;
     if (run->next != PLIM__PAGE_NONE)
         space->runs[run->next].prev = run->prev;
     run->is_listed = 0;
+    if (is_first && !run->is_lasting)
+        slab_pass(central, code, run);
 }
 
 void plim__central_init(plim__central *central)
@@ -77,11 +108,6 @@ void plim__central_init(plim__central *central)
     *central = (plim__central){0};
     for (unsigned list = 0; list < 2 * PLIM__CLASS_CODES; list++)
         central->rooms[list] = PLIM__ROOM_NONE;
-}
-
-static uint32_t *slab_bits(const plim__space *space, uint32_t page)
-{
-    return &space->bits[(size_t)page * PLIM__PAGE_WORDS];
 }
 
 /* Pages of the next slab. A class that has many gets larger ones: fewer to open, and what is looked
@@ -117,16 +143,14 @@ static bool slab_open(plim_manager *manager, plim__central *central, uint32_t sl
     run->block_count = (uint16_t)(((size_t)pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
     run->free_count = run->block_count;
     run->hint = 0;
-    uint32_t *bits = slab_bits(space, page);
     for (uint32_t left = run->block_count, i = 0; left > 0; i++) {
-        bits[i] = left >= 32 ? ~0u : (1u << left) - 1;
+        *plim__space_bits(space, page, i) = left >= 32 ? ~0u : (1u << left) - 1;
         left -= left >= 32 ? 32 : left;
     }
     central->slab_bytes += (size_t)pages << PLIM__PAGE_SHIFT;
     if (code < PLIM__CLASS_FINE && central->slabs[code] < UINT8_MAX)
         central->slabs[code]++;
-    if (is_lasting)
-        space->flags[page] |= PLIM__PAGE_LASTING;
+    run->is_lasting = is_lasting;
     slab_list(space, central, code, page);
     return true;
 }
@@ -140,7 +164,6 @@ static void slab_close(plim_manager *manager, plim__central *central, unsigned c
         central != &manager->tables) /* what is released says that there is poison */
         plim__space_unstate(space, page, pages);
     slab_unlist(space, central, code, page);
-    space->flags[page] &= (uint8_t)~PLIM__PAGE_LASTING;
     central->slab_bytes -= (size_t)pages << PLIM__PAGE_SHIFT;
     if (code < PLIM__CLASS_FINE && central->slabs[code] > 0)
         central->slabs[code]--;
@@ -152,28 +175,23 @@ static uint32_t slab_pour(plim__space *space, uint32_t page, size_t block_bytes,
                           void **out_end)
 {
     plim__run *run = &space->runs[page];
-    uint32_t *bits = slab_bits(space, page);
     char *base = plim__space_address(space, page);
     want = want < run->free_count ? want : run->free_count;
     uint32_t word = run->hint;
-    uint32_t left = bits[word];
-    for (uint32_t count = 0; count < want;) {
+    uint32_t *bits = plim__space_bits(space, page, word);
+    uint32_t left = *bits;
+    for (uint32_t count = 0; count < want; count++) {
         while (left == 0) {
-            bits[word] = 0;
-            left = bits[++word];
+            *bits = 0;
+            bits = plim__space_bits(space, page, ++word);
+            left = *bits;
         }
-        /* As many as lie side by side: all of a new slab's. */
         uint32_t first = (uint32_t)__builtin_ctz(left);
-        uint32_t beside = (uint32_t)__builtin_ctzll(~(uint64_t)(left >> first));
-        uint32_t most = want - count < beside ? want - count : beside;
-        char *block = base + (word * 32 + first) * block_bytes;
-        left &= (uint32_t) ~(((UINT64_C(1) << most) - 1) << first);
-        for (uint32_t i = 0; i < most; i++, block += block_bytes)
-            *--out_end = block;
-        count += most;
+        left &= left - 1;
+        *--out_end = base + (word * 32 + first) * block_bytes;
     }
-    bits[word] = left;
-    run->hint = (uint16_t)word;
+    *bits = left;
+    run->hint = (uint8_t)word;
     run->free_count = (uint16_t)(run->free_count - want);
     return want;
 }
@@ -182,7 +200,7 @@ static uint32_t slab_take(plim_manager *manager, plim__central *central, uint32_
                           unsigned code, uint32_t want, void **out_blocks, bool is_lasting)
 {
     plim__space *space = &manager->space;
-    const plim__room *head = &central->rooms[is_lasting ? PLIM__CLASS_CODES + code : code];
+    const plim__room *head = slab_head(central, code, is_lasting);
     uint32_t count = 0;
     while (count < want) {
         if (*head == PLIM__ROOM_NONE && !slab_open(manager, central, slot, code, is_lasting))
@@ -190,14 +208,8 @@ static uint32_t slab_take(plim_manager *manager, plim__central *central, uint32_
         uint32_t page = *head;
         count += slab_pour(space, page, plim__class_bytes[code], want - count,
                            out_blocks + want - count);
-        if (space->runs[page].free_count == 0) {
+        if (space->runs[page].free_count == 0)
             slab_unlist(space, central, code, page);
-            if (!is_lasting) {
-                uint32_t *ahead = central->ahead[code];
-                memmove(ahead, ahead + 1, 4 * sizeof *ahead);
-                ahead[4] = space->runs[page].start;
-            }
-        }
     }
     central->block_count += count;
     central->charged_bytes += (size_t)count * plim__class_bytes[code];
@@ -213,21 +225,12 @@ uint32_t plim__slab_handy(const plim_manager *manager, plim__central *central, u
         size_t pages = plim__class_run_pages(code, manager->is_tight);
         count = (uint32_t)((pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
     }
-    uint32_t *ahead = central->ahead[code];
-    if (want > 1 && page != PLIM__PAGE_NONE) {
-        __builtin_prefetch(&manager->space.runs[page], 1);
-        for (uint32_t i = 0; i < 5; i++) {
-            __builtin_prefetch(&manager->space.runs[ahead[i]], 1);
-        }
-            __builtin_prefetch(slab_bits(&manager->space, page), 1);
-        for (uint32_t i = 0; i < 5; i++) {
-            __builtin_prefetch(slab_bits(&manager->space, ahead[i]), 1);
-        }
-    }
+    if (want > 1)
+        slab_fetch(&manager->space, central, code);
     for (uint32_t i = 0; page != PLIM__PAGE_NONE && count < want && i < SLAB_HANDY; i++) {
-        if (i > 0) ahead[i-1] = page;
+        if (i > 0)
+            slab_note(central, code, i, page);
         const plim__run *run = &manager->space.runs[page];
-        __builtin_prefetch(&slab_bits(&manager->space, page)[run->hint], 1);
         count += run->free_count;
         page = run->next;
         if (count < want && want > SLAB_SCATTERED)
@@ -260,7 +263,7 @@ static __attribute__((noinline)) void slab_turned(plim_manager *manager, plim__c
         slab_list(space, central, code, start);
     if (run->free_count == run->block_count) {
         bool is_last =
-            *slab_head(space, central, code, start) == start && run->next == PLIM__PAGE_NONE;
+            *slab_head(central, code, run->is_lasting) == start && run->next == PLIM__PAGE_NONE;
         if (manager->is_tight || !is_last)
             slab_close(manager, central, code, start);
     }
@@ -279,7 +282,6 @@ void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigne
     uintptr_t base = manager->space.base;
     const uint8_t *backs = manager->space.backs;
     plim__run *runs = manager->space.runs;
-    uint32_t *bits = manager->space.bits;
     uint64_t inverse = plim__class_inverse[code];
     uint32_t twice = 0;
     for (size_t i = 0; i < count; i++) {
@@ -289,7 +291,8 @@ void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigne
         plim__run *run = &runs[start];
         /* Exact, since a block begins at a multiple of its size. */
         uint64_t product = (offset - (start << PLIM__PAGE_SHIFT)) * inverse;
-        uint32_t *word = &bits[start * PLIM__PAGE_WORDS + (size_t)(product >> 37)];
+        size_t unit = (size_t)(product >> 37);
+        uint32_t *word = &run[unit / PLIM__PAGE_WORDS].bits[unit % PLIM__PAGE_WORDS];
         uint32_t bit = 1u << (product >> 32 & 31);
         uint32_t old = *word;
         *word = old | bit;
