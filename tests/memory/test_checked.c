@@ -549,7 +549,7 @@ static void a_spoiled_word_of_the_state_is_named_before_anything_changes(void **
         {"slab: hint", &run->hint, 1, "P2"},
         {"slab: blocks", &run->block_count, 2, "P1"},
         {"slab: previous", &run->prev, 4, "P3"},
-        {"slab: bits", &run->bits[0], 4, "P2"},
+        {"slab: bits", &space->bits[(size_t)page * PLIM__PAGE_WORDS], 4, "P2"},
         {"slab: listed", &run->is_listed, 1, "P3"},
         {"large: pages", &space->runs[large_page].pages, 4, "S1 P9"},
         {"page of a slab", &space->info[page], 2, "S1 P1 P9 P4"},

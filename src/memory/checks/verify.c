@@ -53,15 +53,15 @@ static void verify_bits(verify_walk *walk, uint32_t page, const plim__slot *slot
 {
     const plim__space *space = &walk->manager->space;
     const plim__run *run = &space->runs[page];
+    const uint32_t *bits = &space->bits[(size_t)page * PLIM__PAGE_WORDS];
     uint32_t count = 0;
     for (uint32_t i = 0; i < run->pages * PLIM__PAGE_WORDS && i * 32 < run->block_count; i++) {
         uint32_t left = run->block_count - i * 32;
         uint32_t outside = left >= 32 ? 0 : ~0u << left;
-        uint32_t bits = *plim__space_bits(space, page, i);
-        if ((bits & outside) != 0 || (i < run->hint && bits != 0))
+        if ((bits[i] & outside) != 0 || (i < run->hint && bits[i] != 0))
             verify_fault(walk, "P2", "a slab counts a block as free that is none", slot,
                          plim__space_address(space, page));
-        count += plim__bit_count(bits);
+        count += plim__bit_count(bits[i]);
     }
     if (count != run->free_count)
         verify_fault(walk, "P2", "a slab has other free blocks than it counts", slot,

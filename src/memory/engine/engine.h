@@ -27,7 +27,7 @@ typedef uint32_t plim__room;
 #endif
 #define PLIM__ROOM_NONE ((plim__room)PLIM__PAGE_NONE)
 
-enum { PLIM__AHEAD = 3 }; /* slabs behind the first that a refill looks at */
+enum { PLIM__AHEAD = 3 }; /* slabs that a refill looks at beside the first */
 
 /** What serves one slot. Under the manager's lock. */
 typedef struct plim__central {
@@ -42,9 +42,9 @@ typedef struct plim__central {
     size_t static_bytes;             /* of charged_bytes, in PLIM_BLOCKs: no page is behind them */
     uint8_t slabs[PLIM__CLASS_FINE]; /* of the classes up to 1 KiB, as far as 255 */
 #ifndef PLIM_BARE
-    /* By class: what is thought to stand behind the first in its list, page by page; 0: unknown. A
-       refill has these rows fetched at once instead of one after the other. */
-    uint32_t ahead[PLIM__CLASS_COUNT + 1][PLIM__AHEAD];
+    /* By class: the slabs that are thought to follow the first in its list; 0: unknown. Behind this
+       struct; NULL in tight managers. */
+    uint32_t (*ahead)[PLIM__AHEAD];
 #endif
 } plim__central;
 

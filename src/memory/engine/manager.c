@@ -208,7 +208,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
     char *tables = (char *)manager + manager_round(sizeof *manager, PLIM__ALIGN);
     plim__space_init(&manager->space, tables, pages, plan->pages, has_system,
                      manager_keeps(manager->verify));
-    plim__central_init(&manager->tables);
+    plim__central_init(&manager->tables, manager);
 }
 
 static plim_status manager_check(const plim_manager_options *options, plim_error *err)

@@ -7,6 +7,11 @@
  * nothing: a slab comes to the front when its first block returns, so blocks are taken where few
  * are left, and slabs that empty are left alone to empty.
  *
+ * Rows and bits of slabs lie far apart, and each row says which is next: a refill out of four waited
+ * for one miss after the other. So the numbers of those behind the first are kept, too, and all are
+ * fetched at once. They are hints, wrong where a slab left the middle of its list until a refill
+ * walks by; nothing is done by them but to fetch.
+ *
  * P2  free_count is the number of bits set; below the word `hint` none is.
  * P3  A slab is listed exactly if free_count > 0.
  * P4  An empty slab's pages go back to the space, except that a manager with room keeps one slab
@@ -15,15 +20,16 @@
 #include "memory/engine/slab.h"
 
 #include <string.h>
+
 #include "base/assert.h"
 #include "memory/checks/checked.h"
 
 enum {
     SLAB_MANY = 64, /* from so many of a class on the next have … */
     SLAB_GROWN = 4, /* … so many times the pages */
-    /* What a refill looks at lies far away where slabs are many: no more than six of them, and no
+    /* What a refill looks at lies far away where slabs are many: no more than four of them, and no
        more than 32 blocks but of a single one. So it takes less than 0.6 us. */
-    SLAB_HANDY = 4,
+    SLAB_HANDY = PLIM__AHEAD + 1,
     SLAB_SCATTERED = 32
 };
 
@@ -33,6 +39,11 @@ static uint32_t slab_first(plim__room room)
     return room == PLIM__ROOM_NONE ? PLIM__PAGE_NONE : room;
 }
 
+static uint32_t *slab_bits(const plim__space *space, uint32_t page)
+{
+    return &space->bits[(size_t)page * PLIM__PAGE_WORDS];
+}
+
 /* The list a slab is on when it has room. */
 static plim__room *slab_head(plim__central *central, unsigned code, bool is_lasting)
 {
@@ -40,9 +51,17 @@ static plim__room *slab_head(plim__central *central, unsigned code, bool is_last
 }
 
 #ifndef PLIM_BARE
-/* A slab came in front of what `head` names: that is the first behind it now. */
-static void slab_foresee(plim__central *central, unsigned code, plim__run *run)
+size_t plim__central_bytes(const plim_manager *manager)
 {
+    size_t ahead_bytes = (PLIM__CLASS_COUNT + 1) * sizeof *(plim__central){0}.ahead;
+    return sizeof(plim__central) + (manager->is_tight ? 0 : ahead_bytes);
+}
+
+/* A slab came in front of its list; what falls off behind is kept in its row. */
+static void slab_ahead_push(plim__central *central, unsigned code, plim__run *run)
+{
+    if (central->ahead == NULL || run->is_lasting)
+        return;
     uint32_t *ahead = central->ahead[code];
     run->ahead = ahead[PLIM__AHEAD - 1];
     memmove(ahead + 1, ahead, (PLIM__AHEAD - 1) * sizeof *ahead);
@@ -50,28 +69,43 @@ static void slab_foresee(plim__central *central, unsigned code, plim__run *run)
 }
 
 /* The first slab is off its list. */
-static void slab_pass(plim__central *central, unsigned code, const plim__run *run)
+static void slab_ahead_pop(plim__central *central, unsigned code, const plim__run *run)
 {
+    if (central->ahead == NULL || run->is_lasting)
+        return;
     uint32_t *ahead = central->ahead[code];
     memmove(ahead, ahead + 1, (PLIM__AHEAD - 1) * sizeof *ahead);
     ahead[PLIM__AHEAD - 1] = run->ahead;
 }
 
-static void slab_fetch(const plim__space *space, const plim__central *central, unsigned code)
+/* The slab that does stand `place` behind the first. */
+static void slab_ahead_set(plim__central *central, unsigned code, uint32_t place, uint32_t page)
 {
-    for (uint32_t i = 0; i < PLIM__AHEAD; i++)
-        __builtin_prefetch(&space->runs[central->ahead[code][i]], 1);
+    if (central->ahead != NULL && place > 0)
+        central->ahead[code][place - 1] = page;
 }
 
-static void slab_note(plim__central *central, unsigned code, uint32_t place, uint32_t page)
-{
-    central->ahead[code][place - 1] = page;
-}
+/* Has the rows and first bits of the first slab and of those thought to follow it fetched, all at
+   once. A macro, for gcc deletes calls of a function that does nothing else. */
+#define SLAB_FETCH(space, central, code, page)                                                     \
+    do {                                                                                           \
+        __builtin_prefetch(&(space)->runs[page], 1);                                               \
+        for (uint32_t i = 0; i < PLIM__AHEAD; i++)                                                 \
+            __builtin_prefetch(&(space)->runs[(central)->ahead[code][i]], 1);                      \
+        __builtin_prefetch(slab_bits((space), (page)), 1);                                         \
+        for (uint32_t i = 0; i < PLIM__AHEAD; i++)                                                 \
+            __builtin_prefetch(slab_bits((space), (central)->ahead[code][i]), 1);                  \
+    } while (0)
 #else
-#define slab_foresee(central, code, run)      ((void)0)
-#define slab_pass(central, code, run)         ((void)0)
-#define slab_fetch(space, central, code)      ((void)0)
-#define slab_note(central, code, place, page) ((void)0)
+size_t plim__central_bytes(const plim_manager *manager)
+{
+    (void)manager;
+    return sizeof(plim__central);
+}
+
+#define slab_ahead_push(central, code, run)        ((void)0)
+#define slab_ahead_pop(central, code, run)         ((void)0)
+#define slab_ahead_set(central, code, place, page) ((void)0)
 #endif
 
 static void slab_list(plim__space *space, plim__central *central, unsigned code, uint32_t page)
@@ -84,8 +118,7 @@ static void slab_list(plim__space *space, plim__central *central, unsigned code,
         space->runs[run->next].prev = page;
     *head = (plim__room)page;
     run->is_listed = 1;
-    if (!run->is_lasting)
-        slab_foresee(central, code, run);
+    slab_ahead_push(central, code, run);
 }
 
 static void slab_unlist(plim__space *space, plim__central *central, unsigned code, uint32_t page)
@@ -99,13 +132,19 @@ static void slab_unlist(plim__space *space, plim__central *central, unsigned cod
     if (run->next != PLIM__PAGE_NONE)
         space->runs[run->next].prev = run->prev;
     run->is_listed = 0;
-    if (is_first && !run->is_lasting)
-        slab_pass(central, code, run);
+    if (is_first)
+        slab_ahead_pop(central, code, run);
 }
 
-void plim__central_init(plim__central *central)
+void plim__central_init(plim__central *central, const plim_manager *manager)
 {
     *central = (plim__central){0};
+#ifndef PLIM_BARE
+    if (!manager->is_tight && central != &manager->tables)
+        central->ahead = (void *)(central + 1); /* zero, as tables come */
+#else
+    (void)manager;
+#endif
     for (unsigned list = 0; list < 2 * PLIM__CLASS_CODES; list++)
         central->rooms[list] = PLIM__ROOM_NONE;
 }
@@ -143,8 +182,10 @@ static bool slab_open(plim_manager *manager, plim__central *central, uint32_t sl
     run->block_count = (uint16_t)(((size_t)pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
     run->free_count = run->block_count;
     run->hint = 0;
+    PLIM_DCHECK(run->block_count <= 32 * (UINT8_MAX + 1)); /* the hint's range */
+    uint32_t *bits = slab_bits(space, page);
     for (uint32_t left = run->block_count, i = 0; left > 0; i++) {
-        *plim__space_bits(space, page, i) = left >= 32 ? ~0u : (1u << left) - 1;
+        bits[i] = left >= 32 ? ~0u : (1u << left) - 1;
         left -= left >= 32 ? 32 : left;
     }
     central->slab_bytes += (size_t)pages << PLIM__PAGE_SHIFT;
@@ -175,22 +216,31 @@ static uint32_t slab_pour(plim__space *space, uint32_t page, size_t block_bytes,
                           void **out_end)
 {
     plim__run *run = &space->runs[page];
+    uint32_t *bits = slab_bits(space, page);
     char *base = plim__space_address(space, page);
     want = want < run->free_count ? want : run->free_count;
     uint32_t word = run->hint;
-    uint32_t *bits = plim__space_bits(space, page, word);
-    uint32_t left = *bits;
-    for (uint32_t count = 0; count < want; count++) {
+    uint32_t left = bits[word];
+    for (uint32_t count = 0; count < want;) {
         while (left == 0) {
-            *bits = 0;
-            bits = plim__space_bits(space, page, ++word);
-            left = *bits;
+            bits[word] = 0;
+            left = bits[++word];
         }
         uint32_t first = (uint32_t)__builtin_ctz(left);
-        left &= left - 1;
-        *--out_end = base + (word * 32 + first) * block_bytes;
+        char *block = base + (word * 32 + first) * block_bytes;
+        if (left == ~0u) { /* as most words of a new slab */
+            uint32_t most = want - count < 32 ? want - count : 32;
+            left = (uint32_t)(UINT64_C(0xffffffff) << most);
+            for (uint32_t i = 0; i < most; i++, block += block_bytes)
+                *--out_end = block;
+            count += most;
+        } else {
+            left &= left - 1;
+            *--out_end = block;
+            count++;
+        }
     }
-    *bits = left;
+    bits[word] = left;
     run->hint = (uint8_t)word;
     run->free_count = (uint16_t)(run->free_count - want);
     return want;
@@ -225,11 +275,12 @@ uint32_t plim__slab_handy(const plim_manager *manager, plim__central *central, u
         size_t pages = plim__class_run_pages(code, manager->is_tight);
         count = (uint32_t)((pages << PLIM__PAGE_SHIFT) / plim__class_bytes[code]);
     }
-    if (want > 1)
-        slab_fetch(&manager->space, central, code);
+#ifndef PLIM_BARE
+    else if (want > 1 && central->ahead != NULL)
+        SLAB_FETCH(&manager->space, central, code, page);
+#endif
     for (uint32_t i = 0; page != PLIM__PAGE_NONE && count < want && i < SLAB_HANDY; i++) {
-        if (i > 0)
-            slab_note(central, code, i, page);
+        slab_ahead_set(central, code, i, page);
         const plim__run *run = &manager->space.runs[page];
         count += run->free_count;
         page = run->next;
@@ -282,6 +333,7 @@ void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigne
     uintptr_t base = manager->space.base;
     const uint8_t *backs = manager->space.backs;
     plim__run *runs = manager->space.runs;
+    uint32_t *bits = manager->space.bits;
     uint64_t inverse = plim__class_inverse[code];
     uint32_t twice = 0;
     for (size_t i = 0; i < count; i++) {
@@ -291,8 +343,7 @@ void plim__slab_give_many(plim_manager *manager, plim__central *central, unsigne
         plim__run *run = &runs[start];
         /* Exact, since a block begins at a multiple of its size. */
         uint64_t product = (offset - (start << PLIM__PAGE_SHIFT)) * inverse;
-        size_t unit = (size_t)(product >> 37);
-        uint32_t *word = &run[unit / PLIM__PAGE_WORDS].bits[unit % PLIM__PAGE_WORDS];
+        uint32_t *word = &bits[start * PLIM__PAGE_WORDS + (size_t)(product >> 37)];
         uint32_t bit = 1u << (product >> 32 & 31);
         uint32_t old = *word;
         *word = old | bit;

@@ -7,8 +7,11 @@
 #define PLIM_MEMORY_SLAB_H
 #include "memory/engine/engine.h"
 
-/** Makes it empty. */
-void plim__central_init(plim__central *central);
+/** Bytes of a domain's, with what stands behind it. */
+size_t plim__central_bytes(const plim_manager *manager);
+
+/** Makes it empty: the manager's own, or one of zeroed memory of that size. */
+void plim__central_init(plim__central *central, const plim_manager *manager);
 
 /**
  * Takes up to `want` blocks of a class, lowest addresses of a slab first, into the end of

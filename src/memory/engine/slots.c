@@ -23,10 +23,10 @@ static plim_manager *slots_manager_of_bank(plim__bank *bank)
 static bool slots_opened(plim__domain *domain)
 {
     plim_manager *manager = slots_manager_of_bank(domain->bank);
-    plim__central *central = plim__tables_take(manager, sizeof *central);
+    plim__central *central = plim__tables_take(manager, plim__central_bytes(manager));
     if (central == NULL)
         return false;
-    plim__central_init(central);
+    plim__central_init(central, manager);
     plim__slot *slot = &plim__slots[domain->slot];
     plim__store_relaxed(&slot->allocated, 0);
     slot->ghost = (plim__ghost){.charged_inverse = ~(size_t)0};
@@ -48,7 +48,7 @@ static void slots_gone(plim__domain *domain)
     slot->manager = NULL;
     slot->central = NULL;
     plim__lock_give(&manager->lock);
-    plim__tables_give(manager, central, sizeof *central);
+    plim__tables_give(manager, central, plim__central_bytes(manager));
 }
 
 static void slots_figures(plim__domain *domain, plim_domain_stats *stats)

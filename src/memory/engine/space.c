@@ -26,8 +26,6 @@ _Static_assert(PLIM__PAGE_WORDS >= 1, "a page's blocks fill at least one word of
 enum {
     SPACE_COMMIT_MIN = 256,  /* pages: a system call for each 1 MiB at first … */
     SPACE_COMMIT_MAX = 8192, /* … and 32 MiB later */
-    SPACE_RUNS_ALIGN = (int)PLIM__LINE_BYTES > (int)PLIM__ALIGN ? (int)PLIM__LINE_BYTES
-                                                                : (int)PLIM__ALIGN,
     SPACE_MARKS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN, /* and states, of a page */
     SPACE_PER_MARKS = 4,   /* pages whose marks share one of the system's */
     SPACE_PER_STATES = 16, /* the same of states */
@@ -92,11 +90,10 @@ size_t plim__space_tables_bytes(size_t page_count, plim__space_keeps keeps)
 {
     size_t mark = (keeps >= PLIM__KEEPS_STATES ? sizeof(uint8_t) : 0) +
                   (keeps >= PLIM__KEEPS_MARKS ? sizeof(uint32_t) : 0);
-    size_t entry =
-        sizeof(uint16_t) + 2 * sizeof(uint8_t) + sizeof(plim__run) + SPACE_MARKS * mark;
-    /* Each table begins aligned; states and marks, on a page; runs, on a line. */
-    return page_count * entry + SPACE_RUNS_ALIGN + 5 * PLIM__ALIGN +
-           (size_t)keeps * PLIM__PAGE_BYTES;
+    size_t entry = sizeof(uint16_t) + 2 * sizeof(uint8_t) + sizeof(plim__run) +
+                   PLIM__PAGE_WORDS * sizeof(uint32_t) + SPACE_MARKS * mark;
+    /* Each table begins aligned; states and marks, on a page. */
+    return page_count * entry + 7 * PLIM__ALIGN + (size_t)keeps * PLIM__PAGE_BYTES;
 }
 
 static plim__space_keeps space_keeps(const plim__space *space)
@@ -112,7 +109,8 @@ size_t plim__space_tables_touched(const plim__space *space)
         return plim__space_tables_bytes(space->page_count, space_keeps(space));
     size_t page = PLIM__PAGE_BYTES;
     size_t entries = space->touched < space->page_count ? space->touched + 1u : space->page_count;
-    size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(uint8_t), sizeof(plim__run)};
+    size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(uint8_t), sizeof(plim__run),
+                      PLIM__PAGE_WORDS * sizeof(uint32_t)};
     size_t bytes = ((size_t)space->state_pages + space->mark_pages) * page;
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
         bytes += (entries * sizes[i] + page - 1) / page * page;
@@ -143,22 +141,19 @@ void plim__space_unstate(plim__space *space, uint32_t page, uint32_t pages)
     memset(space->states + (size_t)page * SPACE_MARKS, 0, (size_t)pages * SPACE_MARKS);
 }
 
-static void *space_carve_at(uintptr_t *cursor, size_t bytes, size_t align)
-{
-    uintptr_t start = (*cursor + align - 1) & ~(uintptr_t)(align - 1);
-    *cursor = start + bytes;
-    return (void *)start;
-}
-
 static void *space_carve(uintptr_t *cursor, size_t bytes)
 {
-    return space_carve_at(cursor, bytes, PLIM__ALIGN);
+    uintptr_t start = (*cursor + PLIM__ALIGN - 1) & ~(uintptr_t)(PLIM__ALIGN - 1);
+    *cursor = start + bytes;
+    return (void *)start;
 }
 
 /* What is counted by the page begins on one. */
 static void *space_carve_apart(uintptr_t *cursor, size_t bytes, bool can_commit)
 {
-    return space_carve_at(cursor, bytes, can_commit ? PLIM__PAGE_BYTES : PLIM__ALIGN);
+    if (can_commit)
+        *cursor = (*cursor + PLIM__PAGE_BYTES - 1) & ~(uintptr_t)(PLIM__PAGE_BYTES - 1);
+    return space_carve(cursor, bytes);
 }
 
 void plim__space_init(plim__space *space, void *tables, void *pages, size_t page_count,
@@ -167,7 +162,8 @@ void plim__space_init(plim__space *space, void *tables, void *pages, size_t page
     PLIM_CHECK(page_count > 0 && page_count < PLIM__PAGE_NONE);
     memset(space, 0, sizeof *space);
     uintptr_t cursor = (uintptr_t)tables;
-    space->runs = space_carve_at(&cursor, page_count * sizeof *space->runs, SPACE_RUNS_ALIGN);
+    space->runs = space_carve(&cursor, page_count * sizeof *space->runs);
+    space->bits = space_carve(&cursor, page_count * PLIM__PAGE_WORDS * sizeof *space->bits);
     space->info = space_carve(&cursor, page_count * sizeof *space->info);
     space->flags = space_carve(&cursor, page_count * sizeof *space->flags);
     space->backs = space_carve(&cursor, page_count * sizeof *space->backs);

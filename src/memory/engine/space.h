@@ -20,14 +20,13 @@ enum {
     PLIM__PAGE_WORDS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN / 32 /* a bit per smallest block */
 };
 
-/**
- * What is known of a run, kept at its first page (a free one's bounds also at its last); and of a
- * slab the bits, a word for each 32 blocks not given out, in the rows of as many of its pages as it
- * takes. So all that a refill looks at of a slab, but of blocks below 64 bytes, is one line.
- */
+/** What is known of a run, kept at its first page (a free one's bounds also at its last). */
 typedef struct plim__run {
     uint32_t pages;
-    uint32_t start;      /* its first page; valid at both ends of a free one */
+    union {
+        uint32_t start; /* of a free one, at both ends: its first page */
+        uint32_t ahead; /* slab on a list: what is thought to stand further back in it (slab.c) */
+    };
     uint32_t next, prev; /* in the list it is on */
     uint16_t free_count; /* slab: blocks not given out */
     uint16_t block_count;
@@ -35,15 +34,7 @@ typedef struct plim__run {
     uint8_t is_lasting; /* slab: of blocks that last to the end */
     uint8_t is_free;    /* run: on one of the space's lists */
     uint8_t is_listed;  /* slab: on its class's list of slabs with room */
-    uint32_t bits[PLIM__PAGE_WORDS];
-#ifndef PLIM_BARE
-    uint32_t ahead; /* slab: what is thought to stand PLIM__AHEAD + 1 places behind it in its list */
-    uint32_t unused;
-#endif
 } plim__run;
-#ifndef PLIM_BARE
-_Static_assert(sizeof(plim__run) == PLIM__LINE_BYTES, "a line");
-#endif
 
 /** A page's flag bits. */
 enum {
@@ -71,6 +62,7 @@ typedef struct plim__space {
     uint8_t *flags;     /* per page */
     uint8_t *backs;     /* per page of a slab: so many pages before it is the slab's first */
     plim__run *runs;    /* per page */
+    uint32_t *bits;     /* PAGE_WORDS per page: of a slab's blocks, those not given out */
     uint8_t *states;    /* one for each ALIGN bytes, level standard and above (marks.h); or NULL */
     uint32_t *marks;    /* the same, level full and above */
     uint32_t state_pages; /* pages of the system that states stand on */
@@ -131,12 +123,6 @@ const char *plim__space_fault(const plim__space *space);
 static inline void *plim__space_address(const plim__space *space, uint32_t page)
 {
     return (void *)(space->base + ((uintptr_t)page << PLIM__PAGE_SHIFT));
-}
-
-/** A word of the bits of the slab that begins at the page. */
-static inline uint32_t *plim__space_bits(const plim__space *space, uint32_t page, uint32_t word)
-{
-    return &space->runs[page + word / PLIM__PAGE_WORDS].bits[word % PLIM__PAGE_WORDS];
 }
 
 /** The first page of the slab that a page belongs to. */
