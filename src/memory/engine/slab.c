@@ -7,10 +7,10 @@
  * nothing: a slab comes to the front when its first block returns, so blocks are taken where few
  * are left, and slabs that empty are left alone to empty.
  *
- * Rows and bits of slabs lie far apart, and each row says which is next: a refill out of four waited
- * for one miss after the other. So the numbers of those behind the first are kept, too, and all are
- * fetched at once. They are hints, wrong where a slab left the middle of its list until a refill
- * walks by; nothing is done by them but to fetch.
+ * Rows and bits of slabs lie far apart, and each row says which is next: a refill out of four had
+ * to wait for one miss after the other. So the numbers of those behind the first are kept, too, and
+ * all are fetched at once. They are hints, wrong where a slab left the middle of its list until a
+ * refill walks by; nothing is done by them but to fetch.
  *
  * P2  free_count is the number of bits set; below the word `hint` none is.
  * P3  A slab is listed exactly if free_count > 0.
