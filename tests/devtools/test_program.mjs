@@ -35,6 +35,7 @@ async function served(address) {
   browser ??= await Browser.open(address);
   const page = await browser.devtools({ address, list });
   await memoryPanel(page);
+  await shows(page, /Select JavaScript VM instance [\d.]+ [kM]B Main/);
   return page;
 }
 

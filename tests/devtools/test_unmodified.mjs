@@ -40,6 +40,7 @@ test('hovering over a block of redis-server shows its words, and where they lead
   browser = await Browser.open(address);
   const page = await browser.devtools({ address, list });
   await memoryPanel(page);
+  await shows(page, /Select JavaScript VM instance [\d.]+ [kM]B Main/); // polled, as the program is
   await takeSnapshot(page);
   // A dict of redis is its type, two tables, their counts: all that can be known is words, of
   // which one that lies in a block is that block.

@@ -5,6 +5,8 @@
  */
 #include <plimsoll/region.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -544,6 +547,36 @@ static void each_region_has_an_identity_which_its_copies_share(void **state)
     plim_region_close(&region);
 }
 
+/* Another process finds it where the system shows our descriptors. */
+static void a_region_in_memory_keeps_its_size_whoever_wants_another(void **state)
+{
+    (void)state;
+    char path[64];
+    struct stat before, after;
+    plim_region *region = NULL;
+    plim_region_options options = small_options();
+    options.place = PLIM_REGION_MEMFD;
+    options.name = "sealed";
+    options.storage = NULL;
+    options.storage_bytes = 0;
+    assert_int_equal(plim_region_open(&options, &region, NULL), PLIM_OK);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", region->shared.descriptor);
+    int other = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(other >= 0);
+    assert_int_equal(fstat(other, &before), 0);
+    assert_true(before.st_size > 0);
+    for (int more = -1; more <= 1; more += 2) {
+        assert_int_equal(ftruncate(other, before.st_size + (off_t)more * 4096), -1);
+        assert_int_equal(errno, EPERM);
+    }
+    assert_int_equal(ftruncate(other, 0), -1);
+    assert_int_equal(fstat(other, &after), 0);
+    assert_true(after.st_size == before.st_size);
+    assert_int_equal(close(other), 0);
+    (void)type_of(region, "t", 8);
+    plim_region_close(&region);
+}
+
 static void a_birth_never_comes_again(void **state)
 {
     (void)state;
@@ -762,6 +795,7 @@ int main(void)
         cmocka_unit_test(objects_are_charged_to_a_domain_and_refused_when_it_is_full),
         cmocka_unit_test(the_same_program_gives_the_same_references),
         cmocka_unit_test(each_region_has_an_identity_which_its_copies_share),
+        cmocka_unit_test(a_region_in_memory_keeps_its_size_whoever_wants_another),
         cmocka_unit_test(a_birth_never_comes_again),
         cmocka_unit_test(a_value_half_replaced_is_the_old_one_again),
         cmocka_unit_test(a_cascade_cut_short_is_finished),
