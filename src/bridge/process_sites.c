@@ -527,7 +527,8 @@ void plim__process_place_of(const plim__process_sites *sites, uint64_t address,
     size_t length =
         plim__clean_text(out_place->function, sizeof out_place->function - 1, text, strlen(text));
     out_place->function[length] = '\0';
-    out_place->is_library = strncmp(place.module, "libplimsoll", strlen("libplimsoll")) == 0;
+    out_place->is_library =
+        sites != NULL && strncmp(place.module, "libplimsoll", strlen("libplimsoll")) == 0;
     if (sites != NULL)
         sites_line(&place, address - 1, text, sizeof out_place->file);
     char *colon = sites != NULL ? strrchr(text, ':') : NULL;

@@ -209,13 +209,37 @@ class Installed(unittest.TestCase):
             "project('parent', 'c', default_options: ['c_std=c17'])\n"
             "executable('memory', 'memory.c',\n"
             "  dependencies: dependency('plimsoll', fallback: 'plimsoll'))\n", encoding="utf-8")
-        for kind in ("shared", "static"):
+        for kind, type_ in (("shared", "debugoptimized"), ("static", "release")):
             with self.subTest(kind):
                 build = self.folder / f"parent-{kind}"
                 run("meson", "setup", build, project, f"-Ddefault_library={kind}",
-                    "--force-fallback-for=plimsoll")
-                run("ninja", "-C", build)
+                    f"-Dbuildtype={type_}", "--force-fallback-for=plimsoll")
+                self.assertNotIn("warning:", run("ninja", "-C", build))
                 self.assertIn("plim.report/1", run(build / "memory"))
+
+    def test_what_only_a_block_holds_is_no_leak_to_the_leak_sanitizer(self):
+        source = self.folder / "held.c"
+        source.write_text("#include <plimsoll/memory.h>\n#include <stdlib.h>\n#include <string.h>\n"
+                          "PLIM_DOMAIN(\"held\");\n"
+                          "static char **head;\n"
+                          "int main(int argc, char **argv) {\n"
+                          "    for (int i = 0; i < 100; i++) {\n"
+                          "        char **node = plim_new_array(char *, 2);\n"
+                          "        char *text = strdup(argv[0]);\n"
+                          "        if (node == NULL) return 1;\n"
+                          "        node[0] = argc > 1 ? NULL : text; /* with an argument: lost */\n"
+                          "        node[1] = (char *)head;\n"
+                          "        head = node;\n"
+                          "    }\n"
+                          "    return 0;\n}\n", encoding="utf-8")
+        for compiler, sanitizer in (("cc", "address"), ("cc", "leak"), ("clang-14", "address")):
+            with self.subTest((compiler, sanitizer)):
+                program = self.folder / "held"
+                run(compiler, "-g", f"-fsanitize={sanitizer}", source, "-o", program,
+                    *self.flags("plimsoll"))
+                run(program, env=self.env)
+                with self.assertRaisesRegex(AssertionError, r"leaked in (9\d|100) allocation"):
+                    run(program, "leak", env=self.env)
 
     def test_a_type_that_needs_its_constructor_is_refused_by_the_compiler(self):
         source = self.folder / "typed.cpp"

@@ -168,31 +168,29 @@ plim_status plim__cdp_stream_document(plim_target *target, const plim__cdp_docum
         options = &defaults;
     PLIM_CHECK(options->discard || sink.write != NULL);
     snapshot_job *job = plim__array_new_zero(target->allocator, 1, sizeof *job);
-    plim_status status = PLIM_OK;
-    if (job == NULL)
-        status = plim__no_memory(err, "a snapshot");
-    if (status == PLIM_OK) {
-        job->target = target;
-        job->document = document;
-        job->progress = options->progress;
-        job->discard = options->discard;
-        job->sink = sink;
-        status = plim__flow_init(&job->flow, target->allocator, target->loop, &snapshot_flow, job,
-                                 target->options.stall_timeout_ns, err);
+    if (job == NULL) {
+        json_decref(document->params);
+        return plim__no_memory(err, "a snapshot");
     }
+    job->target = target;
+    job->document = document;
+    job->progress = options->progress;
+    job->discard = options->discard;
+    job->sink = sink;
+    plim_status status =
+        plim__flow_init(&job->flow, target->allocator, target->loop, &snapshot_flow, job,
+                        target->options.stall_timeout_ns, err);
     if (status == PLIM_OK)
         status = plim__v8_check_create(target->allocator, &job->check, err);
     if (status == PLIM_OK)
         status = snapshot_run(job, err);
     else
         json_decref(document->params);
-    if (job != NULL) {
-        if (out_result != NULL)
-            *out_result = job->result;
-        plim__v8_check_destroy(&job->check);
-        plim__flow_fini(&job->flow);
-        plim__array_free(target->allocator, job, 1, sizeof *job);
-    }
+    if (out_result != NULL)
+        *out_result = job->result;
+    plim__v8_check_destroy(&job->check);
+    plim__flow_fini(&job->flow);
+    plim__array_free(target->allocator, job, 1, sizeof *job);
     return status;
 }
 

@@ -10,6 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* LeakSanitizer, in programs that have it, looks into no mapping by itself: what only a block of a
+   manager points to would be a leak to it. It passes over what is not committed. */
+extern void __lsan_register_root_region(const void *range, size_t bytes) __attribute__((weak));
+extern void __lsan_unregister_root_region(const void *range, size_t bytes) __attribute__((weak));
+
 size_t plim__backing_page(void)
 {
     long size = sysconf(_SC_PAGESIZE);
@@ -19,11 +24,17 @@ size_t plim__backing_page(void)
 void *plim__backing_reserve(size_t bytes)
 {
     void *range = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return range == MAP_FAILED ? NULL : range;
+    if (range == MAP_FAILED)
+        return NULL;
+    if (__lsan_register_root_region != NULL)
+        __lsan_register_root_region(range, bytes);
+    return range;
 }
 
 void plim__backing_release(void *range, size_t bytes)
 {
+    if (__lsan_unregister_root_region != NULL)
+        __lsan_unregister_root_region(range, bytes);
     (void)munmap(range, bytes);
 }
 

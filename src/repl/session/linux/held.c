@@ -18,7 +18,7 @@ enum { HELD_TEXT = 4096 };
 
 static size_t held_file(int64_t pid, const char *name, char *text)
 {
-    char path[64];
+    char path[96];
     (void)snprintf(path, sizeof path, "/proc/%lld/%s", (long long)pid, name);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
