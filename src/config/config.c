@@ -62,6 +62,11 @@ static plim_status config_read_file(plim_config *config, plim_config_source sour
         return PLIM_OK;
     if (status == PLIM_OK)
         status = plim__config_parse(config, plim_file_source_view(file), source, path, &why);
+    else if (must_exist) { /* who reads files speaks of snapshots */
+        why.hint[0] = '\0';
+        plim_error_hint(&why, "name a plimsoll.conf (PLIM_CONFIG=FILE), or none: then the usual "
+                              "places are searched");
+    }
     plim_file_source_close(&file);
     if (status != PLIM_OK) {
         plim_error_hint(&why, "see plimsoll.conf(5)");
@@ -190,8 +195,8 @@ void plim_config_manager_options(const plim_config *config, plim_manager_options
     PLIM_CHECK(options != NULL);
     if (config->total.is_set)
         options->total_bytes = (size_t)config->total.value;
-    if (config->margin.is_set)
-        options->overhead_bytes = (size_t)config->margin.value;
+    if (config->margin.is_set) /* 0 would be the default: as little as can be is meant */
+        options->overhead_bytes = config->margin.value != 0 ? (size_t)config->margin.value : 1;
     if (config->domain_count_max.is_set)
         options->domain_count_max = (uint32_t)config->domain_count_max.value;
     else if (config->domain_count > CONFIG_DOMAINS_DEFAULT &&

@@ -118,6 +118,21 @@ static char *parse_trim(char *line)
     return line;
 }
 
+/* inih passes over what stands behind a section's name: a key there would be lost. */
+static bool parse_section_ends(parse_reader *reader, const char *line)
+{
+    const char *rest = line + strcspn(line, "]");
+    rest += *rest == ']' ? 1 : 0; /* without one inih refuses the line */
+    rest += strspn(rest, " \t\r");
+    if (*rest == '\0' || *rest == '#' || *rest == ';')
+        return true;
+    plim_status status = plim_error_set(reader->err, PLIM_ERR_DAMAGED,
+                                        "\"%.40s\" behind the name of a section", rest);
+    plim_error_hint(reader->err, "give key = value a line of its own");
+    parse_fail(reader, status, reader->line);
+    return false;
+}
+
 static void parse_close_section(parse_reader *reader)
 {
     if (reader->empty_section == 0)
@@ -141,7 +156,7 @@ static bool parse_line_fits(parse_reader *reader, const char *line)
         reader->empty_section = reader->line;
     }
     if (length <= PARSE_NAME_MAX || reader->status != PLIM_OK)
-        return reader->status == PLIM_OK;
+        return reader->status == PLIM_OK && (!is_section || parse_section_ends(reader, line));
     plim_status status = plim_error_set(reader->err, PLIM_ERR_DAMAGED, "a %s of more than %d bytes",
                                         is_section ? "section" : "key", PARSE_NAME_MAX);
     plim_error_hint(reader->err, "see plimsoll.conf(5) for the sections and keys there are");
@@ -211,10 +226,13 @@ static plim_status parse_domain_value(parse_reader *reader, const char *domain, 
 {
     uint32_t index = 0;
     plim__config_origin origin = parse_origin(reader, reader->line);
+    plim__config_origin section = parse_origin(reader, reader->section_line);
     plim_status status =
-        plim__config_domain_add(reader->config, domain, origin, &index, reader->err);
-    if (status != PLIM_OK)
+        plim__config_domain_add(reader->config, domain, section, &index, reader->err);
+    if (status != PLIM_OK) {
+        plim__config_where(reader->err, section);
         return status;
+    }
     if (strncmp(name, "lend.", PLIM__CONFIG_LEND_BYTES) == 0)
         return plim__config_set_share(reader->config, index, name, value, origin, reader->err);
     const plim__config_key *key = plim__config_key_find("domain", name);

@@ -2,9 +2,10 @@
 /*
  * What holds, from what was said; nothing here reads text.
  * Invariants of a resolved configuration: C1 every parent is there, and no way up is longer than 4
- * or a circle. C2 minimum <= limit <= maximum. C3 the limits below the manager add up to the total
- * at most, those below a domain to its limit. C4 what a domain lends to any one other fits above
- * its minimum. C5 the borrower's maximum is above its limit. Every bound is in bytes.
+ * or a circle. C2 minimum <= limit <= maximum, and of all bounds a limit alone may be 0. C3 the
+ * limits below the manager add up to the total at most, those below a domain to its limit. C4 what
+ * a domain lends to any one other fits above its minimum. C5 the borrower's maximum is above its
+ * limit. Every bound is in bytes.
  */
 #include <string.h>
 
@@ -77,7 +78,8 @@ static plim_status resolve_parents(plim_config *config, plim_error *err)
         domain->parent_index = plim__config_domain_find(config, domain->parent.value);
         if (domain->parent_index != PLIM__CONFIG_NONE)
             continue;
-        const char *nearest = plim__config_domain_nearest(config, domain->parent.value);
+        const char *nearest =
+            plim__config_domain_nearest(config, domain->parent.value, domain->name);
         plim_status status = plim_error_set(err, PLIM_ERR_CONTRADICTION,
                                             "domain \"%s\" has a parent that is nowhere: \"%.60s\"",
                                             domain->name, domain->parent.value);
@@ -133,6 +135,19 @@ static plim_status resolve_above(const plim__config_domain *domain, const char *
     return resolve_refuse(status, low->origin, err);
 }
 
+/* To the manager 0 is no bound at all, which is the opposite of what was written. */
+static plim_status resolve_no_zero(const plim__config_domain *domain, const char *name,
+                                   const plim__config_figure *figure, plim_error *err)
+{
+    if (!figure->is_set || figure->value != 0)
+        return PLIM_OK;
+    plim_status status =
+        plim_error_set(err, PLIM_ERR_CONTRADICTION, "domain \"%s\": with %s 0 it can hold nothing",
+                       domain->name, name);
+    plim_error_hint(err, "give %s a size, or remove the line: then it has none", name);
+    return resolve_refuse(status, figure->origin, err);
+}
+
 /* C2, and all figures of one domain in bytes. */
 static plim_status resolve_domain(plim_config *config, plim__config_domain *domain, plim_error *err)
 {
@@ -159,6 +174,10 @@ static plim_status resolve_domain(plim_config *config, plim__config_domain *doma
     status = resolve_above(domain, "minimum", &domain->minimum, "limit", &domain->limit, err);
     if (status == PLIM_OK)
         status = resolve_above(domain, "limit", &domain->limit, "maximum", &domain->maximum, err);
+    if (status == PLIM_OK)
+        status = resolve_no_zero(domain, "maximum", &domain->maximum, err);
+    if (status == PLIM_OK)
+        status = resolve_no_zero(domain, "request_max", &domain->request_max, err);
     return status;
 }
 
@@ -204,7 +223,7 @@ static plim_status resolve_share(plim_config *config, plim__config_share *share,
         share->quota.bytes.given ? &share->quota.bytes : &share->quota.share;
     share->borrower = plim__config_domain_find(config, name);
     if (share->borrower == PLIM__CONFIG_NONE || share->borrower == share->lender) {
-        const char *nearest = plim__config_domain_nearest(config, name);
+        const char *nearest = plim__config_domain_nearest(config, name, lender->name);
         plim_status status =
             share->borrower == share->lender
                 ? plim_error_set(err, PLIM_ERR_CONTRADICTION, "domain \"%s\" lends to itself", name)

@@ -111,7 +111,8 @@ typedef struct plim__config_key {
     const char *variable; /* NULL: no variable of its own */
     plim__config_kind kind;
     size_t offset;     /* of its field, in plim_config or in plim__config_domain */
-    const char *words; /* CHOICE: "a|b|c", in the order of the field's meaning */
+    const char *words; /* CHOICE: "a|b|c", in the order of the field's meaning; TEXT: NULL or all
+                          that it may be */
     bool shares;       /* a percentage is allowed */
 } plim__config_key;
 
@@ -127,8 +128,9 @@ const char *plim__config_key_nearest(const char *section, const char *name);
 /** The domain of that name; PLIM__CONFIG_NONE. */
 uint32_t plim__config_domain_find(const plim_config *config, const char *name);
 
-/** The domain's name nearest to a mistyped one, or NULL. */
-const char *plim__config_domain_nearest(const plim_config *config, const char *name);
+/** The name nearest to a mistyped one, of any domain but @p other; NULL where none is near. */
+const char *plim__config_domain_nearest(const plim_config *config, const char *name,
+                                        const char *other);
 
 /** Finds the domain or makes it; @p origin is kept where it is new. */
 plim_status plim__config_domain_add(plim_config *config, const char *name,

@@ -27,15 +27,18 @@ uint32_t plim__config_domain_find(const plim_config *config, const char *name)
     return PLIM__CONFIG_NONE;
 }
 
-const char *plim__config_domain_nearest(const plim_config *config, const char *name)
+const char *plim__config_domain_nearest(const plim_config *config, const char *name,
+                                        const char *other)
 {
     uint32_t best = 3;
     const char *nearest = NULL;
     for (uint32_t i = 0; i < config->domain_count; i++) {
-        uint32_t distance = plim__config_distance(config->domains[i].name, name);
-        if (distance > 0 && distance < best) {
+        const char *at = config->domains[i].name;
+        uint32_t distance = plim__config_distance(at, name);
+        bool has_much_in_common = distance < strlen(at) && distance < strlen(name);
+        if (distance > 0 && distance < best && has_much_in_common && strcmp(at, other) != 0) {
             best = distance;
-            nearest = config->domains[i].name;
+            nearest = at;
         }
     }
     return nearest;
@@ -171,35 +174,49 @@ static plim_status values_set_count(plim__config_figure *figure, const plim__con
     return PLIM_OK;
 }
 
-static plim_status values_set_choice(plim__config_choice *choice, const plim__config_key *key,
-                                     const char *value, plim__config_origin origin, plim_error *err)
+static plim_status values_no_word(const plim__config_key *key, const char *value, plim_error *err)
+{
+    plim_status status = plim_error_set(err, PLIM_ERR_DAMAGED, "%s: \"%.60s\" is none of %s",
+                                        key->name, value, key->words);
+    plim_error_hint(err, "write one of them as it stands here");
+    return status;
+}
+
+/* Which of the key's words it is; false: none. */
+static bool values_word(const plim__config_key *key, const char *value, uint32_t *out_index)
 {
     size_t length = 0;
     uint32_t index = 0;
     const char *word = plim__config_word(key->words, 0, &length);
+    while (word != NULL && (strlen(value) != length || strncmp(word, value, length) != 0))
+        word = plim__config_word(key->words, ++index, &length);
+    *out_index = index;
+    return word != NULL;
+}
+
+static plim_status values_set_choice(plim__config_choice *choice, const plim__config_key *key,
+                                     const char *value, plim__config_origin origin, plim_error *err)
+{
+    uint32_t index = 0;
     /* "1" and "0" are what people set variables to. */
     bool is_switch = strcmp(key->words, "no|yes") == 0;
     if (is_switch && (strcmp(value, "1") == 0 || plim__config_same(value, "on")))
         value = "yes";
     else if (is_switch && (strcmp(value, "0") == 0 || plim__config_same(value, "off")))
         value = "no";
-    while (word != NULL && (strlen(value) != length || strncmp(word, value, length) != 0))
-        word = plim__config_word(key->words, ++index, &length);
-    if (word == NULL) {
-        plim_status status = plim_error_set(err, PLIM_ERR_DAMAGED, "%s: \"%.60s\" is none of %s",
-                                            key->name, value, key->words);
-        plim_error_hint(err, "write one of them, in small letters");
-        return status;
-    }
+    if (!values_word(key, value, &index))
+        return values_no_word(key, value, err);
     if (values_same_source(choice->given, choice->origin, origin))
         return values_twice(key->name, choice->origin, err);
     *choice = (plim__config_choice){true, index, origin};
     return PLIM_OK;
 }
 
-static plim_status values_set_text(plim__config_text *text, const char *key, const char *value,
-                                   plim__config_origin origin, plim_error *err)
+static plim_status values_set_text(plim__config_text *text, const plim__config_key *key_row,
+                                   const char *value, plim__config_origin origin, plim_error *err)
 {
+    const char *key = key_row->name;
+    uint32_t index = 0;
     if (strlen(value) >= sizeof text->value) {
         plim_status status = plim_error_set(err, PLIM_ERR_DAMAGED, "%s: longer than %d bytes", key,
                                             (int)sizeof text->value - 1);
@@ -211,6 +228,12 @@ static plim_status values_set_text(plim__config_text *text, const char *key, con
             plim_error_set(err, PLIM_ERR_DAMAGED, "%s: \"%.60s\" looks like a comment", key, value);
         plim_error_hint(err, "put a blank before the comment, or another sign before the text");
         return status;
+    }
+    if (key_row->words != NULL) { /* signals: SIGUSR1 is USR1 */
+        const char *word = value + (strncmp(value, "SIG", 3) == 0 ? 3 : 0);
+        if (!values_word(key_row, word, &index))
+            return values_no_word(key_row, value, err);
+        value = word;
     }
     if (values_same_source(text->given, text->origin, origin))
         return values_twice(key, text->origin, err);
@@ -240,7 +263,7 @@ plim_status plim__config_set(plim_config *config, uint32_t domain, const plim__c
         status = values_set_choice(field, key, value, origin, err);
         break;
     case PLIM__CONFIG_TEXT:
-        status = values_set_text(field, key->name, value, origin, err);
+        status = values_set_text(field, key, value, origin, err);
         break;
     }
     if (status != PLIM_OK)

@@ -35,6 +35,15 @@ static plim_status variables_mistyped(const char *name, plim__config_origin orig
     return PLIM_OK;
 }
 
+static plim_status variables_nameless(const char *name, plim__config_origin origin, plim_error *err)
+{
+    plim_status status =
+        plim_error_set(err, PLIM_ERR_DAMAGED, "%s does not say whose budget it is", name);
+    plim__config_where(err, origin);
+    plim_error_hint(err, "PLIM_BUDGET_NAME=SIZE is one domain's, PLIM_TOTAL=SIZE that of all");
+    return status;
+}
+
 /* The domain a variable speaks of; where no file names any, the variable makes it. */
 static plim_status variables_domain(plim_config *config, const char *name,
                                     plim__config_origin origin, uint32_t *out_index,
@@ -109,6 +118,8 @@ static plim_status variables_one(plim_config *config, const char *variable,
         return PLIM_OK; /* set to nothing: not set */
     if (key != NULL)
         return plim__config_set(config, PLIM__CONFIG_NONE, key, value, origin, err);
+    if (strcmp(name, "PLIM_BUDGET") == 0 || strcmp(name, VARIABLES_BUDGET) == 0)
+        return variables_nameless(name, origin, err);
     if (strncmp(name, VARIABLES_BUDGET, sizeof VARIABLES_BUDGET - 1) != 0)
         return variables_mistyped(name, origin, err);
     plim_status status = variables_budget(config, name, value, origin, err);

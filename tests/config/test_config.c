@@ -89,6 +89,16 @@ static const struct {
      "t:1: this section is empty | give it a key = value, or remove it"},
     {TOTAL "[domain x]\n", PLIM_ERR_DAMAGED,
      "t:3: this section is empty | give it a key = value, or remove it"},
+    {"[memory] total = 1M\n", PLIM_ERR_DAMAGED,
+     "t:1: \"total = 1M\" behind the name of a section | give key = value a line of its own"},
+    {TOTAL "[domain a] request_max = 1K # lost\nlimit = 1M\n", PLIM_ERR_DAMAGED,
+     "t:3: \"request_max = 1K \" behind the name of a section | give key = value a line of its "
+     "own"},
+    {"[memory]]\ntotal = 1M\n", PLIM_ERR_DAMAGED,
+     "t:1: \"]\" behind the name of a section | give key = value a line of its own"},
+    {"[preload]\nsignal = KILL\n", PLIM_ERR_DAMAGED,
+     "t:2: signal: \"KILL\" is none of USR1|USR2|HUP|WINCH|URG|PROF | write one of them as it "
+     "stands here"},
     {"[memory\ntotal = 1M\n", PLIM_ERR_DAMAGED,
      "t:1: neither [section] nor key = value | a comment begins with #"},
     {"[memory]\ntotal 1M\n", PLIM_ERR_DAMAGED,
@@ -134,11 +144,11 @@ static const struct {
      "one is watched"},
     {TOTAL "verify = some\n", PLIM_ERR_DAMAGED,
      "t:3: verify: \"some\" is none of default|none|minimal|standard|full|redundant | write one "
-     "of them, in small letters"},
+     "of them as it stands here"},
     {"[domain a b]\nlimit = 1M\n", PLIM_ERR_DAMAGED,
-     "t:2: \"a b\" cannot be the name of a domain | use 1 to 31 letters, digits and _ - . +"},
+     "t:1: \"a b\" cannot be the name of a domain | use 1 to 31 letters, digits and _ - . +"},
     {"[domain abcdefghijklmnopqrstuvwxyz012345]\nlimit = 1M\n", PLIM_ERR_DAMAGED,
-     "t:2: \"abcdefghijklmnopqrstuvwxyz012345\" cannot be the name of a domain | use 1 to 31 "
+     "t:1: \"abcdefghijklmnopqrstuvwxyz012345\" cannot be the name of a domain | use 1 to 31 "
      "letters, digits and _ - . +"},
     {"[domain a]\nlend. = 1M\n", PLIM_ERR_DAMAGED,
      "t:2: lend.: that is no name of a domain | write lend.BORROWER = SIZE, as in lend.render = "
@@ -155,12 +165,12 @@ static const struct {
     {"[memory]\nmargin = 25%\n", PLIM_ERR_CONTRADICTION,
      "t:2: margin is a percentage, and there is no total | give total = SIZE in [memory]"},
     {"[domain a]\nlimit = 1M\n", PLIM_ERR_CONTRADICTION,
-     "t:2: domain \"a\" has a limit, and there is no total to check it against | give total = "
+     "t:1: domain \"a\" has a limit, and there is no total to check it against | give total = "
      "SIZE in [memory], or set PLIM_TOTAL"},
     {TOTAL "domains = 1\n[domain a]\nlimit = 1M\n[domain b]\nlimit = 1M\n", PLIM_ERR_CONTRADICTION,
      "t:3: 2 domains are named, and domains = 1 | raise domains (64 at most)"},
     {TOTAL "[domain a]\npriority = high\n", PLIM_ERR_CONTRADICTION,
-     "t:4: domain \"a\" has no limit | add limit = SIZE to [domain a] (0: it lives on loans)"},
+     "t:3: domain \"a\" has no limit | add limit = SIZE to [domain a] (0: it lives on loans)"},
     {TOTAL "[domain a]\nlimit = 1M\nminimum = 2M\n", PLIM_ERR_CONTRADICTION,
      "t:5: domain \"a\": minimum 2 MiB is above limit 1 MiB | lower minimum or raise limit (t:4)"},
     {TOTAL "[domain a]\nlimit = 4M\nmaximum = 2M\n", PLIM_ERR_CONTRADICTION,
@@ -176,6 +186,17 @@ static const struct {
      PLIM_ERR_CONTRADICTION,
      "t:10: with domain \"c\" the limits inside \"a\" add up to 5 MiB of its 4 MiB | lower limits, "
      "or raise that limit (t:4)"},
+    {TOTAL "[domain a]\nlimit = 1M\nrequest_max = 0\n", PLIM_ERR_CONTRADICTION,
+     "t:5: domain \"a\": with request_max 0 it can hold nothing | give request_max a size, or "
+     "remove the line: then it has none"},
+    {TOTAL "[domain a]\nlimit = 50\nrequest_max = 1%\n", PLIM_ERR_CONTRADICTION,
+     "t:5: domain \"a\": with request_max 0 it can hold nothing | give request_max a size, or "
+     "remove the line: then it has none"},
+    {TOTAL "[domain a]\nlimit = 0\nmaximum = 0\n", PLIM_ERR_CONTRADICTION,
+     "t:5: domain \"a\": with maximum 0 it can hold nothing | give maximum a size, or remove the "
+     "line: then it has none"},
+    {TOTAL "[domain a]\nlimit = 1M\nparent = b\n", PLIM_ERR_CONTRADICTION,
+     "t:5: domain \"a\" has a parent that is nowhere: \"b\" | add [domain b] with a limit"},
     {TOTAL "[domain net]\nlimit = 4M\n[domain b]\nparent = ent\nlimit = 3M\n",
      PLIM_ERR_CONTRADICTION,
      "t:6: domain \"b\" has a parent that is nowhere: \"ent\" | did you mean \"net\"?"},
@@ -415,6 +436,14 @@ static void what_a_manager_is_told_is_what_was_said(void **state)
     assert_false(preload.modules);
     assert_string_equal(preload.report, "");
     plim_config_destroy(&config);
+    assert_int_equal(
+        read_text("[memory]\ntotal = 8M\nmargin = 0\n[preload]\nsignal = SIGHUP\n", &config, NULL),
+        PLIM_OK);
+    plim_config_manager_options(config, &options);
+    assert_int_equal(options.overhead_bytes, 1); /* 0 would be the manager's default */
+    plim_config_preload_read(config, &preload);
+    assert_string_equal(preload.signal, "HUP");
+    plim_config_destroy(&config);
 }
 
 /* --- hostile bytes --------------------------------------------------------------------------- */
@@ -492,7 +521,7 @@ static void one_domain_too_many_is_refused(void **state)
         length +=
             snprintf(text + length, sizeof text - (size_t)length, "[domain d%d]\nlimit = 1M\n", i);
     assert_refused(text, NULL,
-                   "t:132: domain \"d64\" is one too many: a manager has 64 at most | let modules "
+                   "t:131: domain \"d64\" is one too many: a manager has 64 at most | let modules "
                    "that are seldom at work share a domain");
 }
 
@@ -551,6 +580,7 @@ static void a_file_that_is_named_must_be_there(void **state)
     plim_error err = {0};
     assert_int_equal(plim_config_load(&options, &config, &err), PLIM_ERR_NOT_FOUND);
     assert_string_equal(err.where, "/nowhere/plimsoll.conf");
+    assert_non_null(strstr(err.hint, "name a plimsoll.conf"));
 }
 
 static void put(const char *path, const char *text)

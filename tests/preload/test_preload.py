@@ -162,8 +162,10 @@ class Preloaded(unittest.TestCase):
                 ({"PLIM_TOTAL": "lots"}, 4, "PLIM_TOTAL: total: \"lots\" is not a size"),
                 ({"PLIM_TOTLA": "1M"}, 4, "did you mean PLIM_TOTAL?"),
                 ({"PLIM_CONFIG": "/nowhere.conf"}, 3, "/nowhere.conf"),
-                ({"PLIM_BACKING": "emulated"}, 2, "whose place this takes"),
-                ({"PLIM_REPORT_SIGNAL": "KILL"}, 2, "no signal \"KILL\"")):
+                ({"PLIM_BACKING": "libc"}, 1, "backing libc asks the C library"),
+                ({"PLIM_BACKING": "emulated"}, 1, "whose place this takes"),
+                ({"PLIM_BUDGET": "1M"}, 4, "does not say whose budget it is"),
+                ({"PLIM_REPORT_SIGNAL": "KILL"}, 4, "\"KILL\" is none of USR1|USR2|")):
             with self.subTest(text):
                 done = self.run_subject("leak", 10000, **variables)
                 self.assertEqual((done.stdout, done.returncode), ("", status), done.stderr)
@@ -192,6 +194,18 @@ class Preloaded(unittest.TestCase):
         report["memory"]["manager"]["slack_bytes"] += 1
         with self.assertRaises(AssertionError):
             check(report)
+
+    def test_a_report_that_cannot_be_written_is_said_before_the_program_begins(self):
+        (self.preload.path / "folder").mkdir()
+        for place, why in (("/nowhere/r-%p", r"/nowhere/r-\d+: No such file or directory"),
+                           (str(self.preload.path / "folder"), "folder: it is a folder"),
+                           ("/proc/self/status/r", "Not a directory")):
+            done = self.run_subject("family", PLIM_REPORT=place)
+            self.assertEqual(done.returncode, 0)
+            self.assertRegex(done.stderr,
+                             "^libplimsoll-malloc: no report can be written to .*" + why)
+        done = self.run_subject("family", PLIM_REPORT=str(self.preload.path / "report-%p"))
+        self.assertEqual(done.stderr, "")
 
     def test_text_goes_to_standard_error_even_if_the_program_closes_its_own(self):
         done = self.preload.run("ls", "/", PLIM_REPORT="-", PLIM_REPORT_FORM="text")

@@ -15,8 +15,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/text.h"
 #include "preload/notes.h"
 
@@ -198,12 +200,36 @@ static int out_signal_number(const char *name)
         int number;
     } signals[] = {{"USR1", SIGUSR1},   {"USR2", SIGUSR2}, {"HUP", SIGHUP},
                    {"WINCH", SIGWINCH}, {"URG", SIGURG},   {"PROF", SIGPROF}};
-    name += strncmp(name, "SIG", 3) == 0 ? 3 : 0;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         if (strcmp(signals[i].name, name) == 0)
             return signals[i].number;
     }
     return 0;
+}
+
+/* A report that nobody will find is said at once, while standard error is what it was; the program
+   runs all the same, for its budget holds. */
+static void out_complain_early(void)
+{
+    char path[OUT_PATH_BYTES], line[OUT_PATH_BYTES + OUT_HEAD_BYTES];
+    struct stat there;
+    plim__text text;
+    out_path(path);
+    bool is_there = stat(path, &there) == 0;
+    bool is_folder = is_there && S_ISDIR(there.st_mode);
+    if (!is_there && errno == ENOENT) { /* its folder decides; the path is absolute */
+        char folder[OUT_PATH_BYTES];
+        memcpy(folder, path, sizeof folder);
+        strrchr(folder, '/')[1] = '\0';
+        if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+            return;
+    } else if (is_there && !is_folder && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0) {
+        return;
+    }
+    plim__text_init(&text, line, sizeof line);
+    plim__text_format(&text, "libplimsoll-malloc: no report can be written to %s: %s\n", path,
+                      is_folder ? "it is a folder" : strerrordesc_np(errno));
+    plim__preload_write(STDERR_FILENO, line, text.length);
 }
 
 plim_status plim__preload_out_start(const char *report, const char *signal_name, plim_error *err)
@@ -223,16 +249,13 @@ plim_status plim__preload_out_start(const char *report, const char *signal_name,
     if (strcmp(out_name, "-") == 0) {
         int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, OUT_FD_LEAST);
         out_error_fd = fd >= 0 ? fd : STDERR_FILENO;
+    } else if (out_name[0] != '\0') {
+        out_complain_early();
     }
     if (signal_name[0] == '\0')
         return PLIM_OK;
     int number = out_signal_number(signal_name);
-    if (number == 0) {
-        plim_status status = plim_error_set(err, PLIM_ERR_USAGE,
-                                            "no signal \"%s\" can ask for a report", signal_name);
-        plim_error_hint(err, "USR1, USR2, HUP, WINCH, URG or PROF");
-        return status;
-    }
+    PLIM_CHECK(number != 0); /* the configuration lets no other word through */
     struct sigaction action = {.sa_handler = out_on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
     (void)sigemptyset(&action.sa_mask);
     if (sigaction(number, &action, NULL) != 0)

@@ -56,6 +56,14 @@ static plim_status start_manager(plim__preload *shared, const plim_config *confi
 {
     plim_manager_options options = {.struct_bytes = sizeof options, .name = "malloc"};
     plim_config_manager_options(config, &options);
+    if (options.backing == PLIM_BACKING_LIBC || options.backing == PLIM_BACKING_EMULATED) {
+        plim_status status = plim_error_set(err, PLIM_ERR_CONTRADICTION,
+                                            "backing %s asks the C library, whose place this takes",
+                                            options.backing == PLIM_BACKING_LIBC ? "libc"
+                                                                                 : "emulated");
+        plim_error_hint(err, "remove the line, or write backing = map");
+        return status;
+    }
     /* The table of who lends to whom grows with the square: no more rows than there can be. */
     uint32_t least = shared->all_modules ? PLIM_CONFIG_DOMAINS_MAX
                                          : plim_config_domain_count(config) + START_OWN_DOMAINS;
@@ -63,9 +71,6 @@ static plim_status start_manager(plim__preload *shared, const plim_config *confi
         options.domain_count_max = least;
     if (options.domain_count_max > PLIM_CONFIG_DOMAINS_MAX)
         options.domain_count_max = PLIM_CONFIG_DOMAINS_MAX;
-    if (options.backing == PLIM_BACKING_EMULATED)
-        return plim_error_set(err, PLIM_ERR_USAGE,
-                              "backing emulated asks the C library, whose place this takes");
     size_t extra = 0;
     if (shared->mode == PLIM_CONFIG_MODE_REPORT && options.total_bytes != 0) {
         extra = plim__backing_machine_bytes() / 2;
