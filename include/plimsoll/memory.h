@@ -335,7 +335,7 @@ PLIM_API PLIM_NODISCARD void *plim__scope_alloc(plim_scope *scope, size_t bytes,
  * `m` is a plim_scope *. The else may be left out. break and continue leave this block, not a loop
  * around it. Inside another scope of the same domain the bytes come out of that one, and must fit
  * (PLIM_ERR_LIMIT). At most 16 are open in a thread at once. One that longjmp() leaves ends with
- * the next one around it.
+ * the next one around it, or when its place in the code is entered again.
  */
 #ifdef __cplusplus
 #define PLIM_WITH(domain, bytes, m)                                                                \

@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "memory/user/scope.h"
+
 PLIM_DOMAIN("scopes");
 PLIM_BLOCK(scratch, 4096);
 PLIM_VECTOR(numbers, int);
@@ -372,6 +374,29 @@ static void what_longjmp_left_open_ends_with_the_scope_around_it(void **state)
     assert_int_equal(used(w->net) + used(w->disk), 0);
 }
 
+static void what_longjmp_left_open_ends_where_the_next_one_stands(void **state)
+{
+    world *w = *state;
+    const uint64_t whole = charge(w->net, 4096);
+    static jmp_buf back;
+    static volatile int rounds, entered;
+    rounds = entered = 0;
+    if (setjmp(back) < 100) { /* none is around it: without an end 16 rounds would be the last */
+        rounds++;
+        PLIM_WITH (w->net, 4096, m) {
+            entered++;
+            PLIM_WITH (w->disk, 1000, inner)
+                assert_int_equal(inner->status, PLIM_OK);
+            assert_int_equal(used(w->net), whole);
+            longjmp(back, rounds);
+        }
+    }
+    assert_int_equal(entered, 100);
+    assert_int_equal(used(w->net), whole); /* of the last round */
+    plim__scope_leave();
+    assert_int_equal(used(w->net) + used(w->disk), 0);
+}
+
 static void *other_thread(void *ctx)
 {
     world *w = ctx;
@@ -575,6 +600,7 @@ int main(int argc, char **argv)
         CASE(the_scope_as_an_allocator_grows_and_shrinks_its_last_piece),
         CASE(a_scope_that_has_ended_gives_nothing),
         CASE(what_longjmp_left_open_ends_with_the_scope_around_it),
+        CASE(what_longjmp_left_open_ends_where_the_next_one_stands),
         CASE(a_scope_belongs_to_the_thread_that_opened_it),
         CASE(threads_open_scopes_at_once_within_their_budgets),
         CASE(the_origin_of_a_piece_is_the_arena),

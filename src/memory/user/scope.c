@@ -11,7 +11,8 @@
  *
  * The records lie in a table of the thread, not on its stack and not in the blocks: a scope of n
  * bytes is charged as n bytes, and one that was left by longjmp() is closed, whole, with the next
- * one outside it.
+ * one outside it, or when another is opened in its plim_scope: where none is outside, a loop that
+ * is left again and again would use up the table.
  *
  * Invariants: S1 records 0 ... depth - 1 are open, in the order they were opened. S2 used <= size.
  * S3 a record that is cut lies in the used part of the nearest one below it of the same domain.
@@ -36,7 +37,8 @@ typedef struct scope_record {
     size_t size;
     size_t used;
     uint32_t domain;
-    uint32_t serial; /* top bit: cut from another's block */
+    uint32_t serial;         /* top bit: cut from another's block */
+    const plim_scope *owner; /* compared, never followed: it may be gone */
 } scope_record;
 
 #define SCOPE_IS_CUT ((uint32_t)1 << 31)
@@ -132,6 +134,7 @@ static plim_status scope_push(const scope_record *record, plim_scope *out_scope)
     scope_serial = (scope_serial + 1) & ~SCOPE_IS_CUT;
     scope_table[scope_depth] = *record;
     scope_table[scope_depth].serial |= scope_serial;
+    scope_table[scope_depth].owner = out_scope;
     out_scope->depth = scope_depth++;
     out_scope->serial = scope_serial;
     plim__thread_scoped();
@@ -167,10 +170,21 @@ static plim_status scope_open(plim_scope *out_scope, uint32_t domain, size_t byt
     return record.bytes != NULL ? scope_push(&record, out_scope) : plim__refused();
 }
 
+/* Closes what stood where this scope is to stand, and all inside it: longjmp() left it. */
+static void scope_close_left(const plim_scope *scope)
+{
+    uint32_t depth = 0;
+    while (depth < scope_depth && scope_table[depth].owner != scope)
+        depth++;
+    while (scope_depth > depth)
+        scope_pop();
+}
+
 plim_scope *plim__scope_open(plim_scope *scope, plim__here *here, plim_domain domain, size_t bytes,
                              const char *site)
 {
     PLIM_CHECK(scope != NULL);
+    scope_close_left(scope);
     *scope = (plim_scope){.size_bytes = bytes, .depth = UINT32_MAX};
     if (domain.id == 0)
         domain = plim__here_domain(here);
