@@ -57,10 +57,9 @@ static plim_status start_manager(plim__preload *shared, const plim_config *confi
     plim_manager_options options = {.struct_bytes = sizeof options, .name = "malloc"};
     plim_config_manager_options(config, &options);
     if (options.backing == PLIM_BACKING_LIBC || options.backing == PLIM_BACKING_EMULATED) {
-        plim_status status = plim_error_set(err, PLIM_ERR_CONTRADICTION,
-                                            "backing %s asks the C library, whose place this takes",
-                                            options.backing == PLIM_BACKING_LIBC ? "libc"
-                                                                                 : "emulated");
+        plim_status status = plim_error_set(
+            err, PLIM_ERR_CONTRADICTION, "backing %s asks the C library, whose place this takes",
+            options.backing == PLIM_BACKING_LIBC ? "libc" : "emulated");
         plim_error_hint(err, "remove the line, or write backing = map");
         return status;
     }
