@@ -34,7 +34,8 @@ static void view_show_writer(plim__look *look)
     else if (plim__process_is_alive(look->info.writer_pid))
         plim__out_printf(out, "pid %lld writes it", (long long)look->info.writer_pid);
     else
-        plim__out_printf(out, "pid %lld left it in the middle", (long long)look->info.writer_pid);
+        plim__out_printf(out, "pid %lld ended without closing it",
+                         (long long)look->info.writer_pid);
 }
 
 static void view_show_head(plim__look *look)
@@ -53,8 +54,9 @@ static void view_show_head(plim__look *look)
     plim__out_puts(out, plim__style_off(out->colour));
     plim__out_puts(out, "  ");
     view_show_writer(look);
-    plim__out_printf(out, "\n  %s objects of at most %s, values in %s of %s, %u types\n\n", objects,
-                     object_max, held, room, look->info.type_count);
+    plim__out_printf(out, "\n  %s object%s of at most %s, values in %s of %s, %u type%s\n\n",
+                     objects, look->info.object_count == 1 ? "" : "s", object_max, held, room,
+                     look->info.type_count, look->info.type_count == 1 ? "" : "s");
 }
 
 static void view_emit_head(plim__look *look)

@@ -113,11 +113,25 @@ static plim_status heap_read_program(plim__cli *cli, const char *path, plim__hea
     return status;
 }
 
+enum { HEAP_PATH_BYTES = 1024 }; /* of a region that is looked at elsewhere than now */
+
+/* "state.region#at:-3": a moment of a region's file. */
+static bool heap_is_moment(const char *path)
+{
+    char file[HEAP_PATH_BYTES];
+    const char *mark = strrchr(path, '#');
+    if (mark == NULL || (size_t)(mark - path) >= sizeof file || plim__path_exists(path))
+        return false;
+    memcpy(file, path, (size_t)(mark - path));
+    file[mark - path] = '\0';
+    return plim_region_is_file(file);
+}
+
 /* A region is read where it lies, in a process as well; others are taken to a file first. */
 static bool heap_is_region(const char *path)
 {
     return strcmp(path, "-") != 0 &&
-           (plim_region_is_file(path) || strncmp(path, "region:", 7) == 0 ||
+           (plim_region_is_file(path) || heap_is_moment(path) || strncmp(path, "region:", 7) == 0 ||
             (strncmp(path, "pid:", 4) == 0 && !plim__path_exists(path)));
 }
 

@@ -122,7 +122,7 @@ class View(unittest.TestCase):
         self.subject.kill()
         value = self.json(self.file)
         self.assertEqual((value["object_count"], value["writer_is_alive"]), (11, False))
-        self.assertIn(f"pid {self.subject.pid} left it in the middle", self.view(self.file))
+        self.assertIn(f"pid {self.subject.pid} ended without closing it", self.view(self.file))
 
     def test_a_program_that_ended_in_good_order(self):
         self.subject.tell("end")
@@ -163,6 +163,8 @@ class View(unittest.TestCase):
         rows = {row["name"]: row for row in json.loads(done.out)["classes"]}
         self.assertEqual({name: (row["added"], row["removed"]) for name, row in rows.items()},
                          {"session": (20, 0)})
+        by_name = run("diff", f"{self.file}#at:-2", f"{self.file}#at:-1", "--json")
+        self.assertEqual((by_name.code, by_name.out), (done.code, done.out), by_name.err)
         done = run("snap", f"region:{self.file}#at:-1", "-o", self.file + ".heapsnapshot")
         self.assertEqual(done.code, 0, done.err)
 

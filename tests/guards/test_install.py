@@ -270,6 +270,18 @@ class Installed(unittest.TestCase):
         self.assertEqual([re.sub(r"[\d,]+", "N", line) for line in own.findall(said)],
                          [re.sub(r"[\d,]+", "N", line) for line in own.findall(output)])
 
+    def test_the_first_region_of_the_readme_does_what_the_readme_says(self):
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        chapter = text.split("## State that outlives its program", 1)[1].split("\n## ", 1)[0]
+        code, command, output = re.findall(r"```\w*\n(.*?)```", chapter, re.S)[:3]
+        example = (ROOT / "examples/first-region/first-region.c").read_text(encoding="utf-8")
+        self.assertEqual(example.split("\n", 1)[1], code)  # less the line of the licence
+        folder = self.folder / "region"
+        folder.mkdir()
+        (folder / "first-region.c").write_text(code, encoding="utf-8")
+        env = dict(self.env, PATH=f"{self.prefix / 'bin'}:{os.environ['PATH']}")
+        self.assertEqual(run("sh", "-e", "-c", command, cwd=folder, env=env), output)
+
     def test_a_stranger_cannot_link_what_is_private(self):
         source = self.folder / "intruder.c"
         source.write_text("int plim__pages_size(void);\n"
