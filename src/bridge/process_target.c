@@ -432,8 +432,9 @@ static plim_status process_tracking_start(plim_target *target, bool stacks, plim
 {
     (void)target;
     (void)stacks;
-    return process_cannot(err, "a C program gives no timeline from outside",
-                          "plim snap --count 3 takes a series; plim diff and plim leaks read it");
+    return process_cannot(err, "a program without a region is recorded by way of a server",
+                          "plim serve pid:N prints an address, and plim track takes it; or plim "
+                          "snap --count 3, a series for plim diff and plim leaks");
 }
 
 /* ---- discovery ----------------------------------------------------------------------------- */

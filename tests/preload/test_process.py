@@ -430,6 +430,9 @@ class Looked(unittest.TestCase):
 
     def test_served_it_is_a_target_with_sampling_and_a_timeline(self):
         program = self.subject("known")
+        refused = self.plim("track", f"pid:{program.pid}", "-o", "none.heaptimeline", status=5)
+        self.assertIn("plim serve", refused)  # the way that works, which follows
+        self.assertIn("plim leaks", self.plim("gc", f"pid:{program.pid}", status=5))
         address = self.serve(program)
         graph = self.folder / "served.heapsnapshot"
         self.plim("snap", address, "-o", graph)
