@@ -20,6 +20,8 @@
 
 #include <cmocka.h>
 
+#include "temporary.h"
+
 enum { NOBODY = 65534 };
 
 static char FOLDER[PATH_MAX / 2];
@@ -67,9 +69,7 @@ static unsigned name_count(void)
 static int make_folder(void **state)
 {
     (void)state;
-    const char *parent = getenv("TMPDIR");
-    (void)snprintf(FOLDER, sizeof FOLDER, "%s/plim-file-XXXXXX", parent ? parent : P_tmpdir);
-    return mkdtemp(FOLDER) == NULL;
+    return !temporary_path(FOLDER, sizeof FOLDER, "plim-file-XXXXXX") || mkdtemp(FOLDER) == NULL;
 }
 
 static int remove_folder(void **state)

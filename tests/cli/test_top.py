@@ -4,11 +4,16 @@
 
 import json
 import os
+import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from tmux import Terminal  # noqa: E402  pylint: disable=wrong-import-position
 
 PLIM, SUBJECT = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
 
@@ -77,42 +82,27 @@ class Top(unittest.TestCase):
         self.assertNotEqual(self.plim("--once", code=None).returncode, 0)
 
     def test_the_screen_answers_keys_and_gives_the_terminal_back(self):
-        with tempfile.TemporaryDirectory() as folder:
-            socket = os.path.join(folder, "tmux")
-
-            def tmux(*words):
-                return subprocess.run(["tmux", "-S", socket, *words], capture_output=True,
-                                      check=True, text=True, timeout=20).stdout
-
-            def screen():
-                return tmux("capture-pane", "-p")
-
-            tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "env",
-                 "TERM=screen", "sh", "-c",
-                 f"{PLIM} top {self.address} --every 200ms; echo ended with $?; cat")
-            try:
-                self.until(lambda: "[domains]" in screen())
-                self.assertTrue(any(line.startswith("net") for line in screen().splitlines()))
-                tmux("send-keys", "t")
-                self.until(lambda: "[types]" in screen() and "grows" in screen())
-                tmux("send-keys", "/", "st", "Enter")
-                self.until(lambda: "/st" in screen() and "grows" not in screen() and
-                           "stays" in screen())
-                tmux("send-keys", "Escape")
-                self.until(lambda: "grows" in screen())
-                tmux("send-keys", "s")
-                self.until(lambda: "by growth" in screen())
-                tmux("send-keys", "?")
-                self.until(lambda: "filter by a part" in screen())
-                tmux("send-keys", "?")
-                tmux("resize-window", "-x", "60", "-y", "12")
-                self.until(lambda: "q end" in screen().splitlines()[-1])
-                self.end()
-                self.until(lambda: "it has ended" in screen())
-                tmux("send-keys", "q")
-                self.until(lambda: "ended with 0" in screen())
-            finally:
-                subprocess.run(["tmux", "-S", socket, "kill-server"], check=False)
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        screen = Terminal(folder, f"{PLIM} top {self.address} --every 200ms")
+        self.addCleanup(screen.close)
+        screen.until("[domains]", lambda text: re.search("^net", text, re.M))
+        screen.keys("t")
+        screen.until("[types]", "grows")
+        screen.keys("/", "st", "Enter")
+        screen.until("/st", "stays", lambda text: "grows" not in text)
+        screen.keys("Escape")
+        screen.until("grows")
+        screen.keys("s")
+        screen.until("by growth")
+        screen.keys("?")
+        screen.until("filter by a part")
+        screen.keys("?")
+        screen.resize(60, 12)
+        screen.until(lambda text: "q end" in (text.splitlines() or [""])[-1])
+        self.end()
+        screen.until("it has ended")
+        screen.keys("q")
+        screen.until("ended with 0")
 
 
 if __name__ == "__main__":

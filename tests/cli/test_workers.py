@@ -8,7 +8,9 @@
 
 import json
 import os
+import pathlib
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -19,6 +21,9 @@ import unittest
 
 from plim import PLIM
 from runs import Run
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from tmux import Terminal  # noqa: E402  pylint: disable=wrong-import-position
 
 SERVER, PRIMES, SUBJECT = (os.path.abspath(sys.argv.pop(1)) for _ in range(3))
 LIMIT = 64 << 20
@@ -189,40 +194,26 @@ class Workers(unittest.TestCase):
     def test_the_screen(self):
         run = self.start("--memory", "64M", program=[SUBJECT])
         until(lambda: self.until_workers(run.process.pid, 1)["workers"][0]["target"] is not None)
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "tmux")
-
-            def tmux(*words):
-                return subprocess.run(["tmux", "-S", path, *words], capture_output=True,
-                                      check=True, text=True, timeout=60).stdout
-
-            def screen():
-                return tmux("capture-pane", "-p")
-
-            tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "env",
-                 "TERM=screen", "sh", "-c",
-                 f"{PLIM} top pid:{run.process.pid} --every 200ms; echo ended with $?; cat")
-            try:
-                until(lambda: "[workers]" in screen() and "by tree" in screen())
-                until(lambda: any(">top_subject" in line and "[" in line and "%" in line
-                                  for line in screen().splitlines()))
-                tmux("send-keys", "s")
-                until(lambda: "by memory" in screen())
-                tmux("send-keys", "/", "zzz", "Enter")
-                until(lambda: "/zzz" in screen() and ">top_subject" not in screen())
-                tmux("send-keys", "Escape")
-                until(lambda: ">top_subject" in screen())
-                tmux("send-keys", "j")
-                tmux("send-keys", "Enter")
-                until(lambda: "[domains]" in screen() and "q back" in screen())
-                tmux("send-keys", "q")
-                until(lambda: "[workers]" in screen() and "q end" in screen())
-                run.process.terminate()
-                until(lambda: "it has ended" in screen())
-                tmux("send-keys", "q")
-                until(lambda: "ended with 0" in screen())
-            finally:
-                subprocess.run(["tmux", "-S", path, "kill-server"], check=False)
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        screen = Terminal(folder, f"{PLIM} top pid:{run.process.pid} --every 200ms")
+        self.addCleanup(screen.close)
+        screen.until("[workers]", "by tree")
+        screen.until(lambda text: re.search(r"^(?=.*>top_subject)(?=.*\[).*%", text, re.M))
+        screen.keys("s")
+        screen.until("by memory")
+        screen.keys("/", "zzz", "Enter")
+        screen.until("/zzz", lambda text: ">top_subject" not in text)
+        screen.keys("Escape")
+        screen.until(">top_subject")
+        screen.keys("j")
+        screen.keys("Enter")
+        screen.until("[domains]", "q back")
+        screen.keys("q")
+        screen.until("[workers]", "q end")
+        run.process.terminate()
+        screen.until("it has ended")
+        screen.keys("q")
+        screen.until("ended with 0")
 
     def test_lies_neither_hang_nor_crash_the_reader(self):
         """Bytes of a real place, changed; whole and cut; in a place of this very process."""

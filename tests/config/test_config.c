@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "fault_allocator.h"
+#include "temporary.h"
 
 typedef struct text_source {
     const char *text;
@@ -595,10 +596,7 @@ static void the_users_file_is_farther_than_the_projects(void **state)
 {
     (void)state;
     char folder[200], path[256], variable[256];
-    const char *parent = getenv("TMPDIR");
-    int length =
-        snprintf(folder, sizeof folder, "%s/plim-config-XXXXXX", parent != NULL ? parent : "/tmp");
-    assert_in_range(length, 1, sizeof folder - 1);
+    assert_true(temporary_path(folder, sizeof folder, "plim-config-XXXXXX"));
     assert_non_null(mkdtemp(folder));
     (void)snprintf(path, sizeof path, "%s/plimsoll", folder);
     assert_int_equal(mkdir(path, 0700), 0);

@@ -145,5 +145,46 @@ class Verdict(unittest.TestCase):
         self.assertNotEqual(run(sys.executable, ROOT / "tools/verdict.py", "nowhere")[0], 0)
 
 
+class Place(unittest.TestCase):
+    """tools/test-place: one folder of a run's own, which goes when the run has passed."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def place(self, *lines):
+        """Runs them in a shell that has begun a place; what it says, its place first."""
+        words = "\n".join(["set -euo pipefail", f"source {ROOT}/tools/test-place",
+                           f"begin_place {self.folder}", "echo $TMPDIR", *lines])
+        code, said = run("env", f"TMPDIR={self.folder}", "bash", "-c", words)
+        self.assertEqual(code, 0, said)
+        return pathlib.Path(said.splitlines()[0])
+
+    def test_what_a_run_that_passed_has_left_is_gone(self):
+        place = self.place("mkdir $TMPDIR/a", "echo x > $TMPDIR/a/b", "chmod 500 $TMPDIR/a",
+                           "end_place 0")
+        self.assertEqual(place.parent, self.folder)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_what_a_run_that_failed_has_left_stays_until_the_next(self):
+        failed = self.place("echo x > $TMPDIR/a", "end_place 1")
+        self.assertTrue((failed / "a").exists())
+        killed = self.place("echo x > $TMPDIR/a")  # it never comes to end_place
+        self.assertFalse(failed.exists())
+        self.assertTrue((killed / "a").exists())
+        self.place("end_place 0")
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_neither_a_run_under_way_nor_what_is_none_is_swept(self):
+        with subprocess.Popen(["sleep", "1000"]) as other:
+            for note, name in ((other.pid, "plim-tests-abcdef"), (999999999, "precious")):
+                with self.subTest(name):
+                    kept = self.folder / name
+                    kept.mkdir()
+                    (self.folder / "test-place").write_text(f"{note} {kept}\n", encoding="utf-8")
+                    self.place("end_place 0")
+                    self.assertTrue(kept.exists())
+            other.kill()
+
+
 if __name__ == "__main__":
     unittest.main()

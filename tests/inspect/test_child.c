@@ -20,6 +20,7 @@
 
 #include "platform/child.h"
 #include "platform/process.h"
+#include "temporary.h"
 
 static plim__child start_shell(const char *script)
 {
@@ -171,10 +172,11 @@ static void a_child_dies_with_us(void **state)
 static void programs_are_found_as_a_shell_finds_them(void **state)
 {
     (void)state;
-    char folder[] = P_tmpdir "/plim-child-XXXXXX";
+    char folder[128];
+    assert_true(temporary_path(folder, sizeof folder, "plim-child-XXXXXX"));
     assert_non_null(mkdtemp(folder));
-    char script[128];
-    char plain[128];
+    char script[256];
+    char plain[256];
     (void)snprintf(script, sizeof script, "%s/tool", folder);
     (void)snprintf(plain, sizeof plain, "%s/data", folder);
     FILE *file = fopen(script, "w");

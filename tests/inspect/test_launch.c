@@ -16,6 +16,7 @@
 #include "inspect/launch/launcher.h"
 #include "inspect/launch/lines.h"
 #include "inspect/node/node.h"
+#include "temporary.h"
 
 struct passed {
     char text[4096];
@@ -136,9 +137,10 @@ static void no_program_at_all_is_a_usage_error(void **state)
 static void the_option_goes_before_the_users_words_and_refusals_lose_nothing(void **state)
 {
     (void)state;
-    char folder[] = P_tmpdir "/plim-launch-XXXXXX";
-    char node[64];
-    char shell[128];
+    char folder[128];
+    char node[256];
+    char shell[512];
+    assert_true(temporary_path(folder, sizeof folder, "plim-launch-XXXXXX"));
     assert_non_null(mkdtemp(folder));
     (void)snprintf(node, sizeof node, "%s/node", folder);
     (void)snprintf(shell, sizeof shell, "cp /bin/true %s", node);

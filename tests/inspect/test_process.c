@@ -22,8 +22,9 @@
 #include <cmocka.h>
 
 #include "platform/process.h"
+#include "temporary.h"
 
-static char stage[64];
+static char stage[128];
 
 /* Makes the folders on the way to stage/path. */
 static void make_folders(const char *path)
@@ -65,8 +66,7 @@ static void put_link(const char *path, const char *target)
 static int open_stage(void **state)
 {
     (void)state;
-    (void)snprintf(stage, sizeof stage, P_tmpdir "/plim-process-XXXXXX");
-    if (mkdtemp(stage) == NULL)
+    if (!temporary_path(stage, sizeof stage, "plim-process-XXXXXX") || mkdtemp(stage) == NULL)
         return -1;
     plim__process_set_root(stage);
     put("/proc/42/stat", "42 (node) S 7 40 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 11 0 987654 1 2\n");
@@ -77,7 +77,7 @@ static int close_stage(void **state)
 {
     (void)state;
     plim__process_set_root("");
-    char command[128];
+    char command[256];
     (void)snprintf(command, sizeof command, "rm -rf %s", stage);
     return system(command);
 }

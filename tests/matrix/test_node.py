@@ -2,29 +2,29 @@
 # SPDX-License-Identifier: MIT
 """Node with company, and Node that ends while it is looked at.      test_node.py PLIM"""
 
-import time
-
 import cell
 import node
 from debugger import Debugger
+from runtimes import wait_for
 
 
 class Node(cell.Cell):
     def begin_recording(self, verb, seconds, ending):
-        """plim records a program that allocates; another debugger comes, once it does."""
+        """plim is about to record a program that allocates; another debugger is there."""
         runtime = self.start(node.Node24())
         runtime.do("churn")
         file = runtime.folder / f"a.{ending}"
         child = self.begin(verb, runtime.address, "--duration", f"{seconds}s", "--json", "-v",
                            "-o", file)
         self.assertIn("found node", child.stderr.readline())
-        time.sleep(1.5)
         other = Debugger(runtime.address)
         self.addCleanup(other.close)
         return child, other, file
 
     def test_another_debugger_that_ends_the_sampling_is_named_as_the_cause(self):
         child, other, file = self.begin_recording("sample", 4, "heapprofile")
+        # The profiler is one for all debuggers: a profile can be had once plim's has begun.
+        wait_for(lambda: "result" in other.call("HeapProfiler.getSamplingProfile"), 60)
         other.call("HeapProfiler.startSampling")
         self.assertIn("result", other.call("HeapProfiler.stopSampling"))
         _, said = child.communicate(timeout=60)
@@ -35,7 +35,13 @@ class Node(cell.Cell):
 
     def test_another_debugger_that_ends_the_recording_is_named_as_the_cause(self):
         child, other, file = self.begin_recording("track", 60, "heaptimeline")
-        other.call("HeapProfiler.stopTrackingHeapObjects")
+
+        def is_noticed():
+            """Ended before it has begun, nothing is ended: so again until plim says it."""
+            other.call("HeapProfiler.stopTrackingHeapObjects")
+            return child.poll() is not None
+
+        wait_for(is_noticed, 60, pause=0.2)
         _, said = child.communicate(timeout=60)
         self.assertEqual(child.returncode, 3, said)
         self.assertIn("another debugger ended the recording", said)

@@ -46,6 +46,12 @@ def listens(pid):
             if row[3] == "0A" and f"socket:[{row[9]}]" in held]
 
 
+def worked(pid):
+    """Seconds of the processor that a process has had."""
+    text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    return sum(map(int, text.rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 class Case(unittest.TestCase):
     browser = webkitgtk.WebKitGTK
     servers_of_its_own = 1
@@ -137,7 +143,8 @@ class Case(unittest.TestCase):
         child = self.begin("snap", self.target.address, "-v", "--force", "-o", str(file))
         while "found webkitgtk" not in child.stderr.readline():
             pass
-        time.sleep(0.3)
+        before = worked(pid)
+        wait_for(lambda: worked(pid) >= before + 0.2, 60)  # idle else: it makes the snapshot
         os.kill(pid, signal.SIGKILL)
         said = child.stderr.read()
         self.assertEqual(child.wait(60), GONE, said)

@@ -16,6 +16,7 @@
 #include "repl/session/explain.h"
 #include "repl/session/layout.h"
 #include "repl/session/machine.h"
+#include "temporary.h"
 
 enum { UNIT_PIECES = 16, UNIT_COMMAND = 8192, UNIT_BYTES = 1 << 20 };
 
@@ -28,7 +29,7 @@ typedef struct unit {
 
 static struct {
     plim__machine machine;
-    char folder[64];
+    char folder[128];
     uint64_t code_at, data_at, number;
     char output[4096];
     size_t output_length;
@@ -76,7 +77,7 @@ static void resolve_names(char *out, size_t cap)
 
 static void compile_unit(const char *text, const char *defined, unit *out)
 {
-    char path[128], names[UNIT_COMMAND / 2], command[UNIT_COMMAND];
+    char path[256], names[UNIT_COMMAND / 2], command[UNIT_COMMAND];
     (void)snprintf(path, sizeof path, "%s/u.c", session.folder);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
@@ -197,7 +198,7 @@ static int open_session(void **state)
     (void)state;
     while (image_count > 0)
         free(images[--image_count].image);
-    (void)snprintf(session.folder, sizeof session.folder, "/tmp/plim-machine-XXXXXX");
+    assert_true(temporary_path(session.folder, sizeof session.folder, "plim-machine-XXXXXX"));
     assert_non_null(mkdtemp(session.folder));
     const plim_repl_options options = {.memory_bytes = 64 << 20,
                                        .history_bytes = 64 << 20,
@@ -218,7 +219,7 @@ static int open_session(void **state)
 
 static int close_session(void **state)
 {
-    char command[128];
+    char command[256];
     (void)state;
     plim__machine_close(&session.machine);
     (void)snprintf(command, sizeof command, "rm -r %s", session.folder);

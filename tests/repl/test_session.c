@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "temporary.h"
+
 enum { TEXT_MAX = 1 << 20, ENTRIES_MAX = 400, BLOCKS_MAX = 4096, NAMES_MAX = 2048 };
 
 typedef struct entry {
@@ -191,7 +193,8 @@ static void run_session(void)
 
 static void run_program(char *out)
 {
-    char folder[] = "/tmp/plim-session-XXXXXX", command[512];
+    char folder[128], command[1024];
+    assert_true(temporary_path(folder, sizeof folder, "plim-session-XXXXXX"));
     assert_non_null(mkdtemp(folder));
     (void)snprintf(command, sizeof command, "%s/program.c", folder);
     FILE *file = fopen(command, "w");

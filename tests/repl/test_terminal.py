@@ -6,6 +6,7 @@ With --record FILE what the screen showed at the end is drawn there: the picture
 """
 
 import os
+import pathlib
 import re
 import shlex
 import stat
@@ -15,6 +16,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from tmux import Terminal  # noqa: E402  pylint: disable=wrong-import-position
+
 PLIM = os.path.abspath(sys.argv.pop(1))
 RECORD = None
 if "--record" in sys.argv:
@@ -22,56 +26,28 @@ if "--record" in sys.argv:
     RECORD = os.path.abspath(sys.argv[at + 1])
     del sys.argv[at:at + 2]
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-WAIT = 30
 
 
-class Screen:
-    """A terminal of its own with plim repl in it."""
+class Screen(Terminal):
+    """A terminal of its own with plim repl in it; what has left it at the top counts, too."""
 
     def __init__(self, folder, *words, columns=100, lines=50, colour="never"):
-        self.socket = os.path.join(folder, "tmux")
-        self.folder = folder
         command = shlex.join([PLIM, "repl", f"--color={colour}", *words])
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines),
-                  "env", "-u", "XDG_STATE_HOME", "TERM=screen-256color", "LANG=C.UTF-8",
-                  f"HOME={folder}", "sh", "-c",
-                  f"trap : INT; {command}; echo ended with $?; exec cat")
-
-    def tmux(self, *words):
-        return subprocess.run(["tmux", "-S", self.socket, *words], capture_output=True,
-                              check=True, text=True, timeout=20).stdout
+        super().__init__(folder, command, columns, lines,
+                         ("-u", "XDG_STATE_HOME", "TERM=screen-256color", "LANG=C.UTF-8",
+                          f"HOME={folder}"))
 
     def text(self, *words):
-        """The screen and all that has left it at the top."""
-        return self.tmux("capture-pane", "-p", "-S", "-500", *words)
+        return super().text("-S", "-500", *words)
 
-    def keys(self, *names):
-        self.tmux("send-keys", *names)
-
-    def type(self, text, enter=True):
-        if text.endswith(";"):  # which tmux takes for the end of its own command
-            text = text[:-1] + "\\;"
-        self.tmux("send-keys", "-l", text)
-        if enter:
-            self.keys("Enter")
-
-    def until(self, pattern):
-        """Waits until the pattern is on the screen."""
-        end = time.monotonic() + WAIT
-        while not re.search(pattern, self.text(), re.M):
-            if time.monotonic() > end:
-                raise AssertionError(f"{pattern!r} did not come:\n{self.text()}")
-            time.sleep(0.05)
+    def until(self, pattern, *words):
+        self.until_matches(pattern, *words)
 
     def prompt(self, number):
         self.until(rf"^In\[{number}\]> *$\s*\Z")
 
-    def close(self):
-        subprocess.run(["tmux", "-S", self.socket, "kill-server"], check=False,
-                       capture_output=True)
 
-
-class Terminal(unittest.TestCase):
+class Sessions(unittest.TestCase):
     def setUp(self):
         # pylint: disable=consider-using-with
         folder = tempfile.TemporaryDirectory()
@@ -167,9 +143,7 @@ class Terminal(unittest.TestCase):
         screen.keys("Enter")
         screen.until(r"Out\[6\]: \(int\) 42")
         screen.type('"text" // said', enter=False)
-        screen.until(r'"text"')
-        time.sleep(0.3)
-        self.assertRegex(screen.text("-e"), "\x1b\\[32m\"text\"")
+        screen.until("\x1b\\[32m\"text\"", "-e")
         screen.keys("C-c")
         screen.type(":quit")
         screen.until("ended with 0")

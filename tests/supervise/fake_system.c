@@ -15,16 +15,17 @@
 #include <cmocka.h>
 
 #include "platform/process.h"
+#include "temporary.h"
 
 enum { FAKE_PATH_BYTES = 600 };
 
-static char fake_root[64];
+static char fake_root[128];
 
 int fake_system_begin(void **state)
 {
     (void)state;
-    (void)snprintf(fake_root, sizeof fake_root, "/tmp/plim-fake-XXXXXX");
-    if (mkdtemp(fake_root) == NULL)
+    if (!temporary_path(fake_root, sizeof fake_root, "plim-fake-XXXXXX") ||
+        mkdtemp(fake_root) == NULL)
         return -1;
     plim__process_set_root(fake_root);
     return 0;

@@ -23,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "temporary.h"
 #include "things.h"
 
 #define SECOND   UINT64_C(1000000000)
@@ -214,7 +215,8 @@ static void what_one_does_not_read_is_held_once_and_not_for_ever(void **state)
 {
     (void)state;
     static char large[LARGE_BYTES];
-    char folder[] = "/tmp/plim-hostile-XXXXXX", mode[80];
+    char folder[128], mode[160];
+    assert_true(temporary_path(folder, sizeof folder, "plim-hostile-XXXXXX"));
     assert_non_null(mkdtemp(folder));
     assert_int_equal(rmdir(folder), 0); /* the first to make it is the bad one */
     (void)snprintf(mode, sizeof mode, "first-stops-reading:%s", folder);

@@ -24,6 +24,7 @@
 
 #include "fake_system.h"
 #include "supervise/children/parts.h"
+#include "temporary.h"
 #include "things.h"
 
 #define SECOND   UINT64_C(1000000000)
@@ -492,7 +493,8 @@ static void a_fence_holds_what_grows_faster_than_looks_or_is_said_to_be_missing(
 {
     (void)state;
     at.is_real = true;
-    char folder[] = "/tmp/plim-fence-XXXXXX", script[200], go[64];
+    char folder[128], script[256], go[160];
+    assert_true(temporary_path(folder, sizeof folder, "plim-fence-XXXXXX"));
     assert_non_null(mkdtemp(folder));
     (void)snprintf(go, sizeof go, "%s/go", folder);
     (void)snprintf(script, sizeof script, /* a line without an end */
