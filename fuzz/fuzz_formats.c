@@ -10,35 +10,15 @@
 #include "heap/formats/jsc_check.h"
 #include "heap/graph.h"
 #include "input.h"
+#include "text.h"
 
-enum { MEMORY_BYTES = 256 << 20, TEXT_BYTES_MAX = 16 << 20, CHECK_BYTES = 32 << 20 };
-
-typedef struct text {
-    unsigned char *bytes;
-    size_t size, capacity;
-} text;
-
-static plim_status text_write(void *ctx, const void *data, size_t len, plim_error *err)
-{
-    (void)err;
-    text *out = ctx;
-    if (out->size + len > TEXT_BYTES_MAX)
-        return PLIM_ERR_LIMIT;
-    if (out->size + len > out->capacity) {
-        out->capacity = (out->size + len) * 2;
-        out->bytes = realloc(out->bytes, out->capacity);
-        FUZZ_CLAIM(out->bytes != NULL);
-    }
-    memcpy(out->bytes + out->size, data, len);
-    out->size += len;
-    return PLIM_OK;
-}
+enum { MEMORY_BYTES = 256 << 20, CHECK_BYTES = 32 << 20 };
 
 static void write_and_read(const plim_graph *graph, const plim_allocator *allocator)
 {
-    text out = {0};
+    fuzz_text out = {0};
     plim_read_options options = {.struct_bytes = sizeof options, .allocator = allocator};
-    if (plim_graph_write_v8(graph, (plim_sink){&out, text_write}, NULL, NULL) == PLIM_OK) {
+    if (plim_graph_write_v8(graph, (plim_sink){&out, fuzz_text_write}, NULL, NULL) == PLIM_OK) {
         fuzz_input input = {out.bytes, out.size, 0, out.size + 1};
         plim_graph *again = NULL;
         plim_graph_info before, after;

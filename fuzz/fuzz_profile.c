@@ -7,29 +7,9 @@
 #include <plimsoll/profile.h>
 
 #include "input.h"
+#include "text.h"
 
-enum { MEMORY_BYTES = 256 << 20, TEXT_BYTES_MAX = 32 << 20 };
-
-typedef struct text {
-    unsigned char *bytes;
-    size_t size, capacity;
-} text;
-
-static plim_status text_write(void *ctx, const void *data, size_t len, plim_error *err)
-{
-    (void)err;
-    text *out = ctx;
-    if (out->size + len > TEXT_BYTES_MAX)
-        return PLIM_ERR_LIMIT;
-    if (out->size + len > out->capacity) {
-        out->capacity = (out->size + len) * 2;
-        out->bytes = realloc(out->bytes, out->capacity);
-        FUZZ_CLAIM(out->bytes != NULL);
-    }
-    memcpy(out->bytes + out->size, data, len);
-    out->size += len;
-    return PLIM_OK;
-}
+enum { MEMORY_BYTES = 256 << 20 };
 
 static void check_sums(const plim_profile *profile)
 {
@@ -53,12 +33,12 @@ static void check_sums(const plim_profile *profile)
 static void write_all(const plim_profile *profile, const plim_allocator *allocator)
 {
     for (int form = PLIM_PROFILE_HEAPPROFILE; form <= PLIM_PROFILE_HTML; form++) {
-        text out = {0};
+        fuzz_text out = {0};
         plim_profile_write_options options = {.struct_bytes = sizeof options,
                                               .form = (plim_profile_form)form,
                                               .allocator = allocator};
         plim_status status =
-            plim_profile_write(profile, (plim_sink){&out, text_write}, &options, NULL);
+            plim_profile_write(profile, (plim_sink){&out, fuzz_text_write}, &options, NULL);
         FUZZ_CLAIM(status == PLIM_OK || status == PLIM_ERR_LIMIT || status == PLIM_ERR_NO_MEMORY);
         FUZZ_CLAIM(form != PLIM_PROFILE_HTML || out.size <= 5000000);
         if (form == PLIM_PROFILE_HEAPPROFILE && status == PLIM_OK) {
@@ -101,9 +81,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
             first = status;
         FUZZ_CLAIM(status == first);
     }
-    uint64_t used = 0;
-    plim_cap_read(cap, &used, NULL, NULL);
-    FUZZ_CLAIM(used == 0);
-    plim_cap_destroy(&cap);
+    fuzz_cap_end(&cap);
     return 0;
 }

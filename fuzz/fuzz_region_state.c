@@ -138,7 +138,6 @@ static void judge(void)
 {
     char path[64];
     plim_cap *cap = NULL;
-    uint64_t used = 0;
     FUZZ_CLAIM(plim_cap_create(NULL, MEMORY_BYTES, &cap) == PLIM_OK);
     (void)snprintf(path, sizeof path, "/dev/shm/plim-fuzz-region-%ld", (long)getpid());
     FILE *file = fopen(path, "wb");
@@ -147,9 +146,7 @@ static void judge(void)
     look(path, plim_cap_allocator(cap));
     (void)unlink(path);
     use(plim_cap_allocator(cap));
-    plim_cap_read(cap, &used, NULL, NULL);
-    FUZZ_CLAIM(used == 0);
-    plim_cap_destroy(&cap);
+    fuzz_cap_end(&cap);
 }
 
 /* Every field there is: each word of what is in use in turn becomes a value. */

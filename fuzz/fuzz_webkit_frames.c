@@ -6,6 +6,7 @@
  */
 #include "input.h"
 #include "inspect/webkit/gtk_frames.h"
+#include "webkit_page.h"
 
 enum { PAGES = 8, MEMORY_BYTES = 64 << 20 };
 
@@ -20,17 +21,6 @@ static void note(told *all, uint64_t value)
 {
     all->sum = (all->sum ^ value) * UINT64_C(0x100000001b3);
     all->count++;
-}
-
-static void look(const plim__gtk_page *page)
-{
-    FUZZ_CLAIM(strncmp(page->path, "/socket/", 8) == 0);
-    FUZZ_CLAIM(strpbrk(page->path, " \r\n'\"<>\\?#") == NULL);
-    FUZZ_CLAIM(strlen(page->path) < sizeof page->path);
-    for (const char *at = page->title; *at != '\0'; at++)
-        FUZZ_CLAIM((unsigned char)*at >= ' ' && *at != 0x7f);
-    for (const char *at = page->url; *at != '\0'; at++)
-        FUZZ_CLAIM((unsigned char)*at >= ' ' && *at != 0x7f);
 }
 
 static void take_list(const plim__gtk_frames *frames, told *all)
@@ -50,7 +40,7 @@ static void take_list(const plim__gtk_frames *frames, told *all)
                                       &connection, NULL) == status);
     FUZZ_CLAIM(first == (count > 0));
     for (uint32_t i = 0; i < count; i++) {
-        look(&pages[i]);
+        fuzz_webkit_page(&pages[i]);
         FUZZ_CLAIM(pages[i].ids.connection == connection);
         note(all, pages[i].ids.target);
     }

@@ -49,6 +49,15 @@ static inline plim_source fuzz_input_view(fuzz_input *input)
     return (plim_source){input, fuzz_input_read, 0};
 }
 
+/** Ends what bounded a target's memory; all of it has been given back. */
+static inline void fuzz_cap_end(plim_cap **cap)
+{
+    uint64_t used = 0;
+    plim_cap_read(*cap, &used, NULL, NULL);
+    FUZZ_CLAIM(used == 0);
+    plim_cap_destroy(cap);
+}
+
 /** A cut that differs between inputs, so that all seams are met in time. */
 static inline size_t fuzz_cut(size_t size)
 {

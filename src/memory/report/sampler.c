@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "memory/atomic.h"
 #include "memory/budgets/domain.h"
@@ -97,11 +98,7 @@ static double sampler_exp(double x)
 
 static double sampler_draw(double interval)
 {
-    uint64_t x = sampler_here.random; /* xorshift64: never 0 */
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    sampler_here.random = x;
+    uint64_t x = plim__random(&sampler_here.random);
     return -sampler_ln((double)((x >> 11) + 1) / (double)(UINT64_C(1) << 53)) * interval;
 }
 

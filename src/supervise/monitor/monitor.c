@@ -17,6 +17,7 @@
 
 #include "base/allocator.h"
 #include "base/assert.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "platform/cgroup.h"
 #include "platform/pressure.h"
@@ -58,10 +59,8 @@ struct plim_monitor {
 
 static uint64_t monitor_chance(plim_monitor *monitor, uint64_t below)
 {
-    monitor->random ^= monitor->random << 13; /* xorshift64: Marsaglia, 2003 */
-    monitor->random ^= monitor->random >> 7;
-    monitor->random ^= monitor->random << 17;
-    return below == 0 ? 0 : monitor->random % (below + 1);
+    uint64_t chance = plim__random(&monitor->random);
+    return below == 0 ? 0 : chance % (below + 1);
 }
 
 static void monitor_drop(monitor_entry *entry)

@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "platform/stream_socket.h"
 #include "supervise/pool/parts.h"
@@ -308,13 +309,10 @@ static uint64_t seat_answered_max(plim_worker_pool *pool)
     const plim_worker_pool_options *options = &pool->options;
     if (options->max_requests == 0)
         return 0;
-    pool->chance ^= pool->chance << 13; /* xorshift: chance is all that is asked of it */
-    pool->chance ^= pool->chance >> 7;
-    pool->chance ^= pool->chance << 17;
     uint64_t span = options->max_requests_jitter < options->max_requests
                         ? options->max_requests_jitter
                         : options->max_requests - 1;
-    return options->max_requests - pool->chance % (span + 1);
+    return options->max_requests - plim__random(&pool->chance) % (span + 1);
 }
 
 static plim_status seat_line(plim__seat *seat, plim_error *err)

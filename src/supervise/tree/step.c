@@ -25,6 +25,7 @@
  * one child is dropped, since the first does what it would do.
  */
 #include "base/assert.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "supervise/tree/parts.h"
 
@@ -195,10 +196,8 @@ static uint64_t step_backoff_ns(plim__tree *tree, const tree_node *node)
     for (uint32_t i = 1; i < node->failures && pause < backoff->most_ns; i++)
         pause = pause > UINT64_MAX / 2 ? UINT64_MAX : pause * 2;
     pause = pause < backoff->most_ns ? pause : backoff->most_ns;
-    tree->random ^= tree->random << 13; /* xorshift64: Marsaglia, 2003 */
-    tree->random ^= tree->random >> 7;
-    tree->random ^= tree->random << 17;
-    return pause - pause / 100 * (tree->random % ((uint64_t)backoff->jitter_percent + 1));
+    uint64_t chance = plim__random(&tree->random);
+    return pause - pause / 100 * (chance % ((uint64_t)backoff->jitter_percent + 1));
 }
 
 /* A restart did not start: it is tried again, through the mail, so that others have their turn. */
