@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
 
@@ -32,9 +33,19 @@ class Preload:
         return {key: value for key, value in kept.items() if value is not None}
 
     def run(self, *command, stdin=None, timeout=120, cwd=None, **variables):
-        return subprocess.run([str(word) for word in command], input=stdin, text=True,
-                              capture_output=True, timeout=timeout, check=False,
-                              cwd=cwd or self.path, env=self.env(**variables))
+        """What subprocess.run() gives; of a command that is stopped, its children end, too."""
+        with subprocess.Popen([str(word) for word in command], text=True,
+                              stdin=None if stdin is None else subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              start_new_session=True, cwd=cwd or self.path,
+                              env=self.env(**variables)) as child:
+            try:
+                out, err = child.communicate(stdin, timeout=timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.communicate()
+                raise
+        return subprocess.CompletedProcess(command, child.returncode, out, err)
 
     def reports(self, program=None):
         """All reports so far, oldest process first; each was found sound."""

@@ -105,7 +105,8 @@ def quick(library):
 
 
 def compare(library, name):
-    """None, or what differs."""
+    """None or what differs, and how many cases there were; no cases: it was stopped, or said
+    nothing, both ways."""
     plain, held = (Run(which, name, seconds=2 * MODULE_SECONDS) for which in (None, library))
     held.preload.reports()
     differs = None
@@ -125,7 +126,7 @@ def compare(library, name):
 def everything(library):
     listed = subprocess.run([PYTHON, "-m", "test", "--list-tests"], capture_output=True, text=True,
                             check=True, env={"PATH": DEBIAN}, cwd=tempfile.gettempdir())
-    names, faults, total = listed.stdout.split(), [], 0
+    names, faults, silent, total = listed.stdout.split(), [], [], 0
     for name in names:
         differs, count = compare(library, name)
         if differs is not None:  # of clocks, perhaps: what is ours shows again
@@ -133,8 +134,11 @@ def everything(library):
         total += count
         if differs is not None:
             faults.append(name)
-            print(f"{name}: {differs}", flush=True)
-    print(f"{len(names)} modules, {total} test cases, {len(faults)} modules differ")
+        elif count == 0:
+            silent.append(name)
+        print(f"{name}: {count} cases, {differs or 'which end the same way'}", flush=True)
+    print(f"{len(names)} modules, {total} test cases, {len(faults)} modules differ; nothing to "
+          f"compare in {len(silent)}: {' '.join(silent)}")
     return 1 if faults or total < 20000 else 0
 
 
