@@ -247,6 +247,124 @@ static void at_full_one_block_in_so_many_is_watched(void **state)
     watch_every = 1;
 }
 
+/* Takes blocks until one is watched; the others stay where they are. */
+static char *take_watched(size_t bytes)
+{
+    plim_origin origin = {0};
+    for (unsigned i = 0; i < 16; i++) {
+        char *block = plim_alloc_in(domain, bytes);
+        assert_non_null(block);
+        assert_int_equal(plim_origin_of(block, &origin), PLIM_OK);
+        if (origin.requested_bytes == bytes)
+            return block;
+    }
+    fail();
+    return NULL;
+}
+
+/* Where one block of many is watched its mark stands behind it and nowhere else: each bit of that
+   is looked at as what lies behind a block, and there are no marks beside it that cost memory. */
+static void the_mark_of_one_in_many_stands_behind_it(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = {1, 90, 1000, 9000};
+    watch_every = 3;
+    begin(PLIM_VERIFY_FULL);
+    bool is_sampled = storage_bytes > 1 << 20;
+    for (unsigned i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        char *block = take_watched(SIZES[i]);
+        unsigned code = plim__class_of(SIZES[i] + PLIM__GUARD_MIN);
+        char *end = block + plim__class_bytes[code];
+        for (unsigned bit = 0; bit < 64; bit++) {
+            plim_domain_stats before = figures();
+            end[-1 - (int)(bit / 8)] ^= (char)(1u << bit % 8);
+            plim_free(block);
+            expect_told("V1", &before);
+            assert_null(plim_resize(block, SIZES[i]));
+            expect_told("V1", &before);
+            end[-1 - (int)(bit / 8)] ^= (char)(1u << bit % 8);
+        }
+        assert_ptr_equal(plim_resize(block, SIZES[i]), block);
+        plim_origin origin;
+        assert_int_equal(plim_origin_of(block, &origin), PLIM_OK);
+        assert_int_equal(origin.requested_bytes, SIZES[i]);
+        assert_true(origin.site[0] != '\0');
+        plim_free(block);
+        assert_int_equal(panic_count, 0);
+    }
+    if (is_sampled)
+        assert_int_equal(manager->space.page_marks, PLIM__ROW_WORDS);
+    watch_every = 1;
+    end();
+}
+
+/* What comes out of the slabs is looked at, too, when a cache is filled. */
+static void a_live_block_is_not_filled_into_a_cache(void **state)
+{
+    (void)state;
+    watch_every = 1000;
+    for (plim_verify level = PLIM_VERIFY_STANDARD; level <= PLIM_VERIFY_FULL; level++) {
+        begin(level);
+        void *keeper = plim_alloc_in(domain, 100);
+        void *block = plim_alloc_in(domain, 100);
+        assert_true(keeper != NULL && block != NULL);
+        plim_free(block);
+        (void)plim_manager_trim(manager); /* from the cache to the slab */
+        uint8_t *place = plim__state_of(&manager->space, block);
+        assert_int_equal(*place, storage_bytes > 1 << 20 ? PLIM__STATE_GONE : *place);
+        uint8_t was = *place;
+        static const uint8_t SPOILED[] = {PLIM__STATE_LIVE, PLIM__STATE_GONE ^ 0x40};
+        for (unsigned i = 0; i < 2; i++) {
+            *place = SPOILED[i];
+            plim_domain_stats before = figures();
+            assert_null(plim_alloc_in(domain, 100));
+            assert_int_equal(panic_count, 1);
+            assert_ptr_equal(panic_address, block);
+            assert_string_equal(panic_name, i == 0 ? "P4" : "V2");
+            assert_int_equal(figures().used_bytes, before.used_bytes);
+            panic_count = 0;
+            *place = was;
+            (void)plim_manager_trim(manager);
+        }
+        assert_ptr_equal(plim_alloc_in(domain, 100), block);
+        plim_free(block);
+        plim_free(keeper);
+        assert_int_equal(panic_count, 0);
+        expect_sound();
+        end();
+    }
+    watch_every = 1;
+}
+
+/* A bin that is full is emptied on the swift way: all states say so, and all sums hold. */
+static void what_overflows_a_cache_is_given_back(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 900 };
+    static void *blocks[BLOCKS];
+    for (unsigned i = 0; i < 3; i++) {
+        watch_every = i == 2 ? 1 : 5;
+        begin(i == 0 ? PLIM_VERIFY_STANDARD : PLIM_VERIFY_FULL);
+        for (unsigned round = 0; round < 3; round++) {
+            for (unsigned k = 0; k < BLOCKS; k++)
+                assert_non_null(blocks[k] = plim_alloc_in(domain, 40));
+            for (unsigned k = 0; k < BLOCKS; k++)
+                plim_free(blocks[(k * 7 + round) % BLOCKS]);
+            for (unsigned k = 0; k < BLOCKS; k++) {
+                plim_free(blocks[k]);
+                assert_int_equal(panic_count, 1);
+                assert_string_equal(panic_name, "P5");
+                panic_count = 0;
+            }
+        }
+        assert_int_equal(figures().used_bytes, 0);
+        assert_int_equal(figures().allocation_count, 0);
+        expect_sound();
+        end();
+    }
+    watch_every = 1;
+}
+
 static void a_watch_beyond_all_counting_is_refused(void **state)
 {
     (void)state;
@@ -459,7 +577,7 @@ static void a_spoiled_mark_is_seen(void **state)
     for (unsigned i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
         void *block = plim_alloc_in(domain, SIZES[i]);
         uint32_t *mark = plim__mark_of(&manager->space, block);
-        unsigned words = SIZES[i] > 32767 ? PLIM__MARK_LARGE_WORDS : 1;
+        unsigned words = SIZES[i] > 32767 ? PLIM__ROW_WORDS : 1;
         for (size_t bit = 0; bit < words * 32; bit++) {
             uint32_t *word = &mark[bit / 32];
             uint32_t was = *word;
@@ -722,6 +840,9 @@ int main(void)
         cmocka_unit_test(a_spoiled_state_is_seen),
         cmocka_unit_test(a_live_block_is_not_given_out_again),
         cmocka_unit_test(at_full_one_block_in_so_many_is_watched),
+        cmocka_unit_test(the_mark_of_one_in_many_stands_behind_it),
+        cmocka_unit_test(a_live_block_is_not_filled_into_a_cache),
+        cmocka_unit_test(what_overflows_a_cache_is_given_back),
         cmocka_unit_test(a_watch_beyond_all_counting_is_refused),
         cmocka_unit_test(sites_are_kept_or_unknown_never_anothers),
         cmocka_unit_test(a_large_block_leaves_no_mark),

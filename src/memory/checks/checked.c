@@ -25,11 +25,12 @@
 typedef struct checked_block {
     plim__slot *slot;
     uint8_t *state;
-    uint32_t *mark; /* level full; what it says: of a watched block alone */
+    uint32_t *mark; /* level full: of a large block, or where each is watched; else NULL */
     char *begin;
     size_t held_bytes; /* occupied and charged */
     size_t bytes;      /* as asked for; if it is not watched, held_bytes */
     uint32_t page;     /* the one it begins on */
+    uint32_t word;     /* the mark, as found; 0: none that makes sense, or it is not watched */
     unsigned code;
     bool is_watched;
 } checked_block;
@@ -44,13 +45,28 @@ static plim__fault checked_fault(const char *invariant, const char *what, const 
 
 static const char *checked_site(const checked_block *block)
 {
-    return block->is_watched ? plim__place_site(plim__mark_place(plim__mark_load(block->mark)))
-                             : NULL;
+    return block->is_watched ? plim__place_site(plim__mark_place(block->word)) : NULL;
 }
 
 static bool checked_is_large(const checked_block *block)
 {
     return block->code == PLIM__CLASS_LARGE;
+}
+
+/* Where its mark stands; NULL: nowhere but in its copy. */
+static uint32_t *checked_mark(const plim_manager *manager, const checked_block *block)
+{
+    if (checked_is_large(block) && plim__is_full(manager))
+        return plim__space_row(&manager->space, block->page);
+    return plim__is_exact(manager) ? plim__mark_of(&manager->space, block->begin) : NULL;
+}
+
+/* What it says of a watched block. */
+static uint32_t checked_word(const checked_block *block)
+{
+    return block->mark != NULL
+               ? plim__mark_load(block->mark)
+               : plim__mark_told(plim__guard_copy(block->begin, block->held_bytes), block->begin);
 }
 
 /* The second to fourth word of a large block's row: bytes, and a sum of all. */
@@ -109,7 +125,8 @@ static void checked_enter(const plim_manager *manager, const checked_block *bloc
         return;
     }
     uint32_t mark = plim__mark_make(plim__place_of(site), bytes);
-    plim__mark_store(block->mark, mark);
+    if (block->mark != NULL)
+        plim__mark_store(block->mark, mark);
     plim__guard_put(block->begin, bytes, block->held_bytes, mark);
 }
 
@@ -122,25 +139,26 @@ static void checked_strike(const checked_block *block)
                                                             : PLIM__STATE_GONE);
     if (!block->is_watched)
         return;
-    uint32_t mark = plim__mark_resized(plim__mark_load(block->mark), 0);
+    uint32_t mark = plim__mark_resized(block->word, 0);
     mark |= checked_is_large(block) ? 0 : PLIM__MARK_WHOLE;
     plim__poison_put(block->begin, plim__poison_bytes(mark, block->held_bytes));
-    plim__mark_store(block->mark, mark);
+    if (block->mark != NULL)
+        plim__mark_store(block->mark, mark);
     if (checked_is_large(block))
-        memset(block->mark, 0, PLIM__MARK_LARGE_WORDS * sizeof *block->mark);
+        memset(block->mark, 0, PLIM__ROW_WORDS * sizeof *block->mark);
 }
 
 /* Of a watched small block: whether what is behind it and its mark hold. Where mark and copy
    differ, the copy is believed if it makes sense. */
 static plim__fault checked_small_fault(const plim_manager *manager, const checked_block *block)
 {
-    uint32_t mark = plim__mark_load(block->mark);
+    uint32_t mark = block->word;
     size_t most = block->held_bytes - PLIM__GUARD_MIN;
     bool is_sane = plim__mark_is_live(mark) && block->bytes <= most;
     if (is_sane && plim__guard_holds(block->begin, block->bytes, block->held_bytes, mark) &&
         (manager->verify < PLIM_VERIFY_REDUNDANT || checked_slack_holds(block, block->bytes)))
         return (plim__fault){0};
-    uint64_t copy = plim__word_at(block->begin + block->held_bytes - sizeof copy);
+    uint64_t copy = plim__guard_copy(block->begin, block->held_bytes);
     uint64_t told = plim__mark_of_copy(copy, block->begin);
     size_t bytes = plim__mark_bytes((uint32_t)told);
     if (told != mark && told <= UINT32_MAX && bytes <= most &&
@@ -152,7 +170,7 @@ static plim__fault checked_small_fault(const plim_manager *manager, const checke
 static plim__fault checked_large_fault(const checked_block *block)
 {
     uint32_t words[3];
-    checked_large_words(block, block->bytes, plim__mark_load(block->mark), words);
+    checked_large_words(block, block->bytes, block->word, words);
     if (memcmp(words, block->mark + 1, sizeof words) != 0 || block->bytes > block->held_bytes)
         return checked_fault("V2", "a block's mark was written to", block->slot, block->begin);
     if (!checked_slack_holds(block, block->bytes))
@@ -334,7 +352,6 @@ static bool checked_carve(plim_manager *manager, const plim__wish *wish, plim__c
     *out = (checked_block){
         .slot = wish->slot,
         .state = plim__state_of(&manager->space, begin),
-        .mark = plim__is_full(manager) ? plim__mark_of(&manager->space, begin) : NULL,
         .begin = begin,
         .held_bytes = wish->charge,
         .bytes = wish->bytes,
@@ -342,8 +359,9 @@ static bool checked_carve(plim_manager *manager, const plim__wish *wish, plim__c
         .code = wish->code == 0 ? PLIM__CLASS_LARGE : wish->code,
         .is_watched = wish->is_watched,
     };
+    out->mark = checked_mark(manager, out);
     if (wish->code == 0)
-        plim__space_marked(&manager->space, out->page, 1);
+        plim__space_rowed(&manager->space, out->page);
     return true;
 }
 
@@ -366,20 +384,23 @@ static void checked_uncarve(plim_manager *manager, const checked_block *block, p
 /* The mark of a block that is to be taken says that it is live, or its state that it is watched. */
 static plim__fault checked_reuse_watched(const checked_block *block)
 {
-    uint32_t mark = plim__mark_load(block->mark);
-    uint64_t copy = plim__word_at(block->begin + block->held_bytes - sizeof copy);
+    uint32_t mark = checked_word(block);
+    uint64_t copy = plim__guard_copy(block->begin, block->held_bytes);
     if (plim__mark_is_live(mark) && plim__mark_of_copy(copy, block->begin) == mark)
         return checked_fault("P4", "a slab gave out a block that is live", block->slot,
                              block->begin);
-    plim__mark_store(block->mark, plim__mark_resized(mark, 0));
     plim__state_store(block->state, PLIM__STATE_GONE);
+    if (block->mark == NULL)
+        return checked_fault("V2", "the state of a released block was written to", block->slot,
+                             block->begin);
+    plim__mark_store(block->mark, plim__mark_resized(mark, 0));
     return checked_fault("V2", "the mark of a released block was written to", block->slot,
                          block->begin);
 }
 
 /* What was given back before must be as it was left. Pages that were a large block's are not looked
    at: they may have been anything meanwhile. */
-static plim__fault checked_reuse_fault(const checked_block *block)
+static plim__fault checked_reuse_fault(const plim_manager *manager, const checked_block *block)
 {
     uint8_t state = plim__state_load(block->state);
     if (state <= PLIM__STATE_GONE || checked_is_large(block))
@@ -387,13 +408,14 @@ static plim__fault checked_reuse_fault(const checked_block *block)
     if (state == PLIM__STATE_LIVE)
         return checked_fault("P4", "a slab gave out a block that is live", block->slot,
                              block->begin);
-    bool is_kept = state == PLIM__STATE_KEPT && block->mark != NULL;
-    if (!is_kept && (state != PLIM__STATE_WATCHED || block->mark == NULL)) {
+    bool is_full = plim__is_full(manager);
+    bool is_kept = state == PLIM__STATE_KEPT && is_full;
+    if (!is_kept && (state != PLIM__STATE_WATCHED || !is_full)) {
         plim__state_store(block->state, PLIM__STATE_GONE);
         return checked_fault("V2", "the state of a released block was written to", block->slot,
                              block->begin);
     }
-    uint32_t mark = plim__mark_load(block->mark);
+    uint32_t mark = block->mark != NULL ? plim__mark_load(block->mark) : PLIM__MARK_WHOLE;
     if (!is_kept || mark == PLIM__MARK_NONE || plim__mark_is_live(mark))
         return checked_reuse_watched(block);
     size_t poisoned = plim__poison_bytes(mark, block->held_bytes);
@@ -413,7 +435,7 @@ static void *checked_take_locked(plim_manager *manager, const plim__wish *wish, 
     *out_fault = checked_around(manager, wish->slot, cache);
     if (out_fault->invariant != NULL || !checked_carve(manager, wish, cache, &block, out_reason))
         return NULL;
-    *out_fault = checked_reuse_fault(&block);
+    *out_fault = checked_reuse_fault(manager, &block);
     if (out_fault->invariant != NULL) {
         checked_uncarve(manager, &block, cache);
         return NULL;
@@ -472,6 +494,77 @@ void *plim__checked_take(const plim__wish *wish)
     return block;
 }
 
+/* --- a thread's cache, filled and emptied --------------------------------------------------- */
+
+/* Whether the slot's sums hold, and it is no time for a look at the whole state: else the checked
+   way is to see to it. */
+static bool checked_is_quiet(const plim_manager *manager, plim__cache *cache)
+{
+    if (!plim__is_full(manager))
+        return true;
+    if (cache->look_in <= 1 || plim__verify_slot_sums(&plim__slots[cache->slot]).invariant != NULL)
+        return false;
+    cache->look_in--;
+    return true;
+}
+
+/* What is wrong with the slot's sums after an operation, which can only be told. */
+static void checked_after(plim_manager *manager, uint32_t slot, plim__fault *out_fault)
+{
+    if (plim__is_full(manager))
+        *out_fault = plim__verify_slot_sums(&plim__slots[slot]);
+}
+
+void *plim__checked_refill(plim_manager *manager, uint32_t slot, plim__cache *cache, unsigned code,
+                           const char *site)
+{
+    plim__fault fault = {0};
+    plim_refusal_reason reason = PLIM_REFUSAL_NONE;
+    void *block = NULL;
+    if (!plim__thread_begin())
+        return NULL;
+    plim__lock_take(&manager->lock);
+    if (plim__thread_self->own[slot] == cache && checked_is_quiet(manager, cache))
+        block = plim__cache_refill(cache, code, &reason);
+    if (block != NULL) {
+        uint8_t *state = plim__state_of(&manager->space, block);
+        if (plim__state_load(state) <= PLIM__STATE_GONE) {
+            plim__state_store(state, PLIM__STATE_LIVE);
+        } else {
+            (void)plim__cache_keep(cache, code, block); /* where it was */
+            block = NULL;
+        }
+        checked_after(manager, slot, &fault);
+    }
+    plim__lock_give(&manager->lock);
+    plim__thread_end();
+    if (fault.invariant != NULL)
+        checked_tell(manager, &fault, site);
+    return block;
+}
+
+bool plim__checked_flush(plim_manager *manager, uint32_t slot, plim__cache *cache, unsigned code,
+                         void *block)
+{
+    plim__fault fault = {0};
+    if (!plim__thread_begin())
+        return false;
+    plim__lock_take(&manager->lock);
+    uint8_t *state = plim__state_of(&manager->space, block);
+    bool is_done = plim__thread_self->own[slot] == cache &&
+                   plim__state_load(state) == PLIM__STATE_LIVE && checked_is_quiet(manager, cache);
+    if (is_done) {
+        plim__state_store(state, PLIM__STATE_GONE);
+        plim__cache_flush(cache, code, block);
+        checked_after(manager, slot, &fault);
+    }
+    plim__lock_give(&manager->lock);
+    plim__thread_end();
+    if (fault.invariant != NULL)
+        checked_tell(manager, &fault, NULL);
+    return is_done;
+}
+
 /* --- find, give, resize -------------------------------------------------------------------- */
 
 /* Why a state is none of a live block; NULL: it is. */
@@ -516,18 +609,18 @@ static plim__fault checked_find(plim_manager *manager, const void *address, chec
     *out = (checked_block){
         .slot = slot,
         .state = state,
-        .mark = plim__is_full(manager) ? plim__mark_of(space, address) : NULL,
         .begin = (char *)space->base + ((uintptr_t)address - space->base),
         .held_bytes = held,
         .bytes = held,
         .page = page,
         .code = code,
     };
-    out->is_watched = out->mark != NULL && plim__state_load(state) == PLIM__STATE_WATCHED;
+    out->mark = checked_mark(manager, out);
+    out->is_watched = plim__is_full(manager) && plim__state_load(state) == PLIM__STATE_WATCHED;
     if (!out->is_watched)
         return (plim__fault){0};
-    out->bytes =
-        is_large ? checked_large_bytes(out->mark) : plim__mark_bytes(plim__mark_load(out->mark));
+    out->word = checked_word(out);
+    out->bytes = is_large ? checked_large_bytes(out->mark) : plim__mark_bytes(out->word);
     return is_large ? checked_large_fault(out) : checked_small_fault(manager, out);
 }
 

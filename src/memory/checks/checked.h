@@ -66,6 +66,15 @@ static inline size_t plim__small_max(const plim_manager *manager)
     return plim__is_checked(manager) ? PLIM__SMALL_MAX - 1 : PLIM__SMALL_MAX;
 }
 
+/** A block of a thread's own cache that is not watched, after more were had from the slabs; NULL:
+ *  nothing was changed, and the checked way is to find out why. */
+void *plim__checked_refill(plim_manager *manager, uint32_t slot, plim__cache *cache, unsigned code,
+                           const char *site);
+
+/** Keeps a live block that is not watched, after others went back to the slabs; false: as above. */
+bool plim__checked_flush(plim_manager *manager, uint32_t slot, plim__cache *cache, unsigned code,
+                         void *block);
+
 /** Whether the next block, which is to be taken the checked way, is watched. */
 bool plim__checked_is_watched(plim_manager *manager);
 

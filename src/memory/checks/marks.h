@@ -9,11 +9,12 @@
  * one load and one comparison, whatever the address: inner addresses and free slots have no such
  * state. No two states are one flipped bit apart, but for the two that mean the same.
  *
- * Level full has a table of marks besides, a word for each 16 bytes, written for watched blocks
- * alone: what was asked for and where. A large block has a row of four: its mark (its bytes do not
- * fit, and are 1 there), the bytes, and a sum. And what a watched block has behind its end, 16
- * bytes or more, are guard bytes, and in its last 8 bytes a copy of the mark, mixed. So a mark and
- * its copy lie far apart.
+ * What was asked for and where is a mark. Behind a watched block's end, in 16 bytes or more, stand
+ * guard bytes, and in its last 8 bytes a copy of its mark, mixed with its address. Where one
+ * block of many is watched that copy is all there is: whoever writes there wrote behind the end.
+ * Where each is, a table has the marks themselves, a word for each 16 bytes, so that mark and copy
+ * lie far apart. A large block has a row of four words in any case: its mark (its bytes do not fit,
+ * and are 1 there), the bytes, and a sum.
  */
 #ifndef PLIM_MEMORY_MARKS_H
 #define PLIM_MEMORY_MARKS_H
@@ -33,7 +34,6 @@ enum {
     PLIM__MARK_NONE = 0, /* no block began there since its pages were taken */
     PLIM__MARK_SHIFT = 15,
     PLIM__MARK_BYTES = (1 << PLIM__MARK_SHIFT) - 1, /* larger requests are whole pages */
-    PLIM__MARK_LARGE_WORDS = 4,
     PLIM__GUARD = 0xfb,
     PLIM__POISON_HEAD = 256,  /* of a released block, so much is poisoned each time … */
     PLIM__POISON_MAX = 32768, /* … and so much each so many times */
@@ -100,7 +100,7 @@ static inline uint8_t *plim__state_of(const plim__space *space, const void *addr
     return space->states + ((uintptr_t)address - space->base) / PLIM__ALIGN;
 }
 
-/** The mark of an address of the space that is a multiple of 16. */
+/** Where each block is watched: the mark of an address of the space that is a multiple of 16. */
 static inline uint32_t *plim__mark_of(const plim__space *space, const void *address)
 {
     return space->marks + ((uintptr_t)address - space->base) / PLIM__ALIGN;
@@ -159,6 +159,13 @@ static inline uint64_t plim__mark_of_copy(uint64_t copy, const void *block)
     return (word ^ word >> 32) ^ (uintptr_t)block;
 }
 
+/** The mark that a watched block's copy says; 0: it says nothing that makes sense. */
+static inline uint32_t plim__mark_told(uint64_t copy, const void *block)
+{
+    uint64_t told = plim__mark_of_copy(copy, block);
+    return told <= UINT32_MAX && (told & PLIM__MARK_KNOWN) != 0 ? (uint32_t)told : 0;
+}
+
 /* --- level full: guard and poison of small blocks; held is the block's class ------------------ */
 
 /* Words at any address. */
@@ -179,6 +186,12 @@ static inline size_t plim__guard_second(size_t bytes, size_t held)
 {
     size_t next = bytes + sizeof(uint64_t), last = held - 2 * sizeof(uint64_t);
     return next < last ? next : last;
+}
+
+/** The copy of a block's mark. */
+static inline uint64_t plim__guard_copy(const char *block, size_t held)
+{
+    return plim__word_at(block + held - sizeof(uint64_t));
 }
 
 /** Guards a block with 16 bytes or more behind its end: all 16 of them are watched. */

@@ -33,9 +33,17 @@ typedef struct swift_block {
     unsigned code;
 } swift_block;
 
+/* Where a mark stands besides in its copy. */
 static uint32_t *swift_mark(const plim__cache *cache, const void *block)
 {
-    return plim__mark_of(&cache->manager->space, block);
+    return plim__is_exact(cache->manager) ? plim__mark_of(&cache->manager->space, block) : NULL;
+}
+
+static void swift_mark_store(const plim__cache *cache, const void *block, uint32_t word)
+{
+    uint32_t *mark = swift_mark(cache, block);
+    if (mark != NULL)
+        plim__mark_store(mark, word);
 }
 
 /* The domain's own handle. */
@@ -60,9 +68,10 @@ static inline void swift_asked(plim__cache *cache, ptrdiff_t bytes)
 static bool swift_is_new(const plim__cache *cache, const char *block, size_t held)
 {
     uint8_t state = plim__state_load(plim__swift_state(cache, block));
-    uint32_t word = state == PLIM__STATE_KEPT ? plim__mark_load(swift_mark(cache, block)) : 0;
     if (state <= PLIM__STATE_GONE)
         return true;
+    const uint32_t *mark = swift_mark(cache, block);
+    uint32_t word = mark != NULL ? plim__mark_load(mark) : PLIM__MARK_WHOLE;
     return state == PLIM__STATE_KEPT && word != PLIM__MARK_NONE && !plim__mark_is_live(word) &&
            plim__poison_holds(block, plim__poison_bytes(word, held));
 }
@@ -77,6 +86,17 @@ static void *swift_decline(plim__thread *thread, plim__cache *cache, size_t byte
                       : plim__take(domain, bytes, 0, false, site);
 }
 
+/* With the thread entered, and left in any case: a block after more were had from the slabs. */
+static void *swift_refill(plim__thread *thread, plim__cache *cache, size_t bytes, const char *site)
+{
+    plim_domain domain = swift_domain(cache);
+    uint32_t slot = cache->slot;
+    plim_manager *manager = cache->manager;
+    plim__thread_leave(thread, PLIM__IDLE);
+    void *block = plim__checked_refill(manager, slot, cache, plim__class_of(bytes), site);
+    return block != NULL ? block : plim__take(domain, bytes, 0, false, site);
+}
+
 static void *swift_take_plain(plim__thread *thread, plim__cache *cache, size_t bytes,
                               const char *site)
 {
@@ -84,6 +104,8 @@ static void *swift_take_plain(plim__thread *thread, plim__cache *cache, size_t b
     plim__bin *bin = &cache->bins[code];
     void **top = plim__own_load(&bin->top) - 1;
     char *block = *top;
+    if (block == NULL && plim__cache_keeps(cache, code))
+        return swift_refill(thread, cache, bytes, site);
     if (block == NULL || !swift_is_new(cache, block, plim__class_bytes[code]))
         return swift_decline(thread, cache, bytes, site, false);
     plim__state_store(plim__swift_state(cache, block), PLIM__STATE_LIVE);
@@ -108,7 +130,7 @@ static void *swift_take_watched(plim__thread *thread, plim__cache *cache, size_t
     if (block == NULL || cache->look_in <= 0 || !swift_is_new(cache, block, held))
         return swift_decline(thread, cache, bytes, site, true);
     uint32_t word = plim__mark_make(plim__place_of(site), bytes);
-    plim__mark_store(swift_mark(cache, block), word);
+    swift_mark_store(cache, block, word);
     plim__guard_put(block, bytes, held, word);
     plim__state_store(plim__swift_state(cache, block), PLIM__STATE_WATCHED);
     swift_asked(cache, (ptrdiff_t)bytes);
@@ -121,7 +143,10 @@ static void *swift_take_watched(plim__thread *thread, plim__cache *cache, size_t
 SWIFT_APART void *plim__swift_take(plim__thread *thread, plim__cache *cache, size_t bytes,
                                    const char *site)
 {
-    bool is_watched = cache->watch_in == 0 || cache->manager->watch_every == 1;
+    /* Where its bin was empty the fast way has not counted it. */
+    if (plim__cache_count(cache, plim__class_of(bytes)) == 0 && plim__is_full(cache->manager))
+        cache->watch_in--;
+    bool is_watched = cache->watch_in == 0 || plim__is_exact(cache->manager);
     return is_watched ? swift_take_watched(thread, cache, bytes, site)
                       : swift_take_plain(thread, cache, bytes, site);
 }
@@ -141,7 +166,9 @@ static inline void swift_find(plim__thread *thread, uintptr_t grain, const void 
 static uint32_t swift_sound(const swift_block *found, const char *block)
 {
     size_t held = plim__class_bytes[found->code];
-    uint32_t word = plim__mark_load(swift_mark(found->cache, block));
+    const uint32_t *mark = swift_mark(found->cache, block);
+    uint32_t word = mark != NULL ? plim__mark_load(mark)
+                                 : plim__mark_told(plim__guard_copy(block, held), block);
     size_t bytes = plim__mark_bytes(word);
     bool is_sound = plim__mark_is_live(word) && bytes + PLIM__GUARD_MIN <= held &&
                     plim__guard_holds(block, bytes, held, word);
@@ -159,15 +186,19 @@ SWIFT_APART void plim__swift_give(plim__thread *thread, uintptr_t grain, void *b
         plim__is_full(found.cache->manager))
         word = swift_sound(&found, block);
     if (word == 0) {
+        bool is_full_bin = top == found.bin->end && top != found.bin->array;
+        plim_manager *manager = found.cache->manager;
+        uint32_t slot = found.cache->slot;
         plim__thread_leave(thread, PLIM__IDLE);
-        plim__give(block, NULL);
+        if (!is_full_bin || !plim__checked_flush(manager, slot, found.cache, found.code, block))
+            plim__give(block, NULL);
         return;
     }
     uint32_t gone = plim__mark_resized(word, 0);
     if (found.cache->manager->watch_every > 1 || found.cache->look_in % PLIM__POISON_EVERY == 0)
         gone |= PLIM__MARK_WHOLE;
     plim__poison_put(block, plim__poison_bytes(gone, plim__class_bytes[found.code]));
-    plim__mark_store(swift_mark(found.cache, block), gone);
+    swift_mark_store(found.cache, block, gone);
     plim__state_store(found.state, PLIM__STATE_KEPT);
     swift_asked(found.cache, -(ptrdiff_t)plim__mark_bytes(word));
     *top = block;
@@ -179,7 +210,7 @@ SWIFT_APART void plim__swift_give(plim__thread *thread, uintptr_t grain, void *b
 static void swift_renew(const swift_block *found, char *block, uint32_t word, size_t bytes)
 {
     uint32_t renewed = plim__mark_resized(word, bytes);
-    plim__mark_store(swift_mark(found->cache, block), renewed);
+    swift_mark_store(found->cache, block, renewed);
     plim__guard_put(block, bytes, plim__class_bytes[found->code], renewed);
     swift_asked(found->cache, (ptrdiff_t)bytes - (ptrdiff_t)plim__mark_bytes(word));
 }

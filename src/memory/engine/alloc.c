@@ -291,17 +291,18 @@ static inline void *alloc_fast(uint32_t id, size_t bytes, alloc_checked_hand *ha
     return block;
 }
 
-/* Where each block is watched the bins of the fast way stay empty: those of the swift one may not
-   be. The thread is entered if there is such a cache. */
-static plim__cache *alloc_watched_cache(uint32_t id, size_t bytes)
+/* A checked cache, whose bin had nothing for the fast way: the swift one fills it, or looks into
+   another, where each block is watched. The thread is entered if there is such a cache. */
+static plim__cache *alloc_checked_cache(uint32_t id, size_t bytes)
 {
     plim__thread *thread = plim__thread_self;
-    if (PLIM_VERIFY_MAX < PLIM_VERIFY_FULL || bytes - 1 >= PLIM__SMALL_MAX ||
+    if (PLIM_VERIFY_MAX < PLIM_VERIFY_STANDARD || bytes - 1 >= PLIM__SMALL_MAX ||
         plim__own_load(&thread->busy) != PLIM__IDLE)
         return NULL;
     plim__thread_enter(thread);
     plim__cache *cache = plim__thread_fast(thread, id & (PLIM__SLOTS - 1));
-    if ((cache->id ^ id) == PLIM__TURNED_FULL && cache->manager->watch_every == 1)
+    uint32_t turned = cache->id ^ id;
+    if (turned == PLIM__TURNED_STANDARD || turned == PLIM__TURNED_FULL)
         return cache;
     plim__thread_leave(thread, PLIM__IDLE);
     return NULL;
@@ -356,7 +357,7 @@ static __attribute__((noinline)) void *alloc_in_slow(plim_domain domain, size_t 
     void *block = alloc_unsampled(domain.id, bytes, site);
     if (block != NULL)
         return block;
-    alloc_checked_hand hand = {plim__thread_self, alloc_watched_cache(domain.id, bytes)};
+    alloc_checked_hand hand = {plim__thread_self, alloc_checked_cache(domain.id, bytes)};
     if (hand.cache != NULL)
         return ALLOC_SWIFT(hand, bytes, site);
     return alloc_request(domain, bytes, 0, PLIM_PROVIDER_AUTO, false, site);
@@ -384,7 +385,7 @@ static __attribute__((noinline)) void *alloc_here_slow(plim__here *here, size_t 
     void *block = alloc_unsampled(id, bytes, site);
     if (block != NULL)
         return block;
-    alloc_checked_hand hand = {plim__thread_self, alloc_watched_cache(id, bytes)};
+    alloc_checked_hand hand = {plim__thread_self, alloc_checked_cache(id, bytes)};
     if (hand.cache != NULL)
         return ALLOC_SWIFT(hand, bytes, site);
     return alloc_request(alloc_here(here), bytes, 0, PLIM_PROVIDER_AUTO, false, site);
@@ -543,6 +544,21 @@ void plim__give(void *block, const char *site)
     plim__thread_end();
 }
 
+/* Where there is no room; the thread is entered. */
+static __attribute__((noinline)) void free_flush(plim__thread *thread, uintptr_t grain, void *block)
+{
+#if PLIM_VERIFY_MAX >= 3
+    if (plim__own_load(&thread->home_states) != NULL) {
+        plim__swift_give(thread, grain, block);
+        return;
+    }
+#else
+    (void)grain;
+#endif
+    plim__thread_leave(thread, PLIM__IDLE);
+    plim__give(block, NULL);
+}
+
 /*
  * The fast way back: the address in the space that this thread knows best, its page's info word,
  * which is the cache and the bin; a block more where there is room. No shared word is written.
@@ -561,8 +577,7 @@ void plim_free(void *block)
     plim__bin *bin = plim__thread_bin(thread, info);
     void **top = plim__own_load(&bin->top);
     if (PLIM__UNLIKELY(top == bin->end)) {
-        plim__thread_leave(thread, PLIM__IDLE);
-        plim__give(block, NULL);
+        free_flush(thread, grain, block);
         return;
     }
 #if PLIM_VERIFY_MAX >= 3
@@ -671,26 +686,39 @@ void *plim__resize(void *block, size_t bytes, const char *site)
     return moved;
 }
 
+/* The domain's handle that a cache is of. */
+static uint32_t alloc_id(const plim__cache *cache, bool is_checked)
+{
+    return !is_checked                     ? cache->id
+           : plim__is_full(cache->manager) ? cache->id ^ PLIM__TURNED_FULL
+                                           : cache->id ^ PLIM__TURNED_STANDARD;
+}
+
 /* With the thread's home and a size that has a class: as plim_free() as far as the bin. There most
    blocks stay, or move by the fast way. A bin with places says that its class is within what the
-   domain grants a single request. NULL: not by this way. */
-static void *alloc_resize_home(plim__thread *thread, void *block, size_t bytes)
+   domain grants a single request. False: not by this way. A checked one is live and not watched. */
+static bool alloc_resize_home(plim__thread *thread, void *block, size_t bytes, bool is_checked,
+                              void **out_block)
 {
     size_t info = plim__thread_info(thread, block);
     plim__cache *cache = plim__thread_fast(thread, plim__info_slot(info));
     unsigned code = plim__info_code(info);
+    *out_block = block;
     if (!plim__cache_keeps(cache, code))
-        return NULL;
+        return false;
     if (plim__class_of(bytes) == code)
-        return block;
-    alloc_checked_hand none; /* this home is not a checked manager's */
-    void *moved = alloc_fast(cache->id, bytes, &none);
+        return true;
+    alloc_checked_hand hand;
+    void *moved = alloc_fast(alloc_id(cache, is_checked), bytes, &hand);
+    if (moved == NULL && hand.cache == NULL)
+        return false;
+    *out_block = moved = moved != NULL ? moved : ALLOC_SWIFT(hand, bytes, NULL);
     if (moved == NULL)
-        return NULL;
+        return true; /* refused */
     size_t held = plim__class_bytes[code];
     memcpy(moved, block, bytes < held ? bytes : held);
     plim_free(block);
-    return moved;
+    return true;
 }
 
 void *plim_resize(void *block, size_t bytes)
@@ -699,14 +727,19 @@ void *plim_resize(void *block, size_t bytes)
     uintptr_t grain = plim__thread_grain(thread, block);
     void *resized = NULL;
     if (grain < plim__own_load(&thread->home_grains) && bytes - 1 < PLIM__SMALL_MAX) {
-        if (plim__own_load(&thread->home_states) == NULL)
-            resized = alloc_resize_home(thread, block, bytes);
+        bool is_checked = false;
 #if PLIM_VERIFY_MAX >= 3
-        else if (plim__swift_resize(thread, grain, block, bytes, &resized))
-            return resized;
+        const uint8_t *states = plim__own_load(&thread->home_states);
+        is_checked = states != NULL;
+        if (is_checked && plim__state_load(&states[grain]) != PLIM__STATE_LIVE)
+            return plim__swift_resize(thread, grain, block, bytes, &resized)
+                       ? resized
+                       : plim__resize(block, bytes, NULL);
 #endif
+        if (alloc_resize_home(thread, block, bytes, is_checked, &resized))
+            return resized;
     }
-    return resized != NULL ? resized : plim__resize(block, bytes, NULL);
+    return plim__resize(block, bytes, NULL);
 }
 
 plim_status plim_origin_of(const void *block, plim_origin *out_origin)

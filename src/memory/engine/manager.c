@@ -62,31 +62,32 @@ static bool manager_is_mapped(plim_backing backing)
     return backing == PLIM_BACKING_MAP || backing == PLIM_BACKING_EMULATED;
 }
 
-/* What its space keeps of blocks. */
-static plim__space_keeps manager_keeps(plim_verify verify)
-{
-    if (PLIM_VERIFY_MAX >= PLIM_VERIFY_FULL && verify >= PLIM_VERIFY_FULL)
-        return PLIM__KEEPS_MARKS;
-    return PLIM_VERIFY_MAX >= PLIM_VERIFY_STANDARD && verify >= PLIM_VERIFY_STANDARD
-               ? PLIM__KEEPS_STATES
-               : PLIM__KEEPS_NOTHING;
-}
-
 /* One block of how many is watched. Where there are no threads' caches, each: all takes the lock
    there anyway. */
-static uint32_t manager_watch_every(const plim_manager_options *options, const manager_plan *plan)
+static uint32_t manager_watch_every(const plim_manager_options *options, size_t pages)
 {
     if (manager_verify(options) >= PLIM_VERIFY_REDUNDANT)
         return 1;
     if (options->watch_every != 0)
         return options->watch_every;
-    return plan->pages <= MANAGER_MINUTE_PAGES ? 1 : MANAGER_WATCH_EVERY;
+    return pages <= MANAGER_MINUTE_PAGES ? 1 : MANAGER_WATCH_EVERY;
+}
+
+/* What its space keeps of blocks. */
+static plim__space_keeps manager_keeps(const plim_manager_options *options, size_t pages)
+{
+    plim_verify verify = manager_verify(options);
+    if (PLIM_VERIFY_MAX >= PLIM_VERIFY_FULL && verify >= PLIM_VERIFY_FULL)
+        return manager_watch_every(options, pages) == 1 ? PLIM__KEEPS_MARKS : PLIM__KEEPS_ROWS;
+    return PLIM_VERIFY_MAX >= PLIM_VERIFY_STANDARD && verify >= PLIM_VERIFY_STANDARD
+               ? PLIM__KEEPS_STATES
+               : PLIM__KEEPS_NOTHING;
 }
 
 static size_t manager_head(const plim_manager_options *options, size_t pages)
 {
     return manager_round(sizeof(plim_manager), PLIM__ALIGN) +
-           plim__space_tables_bytes(pages, manager_keeps(manager_verify(options)));
+           plim__space_tables_bytes(pages, manager_keeps(options, pages));
 }
 
 static plim_status manager_plan_system(const plim_manager_options *options, manager_plan *plan,
@@ -198,7 +199,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
     /* What is aligned to more than the C library does must not fill a cache for all the rest. */
     manager->is_minute =
         plan->pages <= MANAGER_MINUTE_PAGES || options->backing == PLIM_BACKING_EMULATED;
-    manager->watch_every = manager_watch_every(options, plan);
+    manager->watch_every = manager_watch_every(options, plan->pages);
     manager->total_bytes = plan->total;
     manager->panic = options->panic;
     manager->panic_ctx = options->panic_ctx;
@@ -207,7 +208,7 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
                                      : manager_round(sizeof *manager, PLIM__ALIGN);
     char *tables = (char *)manager + manager_round(sizeof *manager, PLIM__ALIGN);
     plim__space_init(&manager->space, tables, pages, plan->pages, has_system,
-                     manager_keeps(manager->verify));
+                     manager_keeps(options, plan->pages));
     plim__central_init(&manager->tables, manager);
 }
 

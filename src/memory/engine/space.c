@@ -27,8 +27,7 @@ enum {
     SPACE_COMMIT_MIN = 256,  /* pages: a system call for each 1 MiB at first … */
     SPACE_COMMIT_MAX = 8192, /* … and 32 MiB later */
     SPACE_MARKS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN, /* and states, of a page */
-    SPACE_PER_MARKS = 4,   /* pages whose marks share one of the system's */
-    SPACE_PER_STATES = 16, /* the same of states */
+    SPACE_PER_STATES = 16 /* pages whose states share one of the system's */
 };
 
 /* The bin of runs of that length. */
@@ -86,21 +85,30 @@ static void space_unlink(plim__space *space, uint32_t page)
         space->runs[page + run->pages - 1].is_free = 0;
 }
 
+/* Marks of a page. */
+static uint32_t space_page_marks(plim__space_keeps keeps)
+{
+    return keeps == PLIM__KEEPS_MARKS  ? (uint32_t)SPACE_MARKS
+           : keeps == PLIM__KEEPS_ROWS ? (uint32_t)PLIM__ROW_WORDS
+                                       : 0;
+}
+
 size_t plim__space_tables_bytes(size_t page_count, plim__space_keeps keeps)
 {
-    size_t mark = (keeps >= PLIM__KEEPS_STATES ? sizeof(uint8_t) : 0) +
-                  (keeps >= PLIM__KEEPS_MARKS ? sizeof(uint32_t) : 0);
+    size_t checks = (keeps >= PLIM__KEEPS_STATES ? SPACE_MARKS * sizeof(uint8_t) : 0) +
+                    space_page_marks(keeps) * sizeof(uint32_t);
     size_t entry = sizeof(uint16_t) + 2 * sizeof(uint8_t) + sizeof(plim__run) +
-                   PLIM__PAGE_WORDS * sizeof(uint32_t) + SPACE_MARKS * mark;
+                   PLIM__PAGE_WORDS * sizeof(uint32_t) + checks;
     /* Each table begins aligned; states and marks, on a page. */
     return page_count * entry + 7 * PLIM__ALIGN + (size_t)keeps * PLIM__PAGE_BYTES;
 }
 
 static plim__space_keeps space_keeps(const plim__space *space)
 {
-    return space->marks != NULL    ? PLIM__KEEPS_MARKS
-           : space->states != NULL ? PLIM__KEEPS_STATES
-                                   : PLIM__KEEPS_NOTHING;
+    return space->page_marks == SPACE_MARKS ? PLIM__KEEPS_MARKS
+           : space->marks != NULL           ? PLIM__KEEPS_ROWS
+           : space->states != NULL          ? PLIM__KEEPS_STATES
+                                            : PLIM__KEEPS_NOTHING;
 }
 
 size_t plim__space_tables_touched(const plim__space *space)
@@ -128,12 +136,25 @@ static void space_note(plim__space *space, uint32_t page, uint32_t end, uint32_t
         }
 }
 
+static void space_note_marks(plim__space *space, uint32_t page, uint32_t end)
+{
+    uint32_t per = (uint32_t)(PLIM__PAGE_BYTES / (space->page_marks * sizeof *space->marks));
+    space_note(space, page, end, per, PLIM__PAGE_MARKED, &space->mark_pages);
+}
+
 void plim__space_marked(plim__space *space, uint32_t page, uint32_t pages)
 {
     uint32_t end = page + pages;
     space_note(space, page, end, SPACE_PER_STATES, PLIM__PAGE_STATED, &space->state_pages);
+    if (space->page_marks == SPACE_MARKS)
+        space_note_marks(space, page, end);
+}
+
+void plim__space_rowed(plim__space *space, uint32_t page)
+{
+    plim__space_marked(space, page, 1);
     if (space->marks != NULL)
-        space_note(space, page, end, SPACE_PER_MARKS, PLIM__PAGE_MARKED, &space->mark_pages);
+        space_note_marks(space, page, page + 1);
 }
 
 void plim__space_unstate(plim__space *space, uint32_t page, uint32_t pages)
@@ -169,9 +190,10 @@ void plim__space_init(plim__space *space, void *tables, void *pages, size_t page
     space->backs = space_carve(&cursor, page_count * sizeof *space->backs);
     if (keeps >= PLIM__KEEPS_STATES)
         space->states = space_carve_apart(&cursor, page_count * SPACE_MARKS, can_commit);
-    if (keeps >= PLIM__KEEPS_MARKS)
-        space->marks =
-            space_carve_apart(&cursor, page_count * SPACE_MARKS * sizeof *space->marks, can_commit);
+    space->page_marks = space_page_marks(keeps);
+    if (keeps >= PLIM__KEEPS_ROWS)
+        space->marks = space_carve_apart(
+            &cursor, page_count * space->page_marks * sizeof *space->marks, can_commit);
     PLIM_CHECK(cursor - (uintptr_t)tables <= plim__space_tables_bytes(page_count, keeps));
     space->base = (uintptr_t)pages;
     space->bytes = page_count << PLIM__PAGE_SHIFT;

@@ -17,7 +17,8 @@ enum {
     /* free runs by pages: exact to 15, then eight to a doubling */
     PLIM__SPACE_BINS = 16 + (PLIM__SPACE_LOG2 - 4) * 8,
     PLIM__SPACE_WORDS = (PLIM__SPACE_BINS + 31) / 32,
-    PLIM__PAGE_WORDS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN / 32 /* a bit per smallest block */
+    PLIM__PAGE_WORDS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN / 32, /* a bit per smallest block */
+    PLIM__ROW_WORDS = 4                                            /* marks of a large block */
 };
 
 /** What is known of a run, kept at its first page (a free one's bounds also at its last). */
@@ -47,7 +48,8 @@ enum {
 typedef enum plim__space_keeps {
     PLIM__KEEPS_NOTHING,
     PLIM__KEEPS_STATES, /* level standard */
-    PLIM__KEEPS_MARKS   /* level full: states and marks */
+    PLIM__KEEPS_ROWS,   /* level full: states, and of each page a row of ROW_WORDS marks */
+    PLIM__KEEPS_MARKS   /* each block watched: states, and a mark for each ALIGN bytes */
 } plim__space_keeps;
 
 typedef struct plim__space {
@@ -64,7 +66,8 @@ typedef struct plim__space {
     plim__run *runs;    /* per page */
     uint32_t *bits;     /* PAGE_WORDS per page: of a slab's blocks, those not given out */
     uint8_t *states;    /* one for each ALIGN bytes, level standard and above (marks.h); or NULL */
-    uint32_t *marks;    /* the same, level full and above */
+    uint32_t *marks;    /* level full and above: so many of each page … */
+    uint32_t page_marks;
     uint32_t state_pages; /* pages of the system that states stand on */
     uint32_t mark_pages;  /* the same of marks */
     size_t held_pages;
@@ -85,8 +88,18 @@ size_t plim__space_tables_touched(const plim__space *space);
 void plim__space_init(plim__space *space, void *tables, void *pages, size_t page_count,
                       bool can_commit, plim__space_keeps keeps);
 
-/** Notes that states and marks of those pages are written from now on, for tables_touched(). */
+/** Notes that states of those pages are written from now on, and marks where each block has one,
+ *  for tables_touched(). */
 void plim__space_marked(plim__space *space, uint32_t page, uint32_t pages);
+
+/** Notes that of one page, which a large block begins on, states and marks are. */
+void plim__space_rowed(plim__space *space, uint32_t page);
+
+/** The marks of a page. */
+static inline uint32_t *plim__space_row(const plim__space *space, uint32_t page)
+{
+    return space->marks + (size_t)page * space->page_marks;
+}
 
 /** All states of those pages become 0, so that marks of theirs say nothing. */
 void plim__space_unstate(plim__space *space, uint32_t page, uint32_t pages);
