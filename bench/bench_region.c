@@ -41,7 +41,8 @@ enum {
     STORAGE_BYTES = 16 << 20,
     SHOT_OBJECTS = 1024,
     SHOT_VALUE = 256, /* 1,024 of them: 256 KB */
-    SHOTS = 20000
+    SHOTS = 20000,
+    ROWS_MAX = 64 /* of all groups */
 };
 
 typedef struct bench_row {
@@ -50,7 +51,7 @@ typedef struct bench_row {
     int count;
 } bench_row;
 
-static bench_row rows[32];
+static bench_row rows[ROWS_MAX];
 static int row_count;
 static bool broken;
 static uint32_t parents[LARGE_NODES]; /* of each node, an earlier one */
@@ -64,6 +65,8 @@ static void row_add(const char *name, double value)
         if (strcmp(rows[i].name, name) == 0)
             row = &rows[i];
     if (row == NULL) {
+        if (row_count == ROWS_MAX)
+            bench_die("no more rows than ROWS_MAX:", name);
         row = &rows[row_count++];
         row->name = name;
     }

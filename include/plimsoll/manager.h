@@ -72,7 +72,11 @@ typedef struct plim_manager_options {
     size_t total_bytes;        /**< what all domains may hold together; 0: half of the machine's
                                     memory, what the storage has room for (FIXED) */
     size_t overhead_bytes;     /**< what the manager may hold beyond that: its tables, caches and
-                                    partly filled slabs; 0: a quarter of the total and 1 MiB */
+                                    partly filled slabs; 0: a quarter of the total and 1 MiB. Two
+                                    things come on top: the records of the total's own pages where
+                                    they do not fit into it, and what level STANDARD and above keep
+                                    of blocks, a sixteenth of the pages they touched (FULL, each
+                                    block watched: five sixteenths) */
     plim_backing backing;
     plim_verify verify;
     void *storage;          /**< FIXED: borrowed until destroy, any alignment */

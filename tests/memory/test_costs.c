@@ -97,12 +97,46 @@ static void test_a_cache_costs_what_is_stated(void **state)
     assert_true(sizeof(plim__thread) <= 2 * 4096);
 }
 
+/* The worst that a program can do: each size up to the limit, of which one in many stays. */
+static void test_what_is_held_is_at_most_the_total_and_the_overhead(void **state)
+{
+    (void)state;
+    enum { MOST = 200000, KEEP = 37, TOTAL = 10 << 20 };
+    static void *blocks[MOST];
+    static const struct {
+        size_t overhead;
+        size_t most;
+    } cases[] = {{0, TOTAL + TOTAL / 4 + (1 << 20)}, {2 << 20, TOTAL + (2 << 20)}};
+    for (unsigned i = 0; i < 2; i++) {
+        plim_manager_options options = {.struct_bytes = sizeof options,
+                                        .total_bytes = TOTAL,
+                                        .overhead_bytes = cases[i].overhead};
+        assert_int_equal(plim_manager_create(&options, &manager, NULL), PLIM_OK);
+        plim_domain domain = domain_new(0, TOTAL);
+        for (size_t bytes = 64; bytes <= 16384; bytes += bytes / 4) {
+            unsigned count = 0;
+            while (count < MOST && (blocks[count] = plim_alloc_in(domain, bytes)) != NULL)
+                count++;
+            for (unsigned at = 0; at < count; at++)
+                if (at % KEEP != 0)
+                    plim_free(blocks[at]);
+        }
+        plim_manager_stats stats = figures();
+        printf("held: %llu bytes at most, of %zu\n",
+               (unsigned long long)stats.held_high_water_bytes, cases[i].most);
+        assert_true(stats.refusal_count > 0);
+        assert_in_range(stats.held_high_water_bytes, TOTAL / 2, cases[i].most);
+        plim_manager_destroy(&manager);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_live_block_of_64_bytes_costs_less_than_a_byte),
         cmocka_unit_test(test_a_domain_costs_what_is_stated),
         cmocka_unit_test(test_a_cache_costs_what_is_stated),
+        cmocka_unit_test(test_what_is_held_is_at_most_the_total_and_the_overhead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,14 @@ static plim_status manager_plan_system(const plim_manager_options *options, mana
     if (overhead > (size_t)PLIM__BYTES_MAX / 2)
         return plim_error_set(err, PLIM_ERR_USAGE, "an overhead of %zu bytes is not possible",
                               overhead);
-    plan->pages = (manager_round(plan->total, PLIM__PAGE_BYTES) + overhead) >> PLIM__PAGE_SHIFT;
+    size_t least = manager_round(plan->total, PLIM__PAGE_BYTES) >> PLIM__PAGE_SHIFT;
+    plan->pages = least + (overhead >> PLIM__PAGE_SHIFT);
+    /* The records of the pages are part of the overhead, each table to its last page; all of the
+       total has pages nevertheless. */
+    size_t records = manager_round(sizeof(plim_manager), PLIM__PAGE_BYTES) +
+                     plim__space_tables_bytes(plan->pages, PLIM__KEEPS_NOTHING);
+    size_t recorded = (records >> PLIM__PAGE_SHIFT) + (size_t)PLIM__SPACE_TABLES;
+    plan->pages = plan->pages > least + recorded ? plan->pages - recorded : least;
     if (plan->pages >= PLIM__PAGE_NONE)
         return plim_error_set(err, PLIM_ERR_USAGE, "a total of %zu bytes has too many pages",
                               plan->total);

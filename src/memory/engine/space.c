@@ -117,10 +117,10 @@ size_t plim__space_tables_touched(const plim__space *space)
         return plim__space_tables_bytes(space->page_count, space_keeps(space));
     size_t page = PLIM__PAGE_BYTES;
     size_t entries = space->touched < space->page_count ? space->touched + 1u : space->page_count;
-    size_t sizes[] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(uint8_t), sizeof(plim__run),
-                      PLIM__PAGE_WORDS * sizeof(uint32_t)};
+    size_t sizes[PLIM__SPACE_TABLES] = {sizeof(uint16_t), sizeof(uint8_t), sizeof(uint8_t),
+                                        sizeof(plim__run), PLIM__PAGE_WORDS * sizeof(uint32_t)};
     size_t bytes = ((size_t)space->state_pages + space->mark_pages) * page;
-    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (unsigned i = 0; i < PLIM__SPACE_TABLES; i++)
         bytes += (entries * sizes[i] + page - 1) / page * page;
     return bytes;
 }

@@ -18,7 +18,8 @@ enum {
     PLIM__SPACE_BINS = 16 + (PLIM__SPACE_LOG2 - 4) * 8,
     PLIM__SPACE_WORDS = (PLIM__SPACE_BINS + 31) / 32,
     PLIM__PAGE_WORDS = (1 << PLIM__PAGE_SHIFT) / PLIM__ALIGN / 32, /* a bit per smallest block */
-    PLIM__ROW_WORDS = 4                                            /* marks of a large block */
+    PLIM__ROW_WORDS = 4,                                           /* marks of a large block */
+    PLIM__SPACE_TABLES = 5                                         /* without those of checks */
 };
 
 /** What is known of a run, kept at its first page (a free one's bounds also at its last). */

@@ -162,8 +162,7 @@ static void object_unlink(plim_region *region, uint32_t index)
     const plim__links *links = &region->links[index];
     const plim__object *object = &region->objects[index];
     uint32_t *head = plim__object_list(region, object->parent, object->owner);
-    if (region->has_marks)
-        plim__list_order(region, head);
+    plim__list_order(region, head);
     if (*head == index)
         *head = links->next;
     else

@@ -269,10 +269,12 @@ void plim__region_sort_numbers(uint64_t *keys, uint64_t *scratch, uint32_t count
 /** Puts a list that is not empty into the order of births, newest first. No memory is taken. */
 void plim__list_sort(const plim_region *region, uint32_t *head);
 
-/** Likewise, one that may be empty, and need not be marked. */
+/** Likewise, one that may be empty, and need not be marked. What is before the first of a list
+ *  means nothing where there are no marks, and was perhaps never written. */
 static inline void plim__list_order(const plim_region *region, uint32_t *head)
 {
-    if (*head != PLIM__INDEX_NONE && region->previous[(size_t)*head + 1] == PLIM__LIST_MARK)
+    if (region->has_marks && *head != PLIM__INDEX_NONE &&
+        region->previous[(size_t)*head + 1] == PLIM__LIST_MARK)
         plim__list_sort(region, head);
 }
 
