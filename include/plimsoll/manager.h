@@ -84,8 +84,9 @@ typedef struct plim_manager_options {
     plim_panic_hook *panic; /**< NULL: one line on standard error and abort() */
     void *panic_ctx;
     uint32_t watch_every; /**< FULL: of so many blocks one is watched (guard bytes, poison, what was
-                               asked and where); 1: each, 2^24 at most; 0: 127, and each in
-                               managers of up to 256 KiB */
+                               asked and where); 1: each, 2^24 at most; 0: a thread's first of
+                               a domain closely (the 31st, the 62nd after it, …), then one of 509,
+                               and each in managers of up to 256 KiB */
 } plim_manager_options;
 
 /** One instant's figures in bytes; held = used + cached + slack + free + tables. */

@@ -25,10 +25,23 @@ plim_target_options plim__session_options(const plim__cli *cli)
     };
 }
 
+/* A region's file reads like an address to who has just looked into it with `plim view`. */
+static plim_status session_of_region(const char *path, plim_error *err)
+{
+    plim_status status = plim_error_set(err, PLIM_ERR_USAGE,
+                                        "%.200s is a region's file, not a program that runs", path);
+    plim_error_hint(err, "reading verbs take it as it is (plim summary %.80s), and plim export "
+                         "%.80s -o NAME.heapsnapshot writes it for DevTools",
+                    path, path);
+    return status;
+}
+
 plim_status plim__session_open(plim__cli *cli, const char *address, plim_target **out_target,
                                plim_error *err)
 {
     plim_target_options options = plim__session_options(cli);
+    if (strchr(address, ':') == NULL && plim_region_is_file(address))
+        return session_of_region(address, err);
     plim__say_begin(&cli->say, "connecting to %s", address);
     plim_status status = plim_target_open(address, &options, out_target, err);
     plim__say_end(&cli->say);

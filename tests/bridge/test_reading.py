@@ -145,6 +145,13 @@ class Reading(unittest.TestCase):
         self.subject.kill()
         self.assertEqual(self.count("session"), 77)
 
+    def test_what_asks_a_program_says_that_a_file_is_none(self):
+        for verb in ("snap", "gc", "usage"):
+            done = run(verb, self.file)
+            self.assertEqual((done.code, done.out), (2, ""), verb)
+            self.assertIn("is a region's file, not a program", done.err)
+            self.assertIn("plim export", done.err)
+
     def test_a_cut_region_is_damaged(self):
         self.subject.tell("end")
         self.subject.process.wait()

@@ -255,7 +255,7 @@ void plim__checked_cache(plim__cache *cache)
     const plim_manager *manager = cache->manager;
     bool is_full = plim__is_full(manager);
     cache->id ^= is_full ? PLIM__TURNED_FULL : PLIM__TURNED_STANDARD;
-    cache->watch_in = manager->watch_every;
+    cache->watch_in = manager->watch_first;
     cache->look_in = checked_every(manager);
     cache->states = (uintptr_t)manager->space.states - manager->space.base / PLIM__ALIGN;
     /* A request of the last class's size does not fit a mark. */

@@ -115,6 +115,18 @@ static void *swift_take_plain(plim__thread *thread, plim__cache *cache, size_t b
     return block;
 }
 
+/* Watched blocks lie close together in a young cache, for the sake of short programs, then thin out
+   to one in so many. */
+static uint32_t swift_gap(plim__cache *cache)
+{
+    const plim_manager *manager = cache->manager;
+    uint32_t gap = manager->watch_first << cache->watch_step;
+    if (gap > manager->watch_every / 2)
+        return manager->watch_every;
+    cache->watch_step++;
+    return 2 * gap;
+}
+
 /* Of a class with room for the guard, too. */
 static void *swift_take_watched(plim__thread *thread, plim__cache *cache, size_t bytes,
                                 const char *site)
@@ -125,7 +137,7 @@ static void *swift_take_watched(plim__thread *thread, plim__cache *cache, size_t
     void **top = plim__own_load(&bin->top) - 1;
     char *block = *top;
     size_t held = plim__class_bytes[code];
-    cache->watch_in = cache->manager->watch_every;
+    cache->watch_in = swift_gap(cache);
     cache->look_in -= 2 * (int32_t)cache->watch_in; /* of each take, a release */
     if (block == NULL || cache->look_in <= 0 || !swift_is_new(cache, block, held))
         return swift_decline(thread, cache, bytes, site, true);

@@ -85,7 +85,7 @@ void plim__cache_init(plim__cache *cache, plim_manager *manager, plim__domain *d
 {
     *cache = plim__cache_empty;
     cache->id = plim__load(&domain->id);
-    cache->slot = domain->slot;
+    cache->slot = (uint16_t)domain->slot;
     cache->manager = manager;
     void **array = (void **)(void *)(cache + 1);
     for (unsigned code = 1; code <= PLIM__CLASS_COUNT; code++) {

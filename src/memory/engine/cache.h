@@ -57,7 +57,8 @@ typedef struct plim__bin {
 /** One thread's of one domain. */
 typedef struct plim__cache {
     uint32_t id; /* the domain's handle, so that a stale one misses; if it is checked, turned */
-    uint32_t slot;
+    uint16_t slot; /* below PLIM__SLOT_COUNT */
+    uint16_t watch_step; /* full: how often the distance of watched blocks was doubled */
     plim_manager *manager;
     /* Levels standard and full alone (checks/swift.h), so that bins do not share lines. */
     uintptr_t states;  /* the state of the address 0, as it were */

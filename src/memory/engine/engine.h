@@ -89,7 +89,8 @@ struct plim_manager {
     size_t range_bytes;
     struct plim__libc_block *libc_blocks; /* libc.c's table, in the tables */
     uint32_t libc_rows, libc_used;
-    uint32_t watch_every;   /* level full: so many blocks' first is watched; 1: each */
+    uint32_t watch_every;   /* level full: of so many blocks one is watched; 1: each */
+    uint32_t watch_first;   /* of so many, at the beginning of a cache */
     uint32_t watch_count;   /* of those taken the checked way */
     uint32_t checked_count; /* checked operations without a cache, for looks at the whole state */
 };

@@ -28,7 +28,8 @@ enum {
     MANAGER_TIGHT_PAGES = 4096,     /* up to so many pages slack matters more than batches */
     MANAGER_MINUTE_PAGES = 64,      /* up to so many a thread's cache is too large */
     MANAGER_OVERHEAD_MIN = 1 << 20, /* as manager.h says */
-    MANAGER_WATCH_EVERY = 127,      /* likewise; a prime: no loop of a few blocks evades it */
+    MANAGER_WATCH_EVERY = 509,      /* likewise; a prime: no loop of a few blocks evades it */
+    MANAGER_WATCH_FIRST = 31,       /* where a program has just begun */
     MANAGER_WATCH_MAX = 1 << 24,    /* counts of operations stay within 32 bits */
     MANAGER_DEFAULT_MIN = 16 << 20, /* the default manager's total is halved down to this */
     /* minimal, or the least that is compiled in */
@@ -207,6 +208,9 @@ static void manager_init(plim_manager *manager, const plim_manager_options *opti
     manager->is_minute =
         plan->pages <= MANAGER_MINUTE_PAGES || options->backing == PLIM_BACKING_EMULATED;
     manager->watch_every = manager_watch_every(options, plan->pages);
+    manager->watch_first = options->watch_every == 0 && manager->watch_every > 1
+                               ? (uint32_t)MANAGER_WATCH_FIRST
+                               : manager->watch_every;
     manager->total_bytes = plan->total;
     manager->panic = options->panic;
     manager->panic_ctx = options->panic_ctx;
