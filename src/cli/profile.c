@@ -39,7 +39,9 @@ static void profile_row(profile_table *table, plim__sheet *sheet, const plim_pro
                      frame.function.size_bytes > 0 ? frame.function : plim__text_of("(anonymous)"));
     if (frame.source.size_bytes > 0 && frame.line > 0) {
         plim__draft_add(&place, frame.source.data, frame.source.size_bytes);
-        plim__draft_printf(&place, ":%u:%u", (unsigned)frame.line, (unsigned)frame.column);
+        plim__draft_printf(&place, ":%u", (unsigned)frame.line);
+        if (frame.column > 0) /* C has none */
+            plim__draft_printf(&place, ":%u", (unsigned)frame.column);
         plim__sheet_text(sheet, plim__draft_view(&place));
     } else if (frame.source.size_bytes > 0) {
         plim__sheet_text(sheet, frame.source);

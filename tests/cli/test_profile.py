@@ -216,6 +216,13 @@ class Profiles(unittest.TestCase):
                     self.assertLess(max(name, place), len(data["texts"]))
                     self.assertLessEqual(total, rows[parent][3])
 
+    def test_a_place_without_a_column_ends_with_its_line(self):
+        with open(self.path("c.heapprofile"), "w", encoding="utf-8") as file:
+            file.write(json.dumps(PROFILE).replace('"columnNumber": 2', '"columnNumber": -1'))
+        for source, place in (("a.heapprofile", "/b.js:5:3"), ("c.heapprofile", "/b.js:5")):
+            self.export(source, "c.html", "-f")
+            self.assertIn(f'"{place}"', self.read("c.html").decode())
+
     def test_what_cannot_be_is_said(self):
         simple().write(self.path("s.heapsnapshot"))
         done = self.export("s.heapsnapshot", "s.pb.gz", code=5)

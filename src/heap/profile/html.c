@@ -49,9 +49,11 @@ static void html_place(html_state *state, const plim_profile_frame *frame, plim_
     int shown =
         (int)(frame->source.size_bytes < sizeof state->places - 40 ? frame->source.size_bytes
                                                                    : sizeof state->places - 40);
-    size_t length =
-        plim__out_format(state->places, sizeof state->places, "%.*s:%" PRIu32 ":%" PRIu32, shown,
-                         frame->source.data, frame->line, frame->column);
+    size_t length = plim__out_format(state->places, sizeof state->places, "%.*s:%" PRIu32, shown,
+                                     frame->source.data, frame->line);
+    if (frame->column > 0) /* C has none */
+        length += plim__out_format(state->places + length, sizeof state->places - length,
+                                   ":%" PRIu32, frame->column);
     *out_place = (plim_text){state->places, length};
 }
 
