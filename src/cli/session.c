@@ -30,8 +30,9 @@ static plim_status session_of_region(const char *path, plim_error *err)
 {
     plim_status status = plim_error_set(err, PLIM_ERR_USAGE,
                                         "%.200s is a region's file, not a program that runs", path);
-    plim_error_hint(err, "reading verbs take it as it is (plim summary %.80s), and plim export "
-                         "%.80s -o NAME.heapsnapshot writes it for DevTools",
+    plim_error_hint(err,
+                    "reading verbs take it as it is (plim summary %.80s), and plim export "
+                    "%.80s -o NAME.heapsnapshot writes it for DevTools",
                     path, path);
     return status;
 }

@@ -159,6 +159,7 @@ class Reading(unittest.TestCase):
         done = run("summary", self.file)
         self.assertEqual((done.code, done.out), (4, ""))
         self.assertIn("state.region", done.err)
+        self.assertRegex(done.err, r"cut short: 5000 of its \d+ bytes")
 
     def test_it_is_read_beside_a_writer_that_never_rests(self):
         self.subject.tell("churn")

@@ -56,7 +56,7 @@ typedef struct plim__bin {
 
 /** One thread's of one domain. */
 typedef struct plim__cache {
-    uint32_t id; /* the domain's handle, so that a stale one misses; if it is checked, turned */
+    uint32_t id;   /* the domain's handle, so that a stale one misses; if it is checked, turned */
     uint16_t slot; /* below PLIM__SLOT_COUNT */
     uint16_t watch_step; /* full: how often the distance of watched blocks was doubled */
     plim_manager *manager;

@@ -201,12 +201,15 @@ plim_status plim__region_check_head(const plim__region_head *head, size_t bytes,
                                .data_bytes = head->data_bytes,
                                .history_bytes = head->history_bytes};
     if (!region_capacities_are_good(&again) || region_place_tables(&again) != head->total_bytes ||
-        head->total_bytes > bytes || again.objects_at != head->objects_at ||
-        again.types_at != head->types_at || again.fields_at != head->fields_at ||
-        again.names_at != head->names_at || again.text_at != head->text_at ||
-        again.log_at != head->log_at || again.data_at != head->data_at ||
-        again.history_at != head->history_at)
+        again.objects_at != head->objects_at || again.types_at != head->types_at ||
+        again.fields_at != head->fields_at || again.names_at != head->names_at ||
+        again.text_at != head->text_at || again.log_at != head->log_at ||
+        again.data_at != head->data_at || again.history_at != head->history_at)
         return plim_error_set(err, PLIM_ERR_DAMAGED, "its tables lie outside it");
+    if (head->total_bytes > bytes)
+        return plim_error_set(err, PLIM_ERR_DAMAGED,
+                              "it was cut short: %zu of its %llu bytes are there", bytes,
+                              (unsigned long long)head->total_bytes);
     if (plim__types_count(head->types) > head->type_max || head->field_count > head->field_max ||
         head->text_used > head->text_bytes || head->object_top > head->object_max ||
         head->name_top > head->name_max)
