@@ -40,8 +40,10 @@ static plim_verify level = PLIM_VERIFY_MINIMAL; /* the program's argument */
 static int world_make(void **state)
 {
     static world one;
-    plim_manager_options options = {
-        .struct_bytes = sizeof options, .total_bytes = 1 << 20, .verify = level};
+    plim_manager_options options = {.struct_bytes = sizeof options,
+                                    .total_bytes = 1 << 20,
+                                    .verify = level,
+                                    .watch_every = 1}; /* or now and then a block is larger */
     if (plim_manager_create(&options, &one.manager, NULL) != PLIM_OK)
         return -1;
     one.net = domain_make(one.manager, "net", 64 << 10);
