@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../tests/support/temporary.h"
 #include "input.h"
 #include "repl/session/session.h"
 
@@ -45,7 +46,9 @@ static void begin(void)
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
         FUZZ_CLAIM(plim_repl_enter(session, entries[i], &outcome, NULL) == PLIM_OK &&
                    outcome.end == PLIM_REPL_OK);
-    (void)snprintf(path, sizeof path, "/tmp/plim-fuzz-saved-%d", (int)getpid());
+    char name[32];
+    (void)snprintf(name, sizeof name, "plim-fuzz-saved-%d", (int)getpid());
+    FUZZ_CLAIM(temporary_path(path, sizeof path, name));
     FUZZ_CLAIM(plim_repl_save(session, path, NULL) == PLIM_OK);
     FILE *file = fopen(path, "rb");
     struct stat about;

@@ -99,6 +99,15 @@ PLIM_API PLIM_NODISCARD plim_status plim_region_view_find(const char *address,
                                                           char *out_name, plim_error *err);
 
 /**
+ * @brief  Of an address as plim_region_view_find() takes it, how many bytes stand before the moment
+ *         (#at:0, #at:-3, #cut): all of it where there is none, or where a file has that name.
+ * @param[in] address  borrowed.
+ * @return At most strlen(address). Whether there is such a region is not looked at.
+ * @note   Threads: any.
+ */
+PLIM_API size_t plim_region_address_bytes(const char *address);
+
+/**
  * @brief  The kinds of target that programs in C are, for plim_target_options: those with a region
  *         (`pid:4242`, `region:PATH`).
  * @return in static storage; ends with NULL.

@@ -66,18 +66,25 @@ static plim_status find_bad_moment(const char *text, plim_error *err)
     return status;
 }
 
-/* PATH, PATH#at:-N or PATH#cut; a file whose name ends like that is that file. */
+size_t plim_region_address_bytes(const char *address)
+{
+    PLIM_CHECK(address != NULL);
+    const char *mark = strrchr(address, '#');
+    bool is_moment = mark != NULL && (strncmp(mark, "#at:", 4) == 0 || strcmp(mark, "#cut") == 0) &&
+                     !plim_region_is_file(address);
+    return is_moment ? (size_t)(mark - address) : strlen(address);
+}
+
+/* PATH, PATH#at:-N or PATH#cut. */
 static plim_status find_read_when(const char *text, find_when *out_when, plim_error *err)
 {
     *out_when = (find_when){.back = 0};
-    const char *mark = strrchr(text, '#');
-    bool is_moment = mark != NULL && (strncmp(mark, "#at:", 4) == 0 || strcmp(mark, "#cut") == 0) &&
-                     !plim_region_is_file(text);
-    size_t length = is_moment ? (size_t)(mark - text) : strlen(text);
+    size_t length = plim_region_address_bytes(text);
+    const char *mark = text + length;
     if (length >= sizeof out_when->path)
         return plim_error_set(err, PLIM_ERR_USAGE, "the path is too long: %.60s", text);
     memcpy(out_when->path, text, length);
-    if (!is_moment)
+    if (*mark == '\0')
         return PLIM_OK;
     out_when->is_cut = mark[1] == 'c';
     out_when->is_past = !out_when->is_cut;

@@ -119,11 +119,11 @@ enum { HEAP_PATH_BYTES = 1024 }; /* of a region that is looked at elsewhere than
 static bool heap_is_moment(const char *path)
 {
     char file[HEAP_PATH_BYTES];
-    const char *mark = strrchr(path, '#');
-    if (mark == NULL || (size_t)(mark - path) >= sizeof file || plim__path_exists(path))
+    size_t length = plim_region_address_bytes(path);
+    if (path[length] == '\0' || length >= sizeof file || plim__path_exists(path))
         return false;
-    memcpy(file, path, (size_t)(mark - path));
-    file[mark - path] = '\0';
+    memcpy(file, path, length);
+    file[length] = '\0';
     return plim_region_is_file(file);
 }
 

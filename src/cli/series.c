@@ -94,9 +94,7 @@ static bool series_of_heap(const char *address, char out_uuid[PLIM__UUID_BYTES])
 static bool series_of_region(const char *path, char out_uuid[PLIM__UUID_BYTES])
 {
     char stem[PLIM__SERIES_PATH_BYTES];
-    const char *mark = strrchr(path, '#');
-    size_t length =
-        mark != NULL && !plim_region_is_file(path) ? (size_t)(mark - path) : strlen(path);
+    size_t length = plim_region_address_bytes(path);
     plim_region_view *view = NULL;
     plim_region_info info = {0};
     if (length >= sizeof stem)

@@ -131,6 +131,14 @@ class Reading(unittest.TestCase):
         value = self.json("leaks", copies[0], copies[1], file, "--min-growth", "1", code=0)
         self.assertEqual(value["matched_by"], "class")
 
+    def test_a_name_with_a_mark_in_it_is_no_moment_of_a_region(self):
+        path = os.path.join(self.folder, "another.region")
+        other = Subject("file", path)
+        self.addCleanup(other.kill)
+        named = self.file + "#1.heapsnapshot"  # beside the region, and not of it
+        self.assertEqual(run("export", path, "-o", named).code, 0)
+        self.assertEqual(self.json("diff", named, self.file)["matched_by"], "class")
+
     def test_leaks_of_a_healthy_program_is_silent(self):
         copies = []
         for i in range(3):
